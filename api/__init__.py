@@ -1,0 +1,1 @@
+"""HTTP delivery, the command line and the local all-in-one stack."""

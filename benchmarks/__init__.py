@@ -1,0 +1,1 @@
+"""Benchmarks: they assert speed, tests assert behaviour."""

@@ -1,0 +1,1 @@
+"""Read tables and the runner that follows the log; the SQL migrations."""

@@ -1,0 +1,1 @@
+"""Originals in, variants and events out."""
