@@ -40,3 +40,7 @@ ORIGINAL: Final = Recipe(
 
 RECIPES: Final[tuple[Recipe, ...]] = (THUMBNAIL, MEDIUM, ORIGINAL)
 VARIANT_CONTENT_TYPE: Final = "image/jpeg"
+
+# What an original may be; the header is checked before any pixel is decoded.
+MAX_PIXELS: Final = 50_000_000
+MAX_SIDE: Final = 16_384

@@ -1,0 +1,174 @@
+"""Decisions: which events a command leads to, given what the post is.
+
+Pure functions: time and ids come in with the command. A command that says again what is already
+true leads to no event, so that every caller may repeat itself safely.
+"""
+
+from datetime import datetime
+from typing import TypedDict, assert_never
+from uuid import UUID, uuid5
+
+from domain.commands import (
+    Command,
+    ConfirmUpload,
+    CreatePost,
+    DeletePost,
+    ExpireUpload,
+    FailPost,
+    Origin,
+    RecordVariant,
+)
+from domain.errors import PostAlreadyExists, PostNotFound, PostNotProcessing, UploadExpired
+from domain.events import (
+    Event,
+    PostCreated,
+    PostDeleted,
+    PostFailed,
+    PostPublished,
+    PostUploaded,
+    VariantReady,
+)
+from domain.post import Post
+from domain.recipes import RECIPES
+
+
+def decide(post: Post | None, command: Command) -> list[Event]:
+    """The events that `command` leads to, in order; none if there is nothing left to do.
+
+    Raises:
+        DomainError: the command cannot be, and the leaf says why.
+    """
+    if isinstance(command, CreatePost):
+        return _create(post, command)
+    if post is None or post.status == "deleted":
+        raise PostNotFound(command.post_id)
+    match command:
+        case ConfirmUpload():
+            return _confirm_upload(post, command)
+        case RecordVariant():
+            return _record_variant(post, command)
+        case FailPost():
+            return _fail(post, command)
+        case DeletePost():
+            return _delete(post, command)
+        case ExpireUpload():
+            return _expire_upload(post, command)
+        case _:
+            assert_never(command)
+
+
+class _Header(TypedDict):
+    post_id: UUID
+    version: int
+    event_id: UUID
+    recorded_at: datetime
+    actor: str
+    correlation_id: UUID
+    causation_id: UUID
+
+
+def _header(origin: Origin, post_id: UUID, *, version: int) -> _Header:
+    return _Header(
+        post_id=post_id,
+        version=version,
+        event_id=uuid5(origin.command_id, str(version)),
+        recorded_at=origin.at,
+        actor=origin.actor,
+        correlation_id=origin.correlation_id,
+        causation_id=origin.causation_id,
+    )
+
+
+def _next(post: Post, origin: Origin, *, ahead: int = 1) -> _Header:
+    return _header(origin, post.id, version=post.version + ahead)
+
+
+def _create(post: Post | None, command: CreatePost) -> list[Event]:
+    if post is not None:
+        raise PostAlreadyExists(post.id)
+    return [
+        PostCreated(
+            **_header(command.origin, command.post_id, version=1),
+            user_id=command.user_id,
+            caption=command.caption,
+            filename=command.filename,
+            content_type=command.content_type,
+            file_size=command.file_size,
+            sha256=command.sha256,
+            image_key=command.image_key,
+            upload_expires_at=command.upload_expires_at,
+        )
+    ]
+
+
+def _confirm_upload(post: Post, command: ConfirmUpload) -> list[Event]:
+    if post.status != "pending":
+        return []
+    if command.origin.at >= post.upload_expires_at:
+        raise UploadExpired(post.id, expired_at=post.upload_expires_at)
+    return [
+        PostUploaded(
+            **_next(post, command.origin),
+            image_key=post.image_key,
+            file_size=post.file_size,
+            sha256=post.sha256,
+        )
+    ]
+
+
+def _record_variant(post: Post, command: RecordVariant) -> list[Event]:
+    if command.variant in post.variants:
+        return []
+    if post.status != "processing":
+        raise PostNotProcessing(post.id, status=post.status)
+    ready: list[Event] = [_variant_ready(post, command)]
+    if _complete(post, command):
+        ready.append(PostPublished(**_next(post, command.origin, ahead=2)))
+    return ready
+
+
+def _variant_ready(post: Post, command: RecordVariant) -> VariantReady:
+    return VariantReady(
+        **_next(post, command.origin),
+        variant=command.variant,
+        key=command.key,
+        content_type="image/jpeg",
+        width=command.width,
+        height=command.height,
+        file_size=command.file_size,
+        sha256=command.sha256,
+        quality=command.quality,
+        milliseconds=command.milliseconds,
+        recipe_version=command.recipe_version,
+        encoder=command.encoder,
+    )
+
+
+def _complete(post: Post, command: RecordVariant) -> bool:
+    return {*post.variants, command.variant} == {recipe.variant for recipe in RECIPES}
+
+
+def _fail(post: Post, command: FailPost) -> list[Event]:
+    if post.status != "processing":
+        return []
+    return [
+        PostFailed(
+            **_next(post, command.origin),
+            code=command.code,
+            message=command.message,
+            stage=command.stage,
+            attempt=command.attempt,
+        )
+    ]
+
+
+def _delete(post: Post, command: DeletePost) -> list[Event]:
+    if command.user_id != post.user_id:
+        raise PostNotFound(post.id)
+    return [PostDeleted(**_next(post, command.origin), reason="owner")]
+
+
+def _expire_upload(post: Post, command: ExpireUpload) -> list[Event]:
+    if post.status != "pending" or command.origin.at < post.upload_expires_at:
+        return []
+    return [PostDeleted(**_next(post, command.origin), reason="upload_expired")]

@@ -1,0 +1,106 @@
+"""Events: everything that can ever be true of a post, as frozen facts in one closed union.
+
+Each event is self-contained: it names its post, its version within the post and who caused it.
+The tag is the topic under which it is stored, a literal that no rename in the code can change.
+A changed shape is a new `schema_version`; golden files in the tests hold every shape ever written.
+"""
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain.formats import ContentType
+from domain.recipes import VariantName
+
+Stage: TypeAlias = Literal["download", "render", "upload", "record"]
+
+
+class Fact(Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What every event carries.
+
+    `correlation_id` is shared by everything that one request set in motion; `causation_id` is
+    the request or the event that led to this one. `actor` is `user:UUID` or `system:NAME`.
+    """
+
+    post_id: UUID
+    version: int
+    event_id: UUID
+    recorded_at: datetime
+    actor: str
+    correlation_id: UUID
+    causation_id: UUID
+
+
+class PostCreated(Fact, frozen=True, kw_only=True, tag="post.created"):
+    """A client asked to upload: what it announced, and until when it may."""
+
+    user_id: UUID
+    caption: str | None
+    filename: str
+    content_type: ContentType
+    file_size: int
+    sha256: str
+    image_key: str
+    upload_expires_at: datetime
+    schema_version: Literal[1] = 1
+
+
+class PostUploaded(Fact, frozen=True, kw_only=True, tag="post.uploaded"):
+    """The announced bytes are in the object store, checked by size and SHA-256."""
+
+    image_key: str
+    file_size: int
+    sha256: str
+    schema_version: Literal[1] = 1
+
+
+class VariantReady(Fact, frozen=True, kw_only=True, tag="post.variant_ready"):
+    """One variant is stored: `file_size` in bytes, `milliseconds` spent fitting and encoding it."""
+
+    variant: VariantName
+    key: str
+    content_type: Literal["image/jpeg"]
+    width: int
+    height: int
+    file_size: int
+    sha256: str
+    quality: int
+    milliseconds: float
+    recipe_version: int
+    encoder: str
+    schema_version: Literal[1] = 1
+
+
+class PostPublished(Fact, frozen=True, kw_only=True, tag="post.published"):
+    """Every variant is ready: others can see the post."""
+
+    schema_version: Literal[1] = 1
+
+
+class PostFailed(Fact, frozen=True, kw_only=True, tag="post.failed"):
+    """The photo could not be published: `code` for machines, `message` for people."""
+
+    code: str
+    message: str
+    stage: Stage
+    attempt: int
+    schema_version: Literal[1] = 1
+
+
+class PostDeleted(Fact, frozen=True, kw_only=True, tag="post.deleted"):
+    """The post is gone from every read, by its owner or because its upload never came."""
+
+    reason: Literal["owner", "upload_expired"]
+    schema_version: Literal[1] = 1
+
+
+Event: TypeAlias = (
+    PostCreated | PostUploaded | VariantReady | PostPublished | PostFailed | PostDeleted
+)
+
+
+def topic_of(event: Event) -> str:
+    """The literal under which this kind of event is stored, such as `post.created`."""
+    return str(event.__struct_config__.tag)

@@ -1,0 +1,56 @@
+"""Jobs: the work that an event leaves to be done, queued in the transaction that stores it."""
+
+from typing import Final, assert_never
+
+from msgspec import Struct
+
+from domain.events import (
+    Event,
+    PostCreated,
+    PostDeleted,
+    PostFailed,
+    PostPublished,
+    PostUploaded,
+    VariantReady,
+)
+
+# Names that live in the queue's rows: literals that no rename in the code can change.
+TRANSCODE_QUEUE: Final = "transcode"
+TRANSCODE_TASK: Final = "post.transcode"
+HOUSEKEEPING_QUEUE: Final = "housekeeping"
+REMOVE_ORIGINAL_TASK: Final = "post.remove_original"
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """One job as the queue stores it; two jobs with the same `lock` never run at once."""
+
+    queue_name: str
+    task_name: str
+    lock: str
+    args: dict[str, str]
+
+
+def jobs_after(event: Event) -> list[Job]:
+    """What must be done because `event` happened."""
+    match event:
+        case PostUploaded():
+            return [_job(event, queue_name=TRANSCODE_QUEUE, task_name=TRANSCODE_TASK)]
+        case PostDeleted(reason="upload_expired"):
+            return [_job(event, queue_name=HOUSEKEEPING_QUEUE, task_name=REMOVE_ORIGINAL_TASK)]
+        case PostCreated() | VariantReady() | PostPublished() | PostFailed() | PostDeleted():
+            return []
+        case _:
+            assert_never(event)
+
+
+def _job(event: Event, *, queue_name: str, task_name: str) -> Job:
+    return Job(
+        queue_name=queue_name,
+        task_name=task_name,
+        lock=f"post:{event.post_id}",
+        args={
+            "post_id": str(event.post_id),
+            "correlation_id": str(event.correlation_id),
+            "causation_id": str(event.event_id),
+        },
+    )

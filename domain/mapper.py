@@ -1,0 +1,61 @@
+"""The event mapper: events to the rows of the event store and back, as JSON by msgspec."""
+
+from typing import cast
+from uuid import UUID
+
+import msgspec
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
+
+from domain.events import Event, topic_of
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+class UnreadableEvent(Exception):
+    """A stored event that no version of this code wrote: the log is damaged or newer than us."""
+
+    def __init__(self, post_id: UUID, version: int, *, topic: str, reason: str) -> None:
+        super().__init__(f"event {version} of post {post_id} ({topic}) is unreadable: {reason}")
+        self.post_id = post_id
+        self.version = version
+        self.topic = topic
+
+
+def decode_event(stored: StoredEvent) -> Event:
+    """Read one row of the log.
+
+    Raises:
+        UnreadableEvent: the state is no event, or not the event that its row claims.
+    """
+    post_id, version = cast("UUID", stored.originator_id), stored.originator_version
+    try:
+        event = _DECODER.decode(stored.state)
+    except msgspec.MsgspecError as error:
+        raise UnreadableEvent(post_id, version, topic=stored.topic, reason=str(error)) from error
+    if (event.post_id, event.version, topic_of(event)) != (post_id, version, stored.topic):
+        reason = f"its state is that of event {event.version} of {event.post_id}"
+        raise UnreadableEvent(post_id, version, topic=stored.topic, reason=reason)
+    return event
+
+
+class EventMapper(Mapper[UUID]):
+    """Lets the event-sourcing library store our Structs, which are not its classes."""
+
+    def __init__(self) -> None:
+        super().__init__(transcoder=JSONTranscoder())
+
+    def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
+        """The row of an event; its state repeats the row's id and version on purpose."""
+        event = cast("Event", domain_event)
+        return StoredEvent(
+            originator_id=event.post_id,
+            originator_version=event.version,
+            topic=topic_of(event),
+            state=_ENCODER.encode(event),
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
+        """The event of a row; see `decode_event`."""
+        return cast("DomainEventProtocol[UUID]", decode_event(stored_event))

@@ -1,0 +1,100 @@
+"""The post: its state, and how each event changes it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import reduce
+from typing import Literal, TypeAlias, assert_never
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.events import (
+    Event,
+    PostCreated,
+    PostDeleted,
+    PostFailed,
+    PostPublished,
+    PostUploaded,
+    VariantReady,
+)
+from domain.formats import ContentType
+from domain.recipes import VariantName
+
+Status: TypeAlias = Literal["pending", "processing", "published", "failed", "deleted"]
+
+
+class Post(Struct, frozen=True, kw_only=True):
+    """A post as its events up to `version` tell it."""
+
+    id: UUID
+    version: int
+    status: Status
+    user_id: UUID
+    caption: str | None
+    content_type: ContentType
+    file_size: int
+    sha256: str
+    image_key: str
+    upload_expires_at: datetime
+    variants: dict[VariantName, VariantReady]
+    failure: PostFailed | None
+    created_at: datetime
+    updated_at: datetime
+    published_at: datetime | None
+
+
+def evolve(post: Post | None, event: Event) -> Post:
+    """The post after `event`; `None` is the post before its first one."""
+    if isinstance(event, PostCreated):
+        return _created(event)
+    if post is None:
+        raise EventBeforeCreation(event)
+    post = replace(post, version=event.version, updated_at=event.recorded_at)
+    match event:
+        case PostUploaded():
+            return replace(post, status="processing")
+        case VariantReady():
+            return replace(post, variants={**post.variants, event.variant: event})
+        case PostPublished():
+            return replace(post, status="published", published_at=event.recorded_at)
+        case PostFailed():
+            return replace(post, status="failed", failure=event)
+        case PostDeleted():
+            return replace(post, status="deleted")
+        case _:
+            assert_never(event)
+
+
+def fold(events: Iterable[Event]) -> Post | None:
+    """The post that a whole history tells, or None for an empty one."""
+    start: Post | None = None
+    return reduce(evolve, events, start)
+
+
+class EventBeforeCreation(Exception):
+    """A history that does not begin with `post.created`: the log is damaged."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__(f"post {event.post_id} has an event before it was created")
+        self.event = event
+
+
+def _created(event: PostCreated) -> Post:
+    return Post(
+        id=event.post_id,
+        version=event.version,
+        status="pending",
+        user_id=event.user_id,
+        caption=event.caption,
+        content_type=event.content_type,
+        file_size=event.file_size,
+        sha256=event.sha256,
+        image_key=event.image_key,
+        upload_expires_at=event.upload_expires_at,
+        variants={},
+        failure=None,
+        created_at=event.recorded_at,
+        updated_at=event.recorded_at,
+        published_at=None,
+    )

@@ -1,0 +1,118 @@
+"""Publishing: the one writer. It loads a post, decides, and appends what was decided."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, cast
+from uuid import UUID
+
+from eventsourcing.application import Application
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import IntegrityError, Mapper
+from eventsourcing.utils import Environment, EnvType
+from msgspec import Struct
+
+from domain.commands import Command
+from domain.decisions import decide
+from domain.errors import PostNotFound, VersionConflict
+from domain.events import Event
+from domain.jobs import jobs_after
+from domain.mapper import EventMapper
+from domain.post import Post, evolve, fold
+from domain.recorder import Factory
+
+CONFLICT_ATTEMPTS: Final = 10
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What a command did: the post as it is now, the new events, and the last one's position.
+
+    `events` is empty and `position` None when there was nothing left to do.
+    """
+
+    post: Post
+    events: tuple[Event, ...]
+    position: int | None
+
+
+class Publishing(Application[UUID]):
+    """Appends events of posts; blocking, and safe to call from several threads.
+
+    Args:
+        url: the PostgreSQL database, as a libpq URL.
+        pool_size: how many connections it may open.
+    """
+
+    name = "post"
+
+    def __init__(self, url: str, *, pool_size: int = 4) -> None:
+        self._url = url
+        self._pool_size = pool_size
+        super().__init__()
+
+    def execute(
+        self, command: Command, *, known: Post | None = None, queue_capacity: int | None = None
+    ) -> Outcome:
+        """Carry out a command; when another writer was faster, decide again on what is now true.
+
+        Args:
+            command: what is asked; the same command may be executed any number of times.
+            known: the post as the caller has just read it, which spares reading it again.
+            queue_capacity: refuse when this many jobs wait and the command would add one.
+
+        Raises:
+            DomainError: the command cannot be carried out; nothing was stored.
+        """
+        post = known
+        for _ in range(CONFLICT_ATTEMPTS):
+            post = post or fold(self.history(command.post_id))
+            events = decide(post, command)
+            try:
+                position = self._append(events, queue_capacity=queue_capacity)
+            except IntegrityError:
+                post = None
+                continue
+            return Outcome(post=_after(post, events), events=tuple(events), position=position)
+        raise VersionConflict(command.post_id, attempts=CONFLICT_ATTEMPTS)
+
+    def post(self, post_id: UUID) -> Post:
+        """The post as its events tell it, also when it is deleted.
+
+        Raises:
+            PostNotFound: there is no such post.
+        """
+        post = fold(self.history(post_id))
+        if post is None:
+            raise PostNotFound(post_id)
+        return post
+
+    def history(self, post_id: UUID) -> Iterator[Event]:
+        """The events of one post in the order of their versions."""
+        return cast("Iterator[Event]", self.events.get(post_id))
+
+    def _append(self, events: Sequence[Event], *, queue_capacity: int | None) -> int | None:
+        jobs = [job for event in events for job in jobs_after(event)]
+        recordings = self.events.put(
+            # Our Structs stand in for the library's event classes: only the mapper sees them.
+            cast("Sequence[DomainEventProtocol[UUID]]", events),
+            jobs=jobs,
+            queue_capacity=queue_capacity if jobs else None,
+        )
+        return recordings[-1].notification.id if recordings else None
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        """Keep the process environment out: settings arrive as arguments."""
+        return Environment(name, env or {})
+
+    def construct_factory(self, env: Environment) -> Any:  # noqa: ANN401 - the library's generic type
+        """Our datastore and recorder."""
+        return Factory(env, url=self._url, pool_size=self._pool_size)
+
+    def construct_mapper(self) -> Mapper[UUID]:
+        """Our events as JSON."""
+        return EventMapper()
+
+
+def _after(post: Post | None, events: Sequence[Event]) -> Post:
+    for event in events:
+        post = evolve(post, event)
+    assert post is not None  # noqa: S101 - decide refuses every command on nothing but CreatePost
+    return post

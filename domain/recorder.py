@@ -1,0 +1,151 @@
+"""The recorder: the library's PostgreSQL recorder with an append of one statement.
+
+The statement calls `append_post_events`, a function from the migrations that takes the table
+lock (so that positions appear in commit order and no follower skips an event), checks the room
+in the queue, inserts the events, defers their jobs and notifies, all inside the server: a client
+that stalls or dies never holds the lock.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+import psycopg
+import stamina
+from eventsourcing.persistence import (
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    StoredEvent,
+)
+from eventsourcing.postgres import (
+    BasePostgresFactory,
+    PostgresApplicationRecorder,
+    PostgresDatastore,
+    PostgresFactory,
+)
+from eventsourcing.utils import Environment
+from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb
+
+from domain.errors import QueueFull
+from domain.jobs import Job
+
+EVENTS_TABLE: Final = "post_events"
+QUEUE_FULL_SQLSTATE: Final = "NV001"
+
+_APPEND = """
+SELECT position FROM append_post_events(
+    %(post_id)s, %(versions)s, %(topics)s, %(states)s, %(jobs)s, %(queue_capacity)s
+) AS position
+"""
+_READ_BACK = """
+SELECT notification_id AS position, state FROM post_events
+WHERE originator_id = %(post_id)s AND originator_version = ANY (%(versions)s)
+ORDER BY originator_version
+"""
+# A transaction of ours is one short statement; one that takes longer is stuck.
+_LIMIT_TRANSACTIONS = """
+SELECT set_config(name, '3s', false) FROM pg_settings
+WHERE name IN ('transaction_timeout', 'statement_timeout', 'lock_timeout')
+"""
+
+
+class Datastore(PostgresDatastore):
+    """The library's connection pool, with every option of `url` and transactions limited."""
+
+    def __init__(self, url: str, *, pool_size: int) -> None:
+        options = conninfo_to_dict(url)
+        super().__init__(
+            dbname=str(options.get("dbname", "")),
+            host=str(options.get("host", "")),
+            port=str(options.get("port", "")),
+            user=str(options.get("user", "")),
+            password=str(options.get("password", "")),
+            connect_timeout=10.0,
+            pool_size=1,
+            max_overflow=pool_size - 1,
+            pre_ping=True,
+        )
+        # The library passes on five options only, which would drop sslmode and the like.
+        self.pool.kwargs = {**options, "row_factory": dict_row}
+
+    def after_connect_func(self) -> Callable[[Connection[Any]], None]:
+        """Set each new connection to autocommit, with a limit on how long it may hold a lock."""
+
+        def after_connect(connection: Connection[Any]) -> None:
+            connection.autocommit = True
+            connection.execute(_LIMIT_TRANSACTIONS)
+
+        return after_connect
+
+
+class Recorder(PostgresApplicationRecorder):
+    """Appends the events of one post, and the jobs they lead to, in one statement."""
+
+    @stamina.retry(
+        on=(InterfaceError, OperationalError, InternalError),
+        attempts=10,
+        timeout=20.0,
+        wait_initial=0.1,
+        wait_max=2.0,
+    )
+    def insert_events(
+        self,
+        stored_events: Sequence[StoredEvent],
+        *,
+        jobs: Sequence[Job] = (),
+        queue_capacity: int | None = None,
+        **_: object,
+    ) -> Sequence[int]:
+        """Append events of one post and return their positions.
+
+        Safe to repeat: a repetition that finds its own rows stored (because the answer to the
+        first try was lost) returns their positions and defers nothing again.
+
+        Raises:
+            QueueFull: `queue_capacity` jobs wait already; nothing was stored.
+            IntegrityError: another append took one of the versions; nothing was stored.
+        """
+        if not stored_events:
+            return []
+        parameters = {
+            "post_id": stored_events[0].originator_id,
+            "versions": [event.originator_version for event in stored_events],
+            "topics": [event.topic for event in stored_events],
+            "states": [event.state for event in stored_events],
+            "jobs": Jsonb([msgspec.to_builtins(job) for job in jobs]),
+            "queue_capacity": queue_capacity,
+        }
+        with self.datastore.get_connection() as connection:
+            try:
+                return _positions(connection.execute(_APPEND, parameters, prepare=True))
+            except psycopg.errors.UniqueViolation as conflict:
+                stored = connection.execute(_READ_BACK, parameters).fetchall()
+                if [bytes(row["state"]) for row in stored] == parameters["states"]:
+                    return [row["position"] for row in stored]
+                raise IntegrityError(str(conflict)) from conflict
+            except psycopg.DatabaseError as error:
+                if error.sqlstate == QUEUE_FULL_SQLSTATE:
+                    raise QueueFull(capacity=queue_capacity or 0) from error
+                raise
+
+
+def _positions(cursor: psycopg.Cursor[DictRow]) -> list[int]:
+    return [row["position"] for row in cursor]
+
+
+class Factory(PostgresFactory):
+    """Hands the library our datastore and recorder; tables come from migrations, never from it."""
+
+    def __init__(self, env: Environment, *, url: str, pool_size: int) -> None:
+        # Past the class that would build a datastore of its own from environment variables.
+        super(BasePostgresFactory, self).__init__(env)
+        self.datastore = Datastore(url, pool_size=pool_size)
+
+    def application_recorder(self) -> Recorder:
+        """The one recorder of the application."""
+        return Recorder(self.datastore, events_table_name=EVENTS_TABLE)

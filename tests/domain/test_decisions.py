@@ -1,0 +1,166 @@
+"""Decisions: given a history, when a command comes, then these events."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from domain.decisions import decide
+from domain.errors import (
+    PostAlreadyExists,
+    PostNotFound,
+    PostNotProcessing,
+    QueueFull,
+    UploadExpired,
+    VersionConflict,
+)
+from domain.events import PostFailed, PostPublished, PostUploaded, VariantReady, topic_of
+from tests.histories import (
+    EXPIRY,
+    NOON,
+    after,
+    confirm_upload,
+    create_post,
+    delete_post,
+    expire_upload,
+    fail_post,
+    origin,
+    publishing_commands,
+    record_variant,
+)
+
+POST_ID = uuid4()
+CREATED = create_post(POST_ID)
+UPLOADED = confirm_upload(POST_ID)
+
+
+def test_a_whole_publication_tells_its_story_in_order() -> None:
+    post, events = after(*publishing_commands(POST_ID))
+    assert [topic_of(event) for event in events] == [
+        "post.created",
+        "post.uploaded",
+        "post.variant_ready",
+        "post.variant_ready",
+        "post.variant_ready",
+        "post.published",
+    ]
+    assert [event.version for event in events] == [1, 2, 3, 4, 5, 6]
+    assert post.status == "published"
+    assert post.published_at == NOON
+    assert set(post.variants) == {"thumbnail", "medium", "original"}
+
+
+def test_an_event_carries_who_caused_it_and_why() -> None:
+    command = create_post()
+    (event,) = decide(None, command)
+    assert event.actor == command.origin.actor
+    assert event.recorded_at == command.origin.at
+    assert event.correlation_id == command.origin.correlation_id
+    assert event.causation_id == command.origin.causation_id
+    assert event.schema_version == 1
+
+
+def test_the_same_command_always_leads_to_the_same_event_ids_and_another_to_others() -> None:
+    command = create_post(POST_ID)
+    assert decide(None, command) == decide(None, command)
+    assert decide(None, command)[0].event_id != decide(None, create_post(POST_ID))[0].event_id
+
+
+def test_a_post_is_created_once() -> None:
+    post, _ = after(CREATED)
+    with pytest.raises(PostAlreadyExists):
+        decide(post, CREATED)
+
+
+def test_confirming_an_upload_starts_the_processing() -> None:
+    post, events = after(CREATED, UPLOADED)
+    assert post.status == "processing"
+    assert isinstance(events[-1], PostUploaded)
+    assert events[-1].sha256 == CREATED.sha256
+
+
+def test_confirming_an_upload_twice_changes_nothing() -> None:
+    post, _ = after(CREATED, UPLOADED)
+    assert decide(post, confirm_upload(POST_ID)) == []
+
+
+def test_an_upload_cannot_be_confirmed_when_its_time_is_over() -> None:
+    post, _ = after(CREATED)
+    with pytest.raises(UploadExpired) as refused:
+        decide(post, confirm_upload(POST_ID, at=EXPIRY))
+    assert refused.value.expired_at == EXPIRY
+
+
+def test_the_last_variant_is_recorded_together_with_published() -> None:
+    post, _ = after(*publishing_commands(POST_ID)[:-1])
+    ready, published = decide(post, publishing_commands(POST_ID)[-1])
+    assert isinstance(ready, VariantReady)
+    assert isinstance(published, PostPublished)
+
+
+def test_a_variant_is_recorded_once_even_after_the_post_was_published() -> None:
+    post, _ = after(*publishing_commands(POST_ID))
+    assert decide(post, record_variant(POST_ID, "medium")) == []
+
+
+@pytest.mark.parametrize("history", [[CREATED], [CREATED, UPLOADED, fail_post(POST_ID)]])
+def test_a_variant_is_refused_unless_the_post_is_processing(history: list[object]) -> None:
+    post, _ = after(*history)  # type: ignore[arg-type]
+    with pytest.raises(PostNotProcessing):
+        decide(post, record_variant(POST_ID, "medium"))
+
+
+def test_a_failure_keeps_its_reason_for_people() -> None:
+    post, events = after(CREATED, UPLOADED, fail_post(POST_ID))
+    assert post.status == "failed"
+    assert isinstance(events[-1], PostFailed)
+    assert post.failure == events[-1]
+    assert post.failure.message == "The photo is damaged."
+
+
+def test_only_a_post_that_is_processing_can_fail() -> None:
+    published, _ = after(*publishing_commands(POST_ID))
+    failed, _ = after(CREATED, UPLOADED, fail_post(POST_ID))
+    assert decide(published, fail_post(POST_ID)) == []
+    assert decide(failed, fail_post(POST_ID)) == []
+
+
+def test_the_owner_can_delete_the_post_in_any_status() -> None:
+    for length in (1, 2, 3, 5):
+        post, _ = after(*publishing_commands(POST_ID)[:length], delete_post(POST_ID))
+        assert post.status == "deleted"
+
+
+def test_nobody_else_can_delete_the_post_or_learn_that_it_exists() -> None:
+    post, _ = after(CREATED)
+    with pytest.raises(PostNotFound):
+        decide(post, delete_post(POST_ID, user_id=uuid4()))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [UPLOADED, record_variant(POST_ID, "medium"), fail_post(POST_ID), delete_post(POST_ID)],
+)
+def test_a_deleted_or_unknown_post_takes_no_command(command: object) -> None:
+    deleted, _ = after(CREATED, delete_post(POST_ID))
+    for post in (deleted, None):
+        with pytest.raises(PostNotFound):
+            decide(post, command)  # type: ignore[arg-type]
+
+
+def test_an_upload_that_never_came_is_closed_when_its_time_is_over() -> None:
+    post, _ = after(CREATED, expire_upload(POST_ID))
+    assert post.status == "deleted"
+
+
+def test_an_upload_is_not_closed_early_nor_after_it_came() -> None:
+    waiting, _ = after(CREATED)
+    uploaded, _ = after(CREATED, UPLOADED)
+    assert decide(waiting, expire_upload(POST_ID, at=EXPIRY - timedelta(seconds=1))) == []
+    assert decide(uploaded, expire_upload(POST_ID)) == []
+
+
+def test_errors_state_their_facts() -> None:
+    assert QueueFull(capacity=7).capacity == 7
+    assert VersionConflict(POST_ID, attempts=3).attempts == 3
+    assert origin().command_id != origin().command_id

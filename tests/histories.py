@@ -1,0 +1,119 @@
+"""Histories: commands with sensible values, and posts that have come some way."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from domain.commands import (
+    Command,
+    ConfirmUpload,
+    CreatePost,
+    DeletePost,
+    ExpireUpload,
+    FailPost,
+    Origin,
+    RecordVariant,
+)
+from domain.decisions import decide
+from domain.events import Event
+from domain.keys import original_key, variant_key
+from domain.post import Post, evolve
+from domain.recipes import RECIPE_VERSION, RECIPES, VariantName
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+EXPIRY = NOON + timedelta(hours=1)
+OWNER = UUID("5f3759df-0000-4000-8000-000000000001")
+
+
+def origin(*, at: datetime = NOON, actor: str = f"user:{OWNER}") -> Origin:
+    """Who asks; a new command id each time."""
+    correlation_id = uuid4()
+    return Origin(
+        command_id=uuid4(),
+        actor=actor,
+        at=at,
+        correlation_id=correlation_id,
+        causation_id=correlation_id,
+    )
+
+
+def create_post(post_id: UUID | None = None, **changes: Any) -> CreatePost:
+    """Announce a 200 kB JPEG with a caption."""
+    post_id = post_id or uuid4()
+    values: dict[str, Any] = {
+        "origin": origin(),
+        "post_id": post_id,
+        "user_id": OWNER,
+        "caption": "A quiet morning",
+        "filename": "IMG_0001.jpg",
+        "content_type": "image/jpeg",
+        "file_size": 200_000,
+        "sha256": "a" * 64,
+        "image_key": original_key(post_id),
+        "upload_expires_at": EXPIRY,
+    }
+    return CreatePost(**{**values, **changes})
+
+
+def confirm_upload(post_id: UUID, *, at: datetime = NOON) -> ConfirmUpload:
+    """Say that the photo is there."""
+    return ConfirmUpload(origin=origin(at=at), post_id=post_id)
+
+
+def record_variant(post_id: UUID, variant: VariantName) -> RecordVariant:
+    """Say that a variant is stored."""
+    sha256 = {"thumbnail": "1", "medium": "2", "original": "3"}[variant] * 64
+    return RecordVariant(
+        origin=origin(actor="system:transcoder"),
+        post_id=post_id,
+        variant=variant,
+        key=variant_key(post_id, variant, sha256=sha256),
+        width=150,
+        height=113,
+        file_size=4321,
+        sha256=sha256,
+        quality=80,
+        milliseconds=12.5,
+        recipe_version=RECIPE_VERSION,
+        encoder="libvips 8.18.7",
+    )
+
+
+def fail_post(post_id: UUID) -> FailPost:
+    """Give the photo up."""
+    return FailPost(
+        origin=origin(actor="system:transcoder"),
+        post_id=post_id,
+        code="corrupt_image",
+        message="The photo is damaged.",
+        stage="render",
+        attempt=1,
+    )
+
+
+def delete_post(post_id: UUID, *, user_id: UUID = OWNER) -> DeletePost:
+    """Take the post away."""
+    return DeletePost(origin=origin(), post_id=post_id, user_id=user_id)
+
+
+def expire_upload(post_id: UUID, *, at: datetime = EXPIRY) -> ExpireUpload:
+    """Close the upload."""
+    return ExpireUpload(origin=origin(at=at), post_id=post_id)
+
+
+def publishing_commands(post_id: UUID) -> list[Command]:
+    """Everything that it takes to publish a post."""
+    variants = [record_variant(post_id, recipe.variant) for recipe in RECIPES]
+    return [create_post(post_id), confirm_upload(post_id), *variants]
+
+
+def after(*commands: Command) -> tuple[Post, list[Event]]:
+    """The post and all its events after these commands."""
+    post: Post | None = None
+    events: list[Event] = []
+    for command in commands:
+        for event in decide(post, command):
+            post = evolve(post, event)
+            events.append(event)
+    assert post is not None
+    return post, events
