@@ -1,0 +1,74 @@
+"""The log: the events of all posts in the order of their positions."""
+
+from typing import Final
+from uuid import UUID
+
+from eventsourcing.persistence import StoredEvent
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from domain.events import Event
+from domain.mapper import decode_event
+
+# The channel on which every append notifies: a hint to look, never the only way to hear.
+CHANNEL: Final = "post_events"
+
+_AFTER: Final = """
+SELECT notification_id AS position, originator_id AS post_id, originator_version AS version,
+       topic, state
+FROM post_events
+WHERE notification_id > %(position)s
+ORDER BY notification_id
+LIMIT %(limit)s
+"""
+_HEAD: Final = """
+SELECT coalesce(max(notification_id), 0) FROM post_events
+"""
+
+
+class LoggedEvent(Struct, frozen=True):
+    """An event and its position in the log."""
+
+    position: int
+    event: Event
+
+
+class _Row(Struct):
+    position: int
+    post_id: UUID
+    version: int
+    topic: str
+    state: bytes
+
+
+async def read_log(
+    connection: AsyncConnection[object], after_position: int, *, limit: int
+) -> list[LoggedEvent]:
+    """The next events after a position, oldest first.
+
+    Raises:
+        UnreadableEvent: the log holds something that this code cannot read.
+    """
+    async with connection.cursor(row_factory=class_row(_Row)) as cursor:
+        await cursor.execute(_AFTER, {"position": after_position, "limit": limit}, prepare=True)
+        return [LoggedEvent(row.position, _event(row)) for row in await cursor.fetchall()]
+
+
+async def head_position(connection: AsyncConnection[object]) -> int:
+    """The position of the newest event; 0 for an empty log."""
+    async with connection.cursor() as cursor:
+        await cursor.execute(_HEAD)
+        row = await cursor.fetchone()
+    return int(row[0]) if isinstance(row, tuple) else 0
+
+
+def _event(row: _Row) -> Event:
+    return decode_event(
+        StoredEvent(
+            originator_id=row.post_id,
+            originator_version=row.version,
+            topic=row.topic,
+            state=row.state,
+        )
+    )

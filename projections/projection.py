@@ -1,0 +1,97 @@
+"""A projection: a name, the tables it keeps, and one batch of following the log."""
+
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import scalar_row
+
+from domain.events import Event
+from projections.change import Change
+from projections.log import LoggedEvent, read_log
+from projections.tables import post_images, post_metadata, posts, upload_sessions
+
+BATCH_EVENTS: Final = 1000
+
+_CLAIM: Final = """
+SELECT position FROM projection_positions WHERE projection = %(projection)s FOR UPDATE
+"""
+_ADVANCE: Final = """
+UPDATE projection_positions SET position = %(position)s, updated_at = now()
+WHERE projection = %(projection)s
+"""
+
+
+class Projection(Struct, frozen=True, kw_only=True):
+    """A set of read tables that follow the log together, in one transaction per batch."""
+
+    name: str
+    tables: tuple[Callable[[Event], list[Change]], ...]
+
+    def changes(self, event: Event) -> list[Change]:
+        """What `event` does to all the tables, in an order that their references allow."""
+        return [change for table in self.tables for change in table(event)]
+
+
+POSTS: Final = Projection(
+    name="posts",
+    tables=(posts.changes, post_images.changes, post_metadata.changes, upload_sessions.changes),
+)
+
+
+class UnknownProjection(Exception):
+    """The database has no position for this projection: its migrations have not been run."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"projection {name} is not in this database: run `nova migrate` first")
+        self.name = name
+
+
+class Batch(Struct, frozen=True):
+    """What one batch did: how many events, and the tracking position after it."""
+
+    events: int
+    position: int
+
+
+async def project_batch(connection: AsyncConnection[object], projection: Projection) -> Batch:
+    """Follow the log by up to `BATCH_EVENTS` events; rows and position commit together.
+
+    The row lock on the position makes any number of followers take turns, so that no event is
+    ever projected twice, whoever runs this.
+
+    Raises:
+        UnreadableEvent: the log holds something that this code cannot read.
+        psycopg.Error: a statement failed; nothing of the batch is stored.
+    """
+    async with connection.transaction():
+        position = await _claim(connection, projection)
+        logged = await read_log(connection, position, limit=BATCH_EVENTS)
+        if logged:
+            position = logged[-1].position
+            await _apply(connection, projection, logged)
+    return Batch(len(logged), position)
+
+
+async def _claim(connection: AsyncConnection[object], projection: Projection) -> int:
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_CLAIM, {"projection": projection.name})
+        position = await cursor.fetchone()
+    if position is None:
+        raise UnknownProjection(projection.name)
+    return int(position)
+
+
+async def _apply(
+    connection: AsyncConnection[object], projection: Projection, logged: list[LoggedEvent]
+) -> None:
+    advanced: dict[str, object] = {
+        "projection": projection.name,
+        "position": logged[-1].position,
+    }
+    async with connection.pipeline(), connection.cursor() as cursor:
+        for one in logged:
+            for change in projection.changes(one.event):
+                await cursor.execute(change.statement, change.parameters)
+        await cursor.execute(_ADVANCE, advanced)

@@ -1,0 +1,23 @@
+"""The projector process: follows the log until it is told to stop."""
+
+import signal
+
+import anyio
+import structlog
+
+from domain.settings import DatabaseSettings
+from projections.projection import POSTS
+from projections.runner import follow
+
+_log = structlog.get_logger(__name__)
+
+
+async def run_projector(settings: DatabaseSettings) -> None:
+    """Follow the log until SIGTERM or SIGINT; any other end is an error that stops the process."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(follow, settings.database_url, POSTS)
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async for received in signals:
+                _log.info("stopping", signal=received.name)
+                tasks.cancel_scope.cancel()
+                return

@@ -1,0 +1,190 @@
+"""Reads: what the API asks of the read tables, each question one statement.
+
+A reader sees its own posts in every status and other people's only when they are published.
+"""
+
+from datetime import datetime
+from typing import Final, Literal, LiteralString, TypeAlias
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+
+from domain.recipes import VariantName
+
+ReadableStatus: TypeAlias = Literal["pending", "processing", "published", "failed"]
+
+_WITH_IMAGES_AND_COUNTERS: Final[LiteralString] = """
+SELECT page.*, like_count, comment_count, view_count, (
+    SELECT coalesce(jsonb_object_agg(variant, to_jsonb(post_images)), '{}')
+    FROM post_images WHERE post_images.post_id = page.id
+) AS images
+FROM page JOIN post_metadata ON post_metadata.post_id = page.id
+ORDER BY page.created_at DESC, page.id DESC
+"""
+_ONE: Final[LiteralString] = f"""
+WITH page AS (
+    SELECT * FROM posts
+    WHERE id = %(post_id)s AND (status = 'published' OR user_id = %(reader_id)s)
+)
+{_WITH_IMAGES_AND_COUNTERS}
+"""
+_BEFORE: Final[LiteralString] = """
+(created_at, id) < (
+    coalesce(%(before_at)s, 'infinity'::timestamptz),
+    coalesce(%(before_id)s, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+)
+"""
+_NEWEST_FIRST: Final[LiteralString] = "ORDER BY created_at DESC, id DESC LIMIT %(limit)s"
+_STATUS: Final[LiteralString] = "(%(status)s::text IS NULL OR status = %(status)s)"
+_OF_READER: Final[LiteralString] = f"""
+WITH page AS (
+    SELECT * FROM posts
+    WHERE user_id = %(reader_id)s AND {_STATUS} AND {_BEFORE} {_NEWEST_FIRST}
+)
+{_WITH_IMAGES_AND_COUNTERS}
+"""
+_OF_SOMEBODY: Final[LiteralString] = f"""
+WITH page AS (
+    SELECT * FROM posts
+    WHERE user_id = %(user_id)s AND status = 'published' AND {_STATUS} AND {_BEFORE}
+    {_NEWEST_FIRST}
+)
+{_WITH_IMAGES_AND_COUNTERS}
+"""
+_OF_EVERYBODY: Final[LiteralString] = f"""
+WITH page AS (
+    SELECT * FROM (
+        (SELECT * FROM posts
+         WHERE status = 'published' AND {_STATUS} AND {_BEFORE} {_NEWEST_FIRST})
+        UNION ALL
+        (SELECT * FROM posts
+         WHERE user_id = %(reader_id)s AND status <> 'published' AND {_STATUS} AND {_BEFORE}
+         {_NEWEST_FIRST})
+    ) AS visible
+    {_NEWEST_FIRST}
+)
+{_WITH_IMAGES_AND_COUNTERS}
+"""
+_IMAGE: Final[LiteralString] = """
+SELECT variant, key, content_type, width, height, file_size, sha256
+FROM post_images WHERE key = %(key)s
+"""
+
+
+_LAG: Final[LiteralString] = """
+SELECT head.position AS head, tracking.position AS position,
+       head.position - tracking.position AS events
+FROM projection_positions AS tracking,
+     (SELECT coalesce(max(notification_id), 0) AS position FROM post_events) AS head
+WHERE tracking.projection = %(projection)s
+"""
+
+
+class Lag(Struct, frozen=True, kw_only=True):
+    """How far a projection is behind the head of the log."""
+
+    head: int
+    position: int
+    events: int
+
+
+class Image(Struct, frozen=True, kw_only=True):
+    """One stored variant: `width` and `height` in pixels, `file_size` in bytes."""
+
+    variant: VariantName
+    key: str
+    content_type: str
+    width: int
+    height: int
+    file_size: int
+    sha256: str
+
+
+class PostRow(Struct, frozen=True, kw_only=True):
+    """A readable post with its images so far and its counters."""
+
+    id: UUID
+    version: int
+    user_id: UUID
+    caption: str | None
+    status: ReadableStatus
+    image_key: str
+    failure_code: str | None
+    failure_message: str | None
+    created_at: datetime
+    updated_at: datetime
+    published_at: datetime | None
+    like_count: int
+    comment_count: int
+    view_count: int
+    images: dict[VariantName, Image]
+
+
+class PageStart(Struct, frozen=True, array_like=True):
+    """Where a page starts: right after this post, going back in time."""
+
+    before_at: datetime
+    before_id: UUID
+
+
+class PostFilter(Struct, frozen=True, kw_only=True):
+    """Which posts a reader asks for."""
+
+    reader_id: UUID
+    user_id: UUID | None = None
+    status: ReadableStatus | None = None
+
+
+async def get_post(
+    connection: AsyncConnection[object], post_id: UUID, *, reader_id: UUID
+) -> PostRow | None:
+    """One post, or None when there is none that this reader may see."""
+    rows = await _rows(connection, _ONE, {"post_id": post_id, "reader_id": reader_id})
+    return msgspec.convert(rows[0], PostRow) if rows else None
+
+
+async def list_posts(
+    connection: AsyncConnection[object],
+    asked: PostFilter,
+    *,
+    limit: int,
+    start: PageStart | None = None,
+) -> list[PostRow]:
+    """Up to `limit` posts that the reader may see, newest first, from `start` on."""
+    parameters = {
+        **msgspec.structs.asdict(asked),
+        "limit": limit,
+        "before_at": start.before_at if start else None,
+        "before_id": start.before_id if start else None,
+    }
+    rows = await _rows(connection, _listing(asked), parameters)
+    return msgspec.convert(rows, list[PostRow])
+
+
+async def get_image(connection: AsyncConnection[object], key: str) -> Image | None:
+    """The variant of a readable post that is stored under `key`, or None."""
+    rows = await _rows(connection, _IMAGE, {"key": key})
+    return msgspec.convert(rows[0], Image) if rows else None
+
+
+async def projection_lag(connection: AsyncConnection[object], projection: str) -> Lag:
+    """Where a projection stands."""
+    rows = await _rows(connection, _LAG, {"projection": projection})
+    return msgspec.convert(rows[0], Lag)
+
+
+def _listing(asked: PostFilter) -> LiteralString:
+    if asked.user_id is None:
+        return _OF_EVERYBODY
+    return _OF_READER if asked.user_id == asked.reader_id else _OF_SOMEBODY
+
+
+async def _rows(
+    connection: AsyncConnection[object], statement: LiteralString, parameters: dict[str, object]
+) -> list[DictRow]:
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(statement, parameters)
+        return await cursor.fetchall()
