@@ -2,11 +2,11 @@
 
 DomainError
 ├── PostNotFound       there is no such post, or not for this person
-├── PostAlreadyExists  the id is taken
-├── UploadExpired      the time to upload is over
-├── PostNotProcessing  a variant came for a post that no longer waits for one
-├── QueueFull          the job queue has no room for the job that the event needs
-└── VersionConflict    others kept changing the post at the same moment
+├── PostAlreadyExists      the id is taken
+├── UploadExpired          the time to upload is over
+├── PostNotProcessing      a variant came for a post that no longer waits for one
+├── QueueFull              the job queue has no room for the job that the event needs
+└── VersionConflict        others kept changing the post at the same moment
 """
 
 from datetime import datetime
@@ -66,3 +66,7 @@ class VersionConflict(DomainError):
         super().__init__(f"post {post_id} changed under the command {attempts} times")
         self.post_id = post_id
         self.attempts = attempts
+
+
+class EventStoreUnavailable(DomainError):
+    """The event store did not answer, however often it was asked, or refused what is right."""

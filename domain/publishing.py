@@ -1,23 +1,24 @@
 """Publishing: the one writer. It loads a post, decides, and appends what was decided."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, cast
 from uuid import UUID
 
 from eventsourcing.application import Application
 from eventsourcing.domain import DomainEventProtocol
-from eventsourcing.persistence import IntegrityError, Mapper
+from eventsourcing.persistence import Mapper, PersistenceError
 from eventsourcing.utils import Environment, EnvType
 from msgspec import Struct
 
 from domain.commands import Command
 from domain.decisions import decide
-from domain.errors import PostNotFound, VersionConflict
+from domain.errors import EventStoreUnavailable, PostNotFound, VersionConflict
 from domain.events import Event
 from domain.jobs import jobs_after
 from domain.mapper import EventMapper
 from domain.post import Post, evolve, fold
-from domain.recorder import Factory
+from domain.recorder import Factory, VersionTaken
 
 CONFLICT_ATTEMPTS: Final = 10
 
@@ -60,14 +61,16 @@ class Publishing(Application[UUID]):
 
         Raises:
             DomainError: the command cannot be carried out; nothing was stored.
+            EventStoreUnavailable: there was no answer; saying it again is safe.
         """
         post = known
         for _ in range(CONFLICT_ATTEMPTS):
             post = post or fold(self.history(command.post_id))
             events = decide(post, command)
             try:
-                position = self._append(events, queue_capacity=queue_capacity)
-            except IntegrityError:
+                with _answering():
+                    position = self._append(events, queue_capacity=queue_capacity)
+            except VersionTaken:
                 post = None
                 continue
             return Outcome(post=_after(post, events), events=tuple(events), position=position)
@@ -84,9 +87,10 @@ class Publishing(Application[UUID]):
             raise PostNotFound(post_id)
         return post
 
-    def history(self, post_id: UUID) -> Iterator[Event]:
+    def history(self, post_id: UUID) -> list[Event]:
         """The events of one post in the order of their versions."""
-        return cast("Iterator[Event]", self.events.get(post_id))
+        with _answering():
+            return cast("list[Event]", list(self.events.get(post_id)))
 
     def _append(self, events: Sequence[Event], *, queue_capacity: int | None) -> int | None:
         jobs = [job for event in events for job in jobs_after(event)]
@@ -109,6 +113,14 @@ class Publishing(Application[UUID]):
     def construct_mapper(self) -> Mapper[UUID]:
         """Our events as JSON."""
         return EventMapper()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except PersistenceError as error:
+        raise EventStoreUnavailable(str(error)) from error
 
 
 def _after(post: Post | None, events: Sequence[Event]) -> Post:

@@ -13,7 +13,6 @@ import msgspec
 import psycopg
 import stamina
 from eventsourcing.persistence import (
-    IntegrityError,
     InterfaceError,
     InternalError,
     OperationalError,
@@ -35,6 +34,8 @@ from domain.errors import QueueFull
 from domain.jobs import Job
 
 EVENTS_TABLE: Final = "post_events"
+# The library asks ten times: in all, nobody waits longer than some twenty seconds.
+CONNECTION_TIMEOUT_SECONDS: Final = 2.0
 QUEUE_FULL_SQLSTATE: Final = "NV001"
 
 _APPEND = """
@@ -54,6 +55,10 @@ WHERE name IN ('transaction_timeout', 'statement_timeout', 'lock_timeout')
 """
 
 
+class VersionTaken(Exception):
+    """Another append took a version first: load the post again and decide again."""
+
+
 class Datastore(PostgresDatastore):
     """The library's connection pool, with every option of `url` and transactions limited."""
 
@@ -65,10 +70,9 @@ class Datastore(PostgresDatastore):
             port=str(options.get("port", "")),
             user=str(options.get("user", "")),
             password=str(options.get("password", "")),
-            connect_timeout=10.0,
+            connect_timeout=CONNECTION_TIMEOUT_SECONDS,
             pool_size=1,
             max_overflow=pool_size - 1,
-            pre_ping=True,
         )
         # The library passes on five options only, which would drop sslmode and the like.
         self.pool.kwargs = {**options, "row_factory": dict_row}
@@ -108,7 +112,7 @@ class Recorder(PostgresApplicationRecorder):
 
         Raises:
             QueueFull: `queue_capacity` jobs wait already; nothing was stored.
-            IntegrityError: another append took one of the versions; nothing was stored.
+            VersionTaken: another append took one of the versions; nothing was stored.
         """
         if not stored_events:
             return []
@@ -127,7 +131,7 @@ class Recorder(PostgresApplicationRecorder):
                 stored = connection.execute(_READ_BACK, parameters).fetchall()
                 if [bytes(row["state"]) for row in stored] == parameters["states"]:
                     return [row["position"] for row in stored]
-                raise IntegrityError(str(conflict)) from conflict
+                raise VersionTaken from conflict
             except psycopg.DatabaseError as error:
                 if error.sqlstate == QUEUE_FULL_SQLSTATE:
                     raise QueueFull(capacity=queue_capacity or 0) from error
