@@ -67,12 +67,12 @@ class _Header(TypedDict):
     causation_id: UUID
 
 
-def _header(origin: Origin, post_id: UUID, *, version: int) -> _Header:
+def _header(origin: Origin, post_id: UUID, *, version: int, at: datetime) -> _Header:
     return _Header(
         post_id=post_id,
         version=version,
         event_id=uuid5(origin.command_id, str(version)),
-        recorded_at=origin.at,
+        recorded_at=at,
         actor=origin.actor,
         correlation_id=origin.correlation_id,
         causation_id=origin.causation_id,
@@ -80,7 +80,9 @@ def _header(origin: Origin, post_id: UUID, *, version: int) -> _Header:
 
 
 def _next(post: Post, origin: Origin, *, ahead: int = 1) -> _Header:
-    return _header(origin, post.id, version=post.version + ahead)
+    # Machines' clocks differ: within a post, time never runs backwards all the same.
+    at = max(origin.at, post.updated_at)
+    return _header(origin, post.id, version=post.version + ahead, at=at)
 
 
 def _create(post: Post | None, command: CreatePost) -> list[Event]:
@@ -88,7 +90,7 @@ def _create(post: Post | None, command: CreatePost) -> list[Event]:
         raise PostAlreadyExists(post.id)
     return [
         PostCreated(
-            **_header(command.origin, command.post_id, version=1),
+            **_header(command.origin, command.post_id, version=1, at=command.origin.at),
             user_id=command.user_id,
             caption=command.caption,
             filename=command.filename,

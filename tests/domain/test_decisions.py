@@ -66,6 +66,12 @@ def test_the_same_command_always_leads_to_the_same_event_ids_and_another_to_othe
     assert decide(None, command)[0].event_id != decide(None, create_post(POST_ID))[0].event_id
 
 
+def test_time_never_runs_backwards_within_a_post_whatever_the_clocks_say() -> None:
+    post, events = after(CREATED, confirm_upload(POST_ID, at=NOON - timedelta(minutes=3)))
+    assert events[-1].recorded_at == NOON
+    assert post.updated_at == NOON
+
+
 def test_a_post_is_created_once() -> None:
     post, _ = after(CREATED)
     with pytest.raises(PostAlreadyExists):
@@ -115,7 +121,7 @@ def test_a_failure_keeps_its_reason_for_people() -> None:
     assert post.status == "failed"
     assert isinstance(events[-1], PostFailed)
     assert post.failure == events[-1]
-    assert post.failure.message == "The photo is damaged."
+    assert events[-1].message == "The photo is damaged."
 
 
 def test_only_a_post_that_is_processing_can_fail() -> None:

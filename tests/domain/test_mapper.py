@@ -41,7 +41,8 @@ def test_there_is_a_golden_event_of_every_kind() -> None:
 
 def test_the_library_gets_our_events_back() -> None:
     row = stored(GOLDEN[0])
-    assert EventMapper().to_domain_event(row) == decode_event(row)
+    event: object = EventMapper().to_domain_event(row)
+    assert event == decode_event(row)
 
 
 def test_a_damaged_state_is_named() -> None:
