@@ -1,0 +1,95 @@
+"""A fake object store in memory; the same contract suite holds it and SeaweedFS."""
+
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta
+
+from transcoder.errors import (
+    ChecksumMismatch,
+    ObjectStoreUnavailable,
+    OriginalMissing,
+    RangeNotSatisfiable,
+)
+from transcoder.object_store import Announced, NewObject, PresignedUpload, Slice, StoredObject
+
+
+class FakeObjectStore:
+    """Keeps objects in a dictionary; `down` makes every call fail as an outage does."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.put_with: dict[str, NewObject] = {}
+        self.down = False
+        self.failures_to_come = 0
+
+    def arrive(self, key: str, content: bytes) -> None:
+        """What a client's PUT does."""
+        self.objects.setdefault(key, content)
+
+    async def presign_upload(self, announced: Announced, *, lifetime: timedelta) -> PresignedUpload:
+        self._answer("presign_upload", announced.key)
+        return PresignedUpload(
+            url=f"https://fake.example/{announced.key}",
+            headers={"content-type": announced.content_type},
+            expires_at=datetime.now(UTC) + lifetime,
+        )
+
+    async def stat(self, key: str) -> StoredObject | None:
+        self._answer("stat", key)
+        content = self.objects.get(key)
+        if content is None:
+            return None
+        sha256 = hashlib.sha256(content).hexdigest()
+        return StoredObject(file_size=len(content), sha256=sha256)
+
+    async def download(self, announced: Announced) -> bytes:
+        self._answer("download", announced.key)
+        content = self.objects.get(announced.key)
+        if content is None:
+            raise OriginalMissing(key=announced.key)
+        actual = hashlib.sha256(content).hexdigest()
+        if actual != announced.sha256:
+            raise ChecksumMismatch(expected=announced.sha256, actual=actual)
+        return content
+
+    async def read(self, key: str, *, byte_range: str | None = None) -> Slice | None:
+        self._answer("read", key)
+        content = self.objects.get(key)
+        if content is None or byte_range is None:
+            return None if content is None else Slice(content=content, content_range=None)
+        first, last = _bounds(byte_range, len(content))
+        if first >= len(content):
+            raise RangeNotSatisfiable(key=key, byte_range=byte_range)
+        told = f"bytes {first}-{last}/{len(content)}"
+        return Slice(content=content[first : last + 1], content_range=told)
+
+    async def put(self, new: NewObject) -> None:
+        self._answer("put", new.key)
+        self.objects[new.key] = new.content
+        self.put_with[new.key] = new
+
+    async def remove(self, key: str) -> None:
+        self._answer("remove", key)
+        self.objects.pop(key, None)
+
+    async def prepare(self) -> None:
+        self._answer("prepare", "")
+
+    async def ping(self) -> None:
+        self._answer("ping", "")
+
+    def _answer(self, operation: str, key: str) -> None:
+        if self.failures_to_come:
+            self.failures_to_come -= 1
+            raise ObjectStoreUnavailable(operation=operation, key=key)
+        if self.down:
+            raise ObjectStoreUnavailable(operation=operation, key=key)
+
+
+def _bounds(byte_range: str, size: int) -> tuple[int, int]:
+    match = re.fullmatch(r"bytes=(\d*)-(\d*)", byte_range)
+    assert match is not None
+    first, last = match.groups()
+    if not first:
+        return max(0, size - int(last)), size - 1
+    return int(first), min(int(last or size), size - 1)

@@ -1,0 +1,205 @@
+"""What can go wrong between an original and its variants.
+
+    TranscoderError
+    ├── PermanentFailure              trying again cannot help
+    │   ├── NotAnImage                the bytes are in none of the accepted formats
+    │   ├── ContentTypeMismatch       they are in another format than was announced
+    │   ├── TooManyPixels             the header promises more pixels than we decode
+    │   ├── SideTooLong               one side is longer than we decode
+    │   ├── TooManyBands              more colour channels than any photo has
+    │   ├── CorruptImage              the pixels cannot be decoded
+    │   ├── ChecksumMismatch          the stored bytes are not the announced ones
+    │   └── OriginalMissing           there are no stored bytes
+    ├── RetryableFailure              trying again may help
+    │   ├── ObjectStoreUnavailable    the object store did not answer as it should
+    │   ├── RendererCrashed           the image process died; one more try
+    │   ├── RenderTimedOut            it took too long; one more try
+    │   ├── OutOfMemory               it needed too much memory; one more try
+    │   └── UnexpectedTrouble         something that nobody foresaw
+    └── RangeNotSatisfiable           a reader asked for bytes after the end
+
+`code` is for machines and never changes; `message` is for the person who uploaded the photo.
+Every error survives the way out of an image process: facts are plain attributes.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+SOME: Final = 8
+
+
+class TranscoderError(Exception):
+    """Base of the package's errors; `max_attempts` of a job that meets this one."""
+
+    code: ClassVar[str] = "transcoder_error"
+    message: ClassVar[str] = "Something went wrong on our side. Please try again later."
+    retryable: ClassVar[bool] = False
+    max_attempts: ClassVar[int] = 1
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[type, object, object]]:
+        """Pickle the facts, whatever the constructor looks like."""
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[TranscoderError], args: tuple[object], facts: dict[str, object]) -> object:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
+
+
+class PermanentFailure(TranscoderError):
+    """Trying again cannot help."""
+
+
+class NotAnImage(PermanentFailure):
+    """The bytes are in none of the accepted formats."""
+
+    code = "not_an_image"
+    message = "This file is not a photo in a format that we accept. Please upload another one."
+
+
+class ContentTypeMismatch(PermanentFailure):
+    """The bytes are in another format than was announced."""
+
+    code = "content_type_mismatch"
+    message = "This file is not of the type that the app announced. Please upload it again."
+
+    def __init__(self, *, announced: str, actual: str) -> None:
+        super().__init__(f"announced as {announced}, is {actual}")
+        self.announced = announced
+        self.actual = actual
+
+
+class TooManyPixels(PermanentFailure):
+    """The header promises more pixels than we decode."""
+
+    code = "too_many_pixels"
+    message = "This photo has too many pixels. Please upload a smaller version of it."
+
+    def __init__(self, *, pixels: int, limit: int) -> None:
+        super().__init__(f"{pixels} pixels; the most is {limit}")
+        self.pixels = pixels
+        self.limit = limit
+
+
+class SideTooLong(PermanentFailure):
+    """One side is longer than we decode, in pixels."""
+
+    code = "side_too_long"
+    message = "This photo is too wide or too high. Please upload a smaller version of it."
+
+    def __init__(self, *, side: int, limit: int) -> None:
+        super().__init__(f"a side of {side} pixels; the most is {limit}")
+        self.side = side
+        self.limit = limit
+
+
+class TooManyBands(PermanentFailure):
+    """More colour channels than any photo has."""
+
+    code = "too_many_bands"
+    message = "This file is not an ordinary photo. Please upload another one."
+
+    def __init__(self, *, bands: int, limit: int) -> None:
+        super().__init__(f"{bands} bands; the most is {limit}")
+        self.bands = bands
+        self.limit = limit
+
+
+class CorruptImage(PermanentFailure):
+    """The pixels cannot be decoded; `reason` is the decoder's own and not for people."""
+
+    code = "corrupt_image"
+    message = "This photo is damaged and cannot be shown. Please upload an intact copy."
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ChecksumMismatch(PermanentFailure):
+    """The stored bytes are not the announced ones; both SHA-256 in hex."""
+
+    code = "checksum_mismatch"
+    message = "The photo did not arrive as it was sent. Please upload it again."
+
+    def __init__(self, *, expected: str, actual: str) -> None:
+        super().__init__(f"expected SHA-256 {expected}, got {actual}")
+        self.expected = expected
+        self.actual = actual
+
+
+class OriginalMissing(PermanentFailure):
+    """There are no stored bytes under the key."""
+
+    code = "original_missing"
+    message = "The photo is no longer there. Please upload it again."
+
+    def __init__(self, *, key: str) -> None:
+        super().__init__(f"nothing is stored under {key}")
+        self.key = key
+
+
+class RetryableFailure(TranscoderError):
+    """Trying again may help."""
+
+    retryable = True
+    max_attempts = SOME
+    message = "We could not finish this photo for a technical reason. Please upload it again."
+
+
+class ObjectStoreUnavailable(RetryableFailure):
+    """The object store did not answer as it should."""
+
+    code = "object_store_unavailable"
+
+    def __init__(self, *, operation: str, key: str) -> None:
+        super().__init__(f"the object store failed to {operation} {key}")
+        self.operation = operation
+        self.key = key
+
+
+class RendererCrashed(RetryableFailure):
+    """The image process died."""
+
+    code = "renderer_crashed"
+    message = "This photo cannot be processed. Please upload another version of it."
+    max_attempts = 2
+
+
+class RenderTimedOut(RetryableFailure):
+    """Rendering took longer than its deadline."""
+
+    code = "render_timed_out"
+    message = "This photo takes too long to process. Please upload a simpler version of it."
+    max_attempts = 2
+
+    def __init__(self, *, seconds: float) -> None:
+        super().__init__(f"not done after {seconds} s")
+        self.seconds = seconds
+
+
+class OutOfMemory(RetryableFailure):
+    """Rendering needed more memory than one picture may use."""
+
+    code = "out_of_memory"
+    message = "This photo is too large to process. Please upload a smaller version of it."
+    max_attempts = 2
+
+
+class UnexpectedTrouble(RetryableFailure):
+    """Something that nobody foresaw; the log has it."""
+
+    code = "internal_error"
+
+
+class RangeNotSatisfiable(TranscoderError):
+    """A reader asked for bytes after the end of an object."""
+
+    code = "range_not_satisfiable"
+
+    def __init__(self, *, key: str, byte_range: str) -> None:
+        super().__init__(f"{byte_range} begins after the end of {key}")
+        self.key = key
+        self.byte_range = byte_range

@@ -1,0 +1,69 @@
+"""Expired uploads: announced photos that never came are closed, and their objects removed."""
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+import structlog
+from anyio import to_thread
+from psycopg import AsyncConnection
+from psycopg.rows import scalar_row
+from psycopg_pool import AsyncConnectionPool
+
+from domain.commands import ExpireUpload, Origin
+from domain.errors import PostNotFound
+from domain.publishing import Publishing
+from transcoder.object_store import ObjectStore
+
+ACTOR: Final = "system:expired-uploads"
+# A PUT that began just before its URL expired gets this long to end before its object goes.
+GRACE: Final = timedelta(minutes=5)
+AT_MOST: Final = 1000
+
+# Defined beside the read table that it reads.
+_EXPIRED: Final = "SELECT post_id FROM expired_uploads(%(before)s, %(at_most)s)"
+
+_log = structlog.get_logger(__name__)
+
+
+async def close_expired_uploads(
+    pool: AsyncConnectionPool[AsyncConnection[object]], publishing: Publishing, *, now: datetime
+) -> int:
+    """Close up to `AT_MOST` uploads whose time is over and return how many were closed.
+
+    Each close queues a job, in the same transaction, that removes the object.
+    """
+    closed = 0
+    for post_id in await _expired(pool, before=now - GRACE):
+        origin = Origin(
+            command_id=uuid4(), actor=ACTOR, at=now, correlation_id=uuid4(), causation_id=post_id
+        )
+        command = ExpireUpload(origin=origin, post_id=post_id)
+        try:
+            outcome = await to_thread.run_sync(publishing.execute, command)
+        except PostNotFound:
+            # The read table is a moment behind: its owner has just deleted it.
+            continue
+        closed += bool(outcome.events)
+    if closed:
+        _log.info("closed_expired_uploads", uploads=closed)
+    return closed
+
+
+async def remove_original(store: ObjectStore, publishing: Publishing, *, post_id: UUID) -> None:
+    """Remove the object of a closed upload, if any ever came.
+
+    Raises:
+        ObjectStoreUnavailable: the removal has to be tried again.
+    """
+    post = await to_thread.run_sync(publishing.post, post_id)
+    if post.status == "deleted":
+        await store.remove(post.image_key)
+
+
+async def _expired(
+    pool: AsyncConnectionPool[AsyncConnection[object]], *, before: datetime
+) -> list[UUID]:
+    async with pool.connection() as connection, connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_EXPIRED, {"before": before, "at_most": AT_MOST})
+        return await cursor.fetchall()

@@ -1,0 +1,98 @@
+"""The object store: what the service needs of one, as a protocol."""
+
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+IMMUTABLE: Final = "public, max-age=31536000, immutable"
+
+
+class Announced(Struct, frozen=True, kw_only=True):
+    """The object that a client may put, once: these bytes and no others. `sha256` is hex."""
+
+    key: str
+    content_type: str
+    file_size: int
+    sha256: str
+
+
+class PresignedUpload(Struct, frozen=True, kw_only=True):
+    """Where to PUT until `expires_at`, and the very headers that the PUT must carry."""
+
+    url: str
+    headers: dict[str, str]
+    expires_at: datetime
+
+
+class StoredObject(Struct, frozen=True, kw_only=True):
+    """What the store says of an object; `sha256` is hex, None when it was stored without one."""
+
+    file_size: int
+    sha256: str | None
+
+
+class NewObject(Struct, frozen=True, kw_only=True):
+    """An object to be stored with everything that its readers are told about it."""
+
+    key: str
+    content: bytes
+    content_type: str
+    sha256: str
+    cache_control: str
+    metadata: dict[str, str]
+
+
+class Slice(Struct, frozen=True, kw_only=True):
+    """The bytes of an object, or the part of it that `content_range` describes (RFC 9110)."""
+
+    content: bytes
+    content_range: str | None
+
+
+class ObjectStore(Protocol):
+    """A private bucket. Every method may be called concurrently.
+
+    Every method raises `ObjectStoreUnavailable` when the store does not answer as it should.
+    """
+
+    async def presign_upload(self, announced: Announced, *, lifetime: timedelta) -> PresignedUpload:
+        """Sign a write-once PUT of exactly the announced bytes."""
+        ...
+
+    async def stat(self, key: str) -> StoredObject | None:
+        """What is stored under `key`, or None."""
+        ...
+
+    async def download(self, announced: Announced) -> bytes:
+        """The announced bytes, hashed while they arrive.
+
+        Raises:
+            OriginalMissing: nothing is stored under the key.
+            ChecksumMismatch: what is stored is not what was announced.
+        """
+        ...
+
+    async def read(self, key: str, *, byte_range: str | None = None) -> Slice | None:
+        """An object or one range of it (a `Range` header's value), or None.
+
+        Raises:
+            RangeNotSatisfiable: the range begins after the end.
+        """
+        ...
+
+    async def put(self, new: NewObject) -> None:
+        """Store an object; storing the same one again changes nothing."""
+        ...
+
+    async def remove(self, key: str) -> None:
+        """Remove an object; removing what is not there is fine."""
+        ...
+
+    async def prepare(self) -> None:
+        """Create the bucket if need be, and set its CORS and lifecycle rules."""
+        ...
+
+    async def ping(self) -> None:
+        """Return if the bucket answers."""
+        ...

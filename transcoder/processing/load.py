@@ -1,0 +1,30 @@
+"""Load: open an original with the one loader for its type; no pixel is decoded yet."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import pyvips
+
+from domain.formats import ContentType
+from transcoder.errors import CorruptImage
+
+# Named, not guessed: a JPEG with a gain map must not go to libvips' UltraHDR loader.
+_LOADERS: Final[dict[ContentType, Callable[..., Any]]] = {
+    "image/jpeg": pyvips.Image.jpegload_buffer,
+    "image/png": pyvips.Image.pngload_buffer,
+    "image/webp": pyvips.Image.webpload_buffer,
+}
+
+
+def load(content: bytes, content_type: ContentType) -> pyvips.Image:
+    """The image whose header has been read and whose pixels come when they are asked for.
+
+    `fail_on="error"`: the default shows damaged files half grey, and "warning" refuses good ones.
+
+    Raises:
+        CorruptImage: the header makes no sense.
+    """
+    try:
+        return _LOADERS[content_type](content, access="sequential", fail_on="error")
+    except pyvips.Error as error:
+        raise CorruptImage(reason=str(error)) from error

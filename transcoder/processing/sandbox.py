@@ -1,0 +1,64 @@
+"""The sandbox: what an image process gives up before it touches a stranger's bytes."""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from typing import Final
+
+import pyvips
+
+from transcoder.rendering import Limits
+
+LOADERS: Final = ("VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp")
+# What a process needs to run; everything else, credentials first of all, is forgotten.
+_KEPT_VARIABLES: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"})
+_BLOCKED: Final = True
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def enter_sandbox(limits: Limits) -> None:
+    """Limit this process for good; doing it again changes nothing."""
+    _forget_environment()
+    _allow_only_our_loaders()
+    _limit_resources(limits)
+    _die_with_parent()
+
+
+def limit_cpu(limits: Limits) -> None:
+    """Give the coming picture twice its deadline in CPU seconds, in case nobody is watching."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = int(used.ru_utime + used.ru_stime + 2 * limits.deadline_seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
+
+
+def _forget_environment() -> None:
+    for name in os.environ.keys() - _KEPT_VARIABLES:
+        del os.environ[name]
+
+
+def _allow_only_our_loaders() -> None:
+    # Blocking what libvips calls untrusted leaves TIFF, GIF and others open: block every loader.
+    pyvips.operation_block_set("VipsForeignLoad", _BLOCKED)
+    for loader in LOADERS:
+        pyvips.operation_block_set(loader, not _BLOCKED)
+    # Nothing is worth caching between strangers' pictures, and the cache doubles the memory.
+    pyvips.cache_set_max(0)
+    # One core each: the pool has as many processes as there are cores.
+    pyvips.voperation.concurrency_set(1)
+
+
+def _limit_resources(limits: Limits) -> None:
+    for kind, most in (
+        (resource.RLIMIT_AS, limits.address_space_bytes),
+        (resource.RLIMIT_NOFILE, limits.open_files),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(kind, (most, most))
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,29 @@
+"""The stopwatch: how long each step takes, and whether there is time for the next."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from transcoder.errors import RenderTimedOut
+
+
+class Stopwatch:
+    """Starts when it is made; one picture's steps run under it, one after the other."""
+
+    def __init__(self, *, deadline_seconds: float) -> None:
+        self.milliseconds: dict[str, float] = {}
+        self._deadline_seconds = deadline_seconds
+        self._ends_at = time.monotonic() + deadline_seconds
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time one step.
+
+        Raises:
+            RenderTimedOut: there is no time left for it.
+        """
+        started = time.monotonic()
+        if started > self._ends_at:
+            raise RenderTimedOut(seconds=self._deadline_seconds)
+        yield
+        self.milliseconds[name] = 1000 * (time.monotonic() - started)

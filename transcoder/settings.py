@@ -1,0 +1,44 @@
+"""Settings of the worker process, and of every process that reaches the object store."""
+
+import os
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta
+
+from domain.settings import DatabaseSettings, load_settings
+
+PositiveInt: TypeAlias = Annotated[int, Meta(ge=1)]
+
+
+class ObjectStoreSettings(DatabaseSettings, frozen=True, kw_only=True):
+    """Where the pictures live. Without keys, the SDK finds the machine's own role."""
+
+    s3_bucket_name: str
+    s3_region: str = "us-east-1"
+    s3_endpoint_url: str | None = None
+    aws_access_key_id: str | None = None
+    aws_secret_access_key: str | None = None
+
+
+class WorkerSettings(ObjectStoreSettings, frozen=True, kw_only=True):
+    """What transcoding needs: `worker_concurrency` pictures at a time, one process each."""
+
+    worker_concurrency: PositiveInt = os.cpu_count() or 1
+
+
+def object_store_settings() -> ObjectStoreSettings:
+    """Read the environment for a command that needs the database and the bucket.
+
+    Raises:
+        WrongSettings: a variable is missing or wrong.
+    """
+    return load_settings(ObjectStoreSettings, os.environ)
+
+
+def worker_settings() -> WorkerSettings:
+    """Read the environment.
+
+    Raises:
+        WrongSettings: a variable is missing or wrong.
+    """
+    return load_settings(WorkerSettings, os.environ)
