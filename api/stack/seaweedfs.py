@@ -1,0 +1,171 @@
+"""The embedded S3 store: SeaweedFS in one process, on loopback, closed to who has no credentials.
+
+Beside S3, its parts talk to each other over HTTP and gRPC, and both answered anybody on this
+machine: an anonymous GET on the filer read private objects, a DELETE there or over gRPC removed
+them. So HTTP is off where it can be and asks for signed tokens elsewhere, and gRPC wants a client
+certificate that only this process has.
+"""
+
+import hashlib
+import hmac
+import shutil
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import httpx
+from msgspec import Struct
+
+from api.stack.certificate import Certificate, create_certificate
+from api.stack.child import Child
+from api.stack.credentials import Credentials
+from api.stack.errors import ServersUnavailable
+from api.stack.folder import StackFolder
+from api.stack.ports import GRPC_OFFSET
+from api.stack.supervisor import Supervisor
+
+REGION: Final = "us-east-1"
+PARTS: Final = ("s3", "filer", "volume", "master", "admin")
+_GRPC_PARTS: Final = ("MASTER", "VOLUME", "FILER", "S3", "ADMIN", "WORKER", "CLIENT")
+READY_WITHIN_SECONDS: Final = 60
+_PROBE_WITHIN_SECONDS: Final = 2
+_SIGNED: Final = "host;x-amz-content-sha256;x-amz-date"
+_NO_BODY: Final = hashlib.sha256(b"").hexdigest()
+
+
+class S3Access(Struct, frozen=True, kw_only=True):
+    """Where the store answers, and to whom."""
+
+    endpoint_url: str
+    access_key_id: str
+    secret_access_key: str
+
+
+async def start_seaweedfs(
+    supervisor: Supervisor,
+    folder: StackFolder,
+    *,
+    credentials: Credentials,
+    ports: dict[str, int],
+) -> S3Access:
+    """Start the store on `ports`, one for each of PARTS (and the one GRPC_OFFSET above each).
+
+    Raises:
+        StackError: it cannot run here, or did not start.
+    """
+    access = S3Access(
+        endpoint_url=f"http://127.0.0.1:{ports['s3']}",
+        access_key_id=credentials.s3_access_key_id,
+        secret_access_key=credentials.s3_secret_access_key,
+    )
+    child = Child(
+        name="seaweedfs",
+        argv=_argv(ports),
+        environ=_environ(folder, credentials) | _grpc_environ(create_certificate(folder.temporary)),
+        log=folder.log("seaweedfs"),
+        folder=folder.seaweedfs,
+        # It takes 2 s as a rule, and 9 s when its parts miss each other: killing it loses nothing,
+        # because it writes objects and index straight to their files.
+        stop_within_seconds=3.5,
+        is_ready=partial(_answers, access),
+        ready_within_seconds=READY_WITHIN_SECONDS,
+        leftovers=tuple(_grpc_socket(part, ports[part]) for part in PARTS),
+    )
+    await supervisor.start(child, stage=0)
+    return access
+
+
+def _argv(ports: dict[str, int]) -> tuple[str, ...]:
+    return (
+        str(_program()),
+        "-logtostderr=true",
+        "mini",
+        # Relative to the child's folder: the path of a unix socket has to be short.
+        "-dir=.",
+        "-s3.localSocket=s3.sock",
+        "-filer.localSocket=filer.sock",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        *(f"-{part}.port={ports[part]}" for part in PARTS),
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-disableHttp",
+        "-admin.ui=false",
+        "-webdav=false",
+        "-master.telemetry=false",
+        # A misspelt bucket is an error here as it is on AWS.
+        "-s3.autoCreateBucket=false",
+    )
+
+
+def _environ(folder: StackFolder, credentials: Credentials) -> dict[str, str]:
+    key = credentials.seaweedfs_signing_key
+    return {
+        "HOME": str(folder.seaweedfs),
+        "TMPDIR": str(folder.temporary),
+        "AWS_ACCESS_KEY_ID": credentials.s3_access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.s3_secret_access_key,
+        "WEED_JWT_SIGNING_KEY": key,
+        "WEED_JWT_SIGNING_READ_KEY": key,
+        "WEED_JWT_FILER_SIGNING_KEY": key,
+        "WEED_JWT_FILER_SIGNING_READ_KEY": key,
+    }
+
+
+def _grpc_environ(certificate: Certificate) -> dict[str, str]:
+    environ = {"WEED_GRPC_CA": str(certificate.certificate)}
+    for part in _GRPC_PARTS:
+        environ[f"WEED_GRPC_{part}_CERT"] = str(certificate.certificate)
+        environ[f"WEED_GRPC_{part}_KEY"] = str(certificate.key)
+    return environ
+
+
+def _program() -> Path:
+    beside = Path(sys.executable).with_name("weed")
+    found = beside if beside.is_file() else shutil.which("weed")
+    if found is None:
+        raise ServersUnavailable(
+            "S3 store", reason="its program, weed, is not installed", variable="S3_ENDPOINT_URL"
+        )
+    return Path(found)
+
+
+def _grpc_socket(part: str, port: int) -> Path:
+    # The program's own choice, which no option changes; only its owner may connect.
+    return Path("/tmp") / f"seaweedfs-{part}-grpc-{port + GRPC_OFFSET}.sock"  # noqa: S108
+
+
+async def _answers(access: S3Access) -> bool:
+    """Whether a signed listing of the buckets is answered, which takes all the parts."""
+    try:
+        async with httpx.AsyncClient(
+            base_url=access.endpoint_url, timeout=_PROBE_WITHIN_SECONDS, trust_env=False
+        ) as client:
+            answer = await client.get("/", headers=_signed_headers(access, datetime.now(UTC)))
+    except httpx.TransportError:
+        return False
+    return answer.is_success
+
+
+def _signed_headers(access: S3Access, now: datetime) -> dict[str, str]:
+    """AWS signature version 4 of `GET /`, by hand: importing an SDK takes longer than starting."""
+    moment, day = f"{now:%Y%m%dT%H%M%SZ}", f"{now:%Y%m%d}"
+    host = access.endpoint_url.removeprefix("http://")
+    request = (
+        f"GET\n/\n\nhost:{host}\nx-amz-content-sha256:{_NO_BODY}\nx-amz-date:{moment}\n\n"
+        f"{_SIGNED}\n{_NO_BODY}"
+    )
+    scope = f"{day}/{REGION}/s3/aws4_request"
+    digest = hashlib.sha256(request.encode()).hexdigest()
+    key = f"AWS4{access.secret_access_key}".encode()
+    for word in (*scope.split("/"), f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{digest}"):
+        key = hmac.digest(key, word.encode(), "sha256")
+    credential = f"{access.access_key_id}/{scope}"
+    return {
+        "x-amz-date": moment,
+        "x-amz-content-sha256": _NO_BODY,
+        "authorization": f"AWS4-HMAC-SHA256 Credential={credential}, "
+        f"SignedHeaders={_SIGNED}, Signature={key.hex()}",
+    }
