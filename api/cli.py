@@ -1,0 +1,166 @@
+"""The `nova` command: one verb for each thing that people and machines do with the service.
+
+Every verb loads only what it needs, when it runs: the worker's image processes import this module
+again, and the API must never load libvips.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+app = typer.Typer(
+    name="nova",
+    help="Nova Publishing: photos in, web-ready variants out, every step an event.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DEFAULT_FOLDER = Path(".nova")
+EXIT_WRONG_SETTINGS = 2
+EXIT_INTERRUPTED = 130
+
+Folder = Annotated[Path, typer.Option("--data", help="The folder that keeps the stack's data.")]
+
+
+class RoleName(StrEnum):
+    """What a token lets its bearer do beyond publishing."""
+
+    USER = "user"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.command()
+def dev(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the API listens.")] = 8000,
+    folder: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Run everything on this machine until Ctrl-C."""
+    import anyio
+
+    from api.dev import run_dev
+
+    with _explained():
+        anyio.run(run_dev, folder, port)
+
+
+@app.command()
+def demo(
+    photos: Annotated[
+        list[Path] | None,
+        typer.Argument(exists=True, dir_okay=False, help="Photos; without any, one is made."),
+    ] = None,
+    folder: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Publish photos on a stack of its own and show what happens, as it happens."""
+    import anyio
+
+    from api.demo import run_demo
+
+    with _explained():
+        everything_published = anyio.run(run_demo, photos or [], folder)
+    raise typer.Exit(0 if everything_published else 1)
+
+
+@app.command()
+def api() -> None:
+    """Run one API process."""
+    from api.logs import configure_logs
+    from api.server import run_api
+    from api.settings import api_settings
+
+    configure_logs()
+    with _explained():
+        run_api(api_settings())
+
+
+@app.command()
+def worker() -> None:
+    """Run one worker process, which transcodes."""
+    import anyio
+
+    from api.logs import configure_logs
+    from transcoder.settings import worker_settings
+    from transcoder.worker import run_worker
+
+    configure_logs()
+    with _explained():
+        anyio.run(run_worker, worker_settings())
+
+
+@app.command()
+def projector() -> None:
+    """Run one projector process, which keeps the read tables up to date."""
+    import anyio
+
+    from api.logs import configure_logs
+    from projections.projector import run_projector
+    from projections.settings import projector_settings
+
+    configure_logs()
+    with _explained():
+        anyio.run(run_projector, projector_settings())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database and the bucket to this version; safe to run at any time, by anyone."""
+    import anyio
+
+    from projections.migrate import migrate as migrate_database
+    from transcoder.s3 import prepare_bucket
+    from transcoder.settings import object_store_settings
+
+    with _explained():
+        settings = object_store_settings()
+        applied = migrate_database(settings.database_url)
+        for name in applied:
+            typer.echo(f"applied {name}")
+        typer.echo(f"The database is up to date ({len(applied)} migrations applied).")
+        anyio.run(prepare_bucket, settings)
+        typer.echo(f"Bucket {settings.s3_bucket_name} is ready: private, with CORS and lifecycle.")
+
+
+@app.command()
+def token(
+    user: Annotated[UUID, typer.Option(help="Whose token it is.")],
+    role: Annotated[RoleName, typer.Option(help="What it lets its bearer do.")] = RoleName.USER,
+    folder: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Print a bearer token for the stack in a folder, or for JWT_SECRET when that is set."""
+    from api.auth import User, create_token
+    from api.dev import jwt_secret
+
+    with _explained():
+        bearer = User(id=user, role=role.value)
+        typer.echo(create_token(jwt_secret(folder), bearer))
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn the errors that people can mend into one line and an exit code."""
+    from api.stack.errors import StackError
+    from domain.settings import WrongSettings
+
+    try:
+        yield
+    except WrongSettings as error:
+        for problem in error.problems:
+            typer.echo(f"nova: {problem} (see .env.example)", err=True)
+        raise typer.Exit(EXIT_WRONG_SETTINGS) from error
+    except StackError as error:
+        typer.echo(f"nova: {error}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(EXIT_INTERRUPTED) from None

@@ -1,0 +1,52 @@
+"""Correlation: one id for everything that a request sets in motion, and for its log line."""
+
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import structlog
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Headers, MutableScopeHeaders
+from litestar.types import Message, Scope
+
+HEADER: Final = "X-Correlation-ID"
+_STATE: Final = "correlation_id"
+
+_log = structlog.get_logger(__name__)
+
+
+def correlation_id_of(connection: ASGIConnection[Any, Any, Any, Any]) -> UUID:
+    """The client's `X-Correlation-ID` if it is a UUID, or one of ours; the same each time."""
+    return _id_of(connection.scope)
+
+
+async def answer_with_correlation_id(message: Message, scope: Scope) -> None:
+    """Before an answer of any kind is sent: put the id on it, and log how the request ended."""
+    if message["type"] != "http.response.start":
+        return
+    correlation_id = str(_id_of(scope))
+    MutableScopeHeaders.from_message(message)[HEADER] = correlation_id
+    _log.info(
+        "request",
+        method=_method(scope),
+        path=scope["path"],
+        status=int(message["status"]),
+        correlation_id=correlation_id,
+    )
+
+
+def _id_of(scope: Any) -> UUID:  # noqa: ANN401 - Litestar's scopes of all kinds have these
+    chosen: UUID | None = scope["state"].get(_STATE)
+    if chosen is None:
+        chosen = scope["state"][_STATE] = _given(scope) or uuid4()
+    return chosen
+
+
+def _method(scope: Any) -> str:  # noqa: ANN401 - as above
+    return str(scope["method"])
+
+
+def _given(scope: Scope) -> UUID | None:
+    try:
+        return UUID(Headers.from_scope(scope).get(HEADER, ""))
+    except ValueError:
+        return None

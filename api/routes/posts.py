@@ -1,0 +1,134 @@
+"""Posts: read one, list them newest first, delete one's own."""
+
+import base64
+import binascii
+import hashlib
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, Router, delete, get
+from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.security.jwt import Token
+
+from api.auth import User
+from api.correlation import correlation_id_of
+from api.errors import WrongCursor
+from api.responses import problem_responses
+from api.schemas import FailureView, ImageView, PostPage, PostView
+from api.services import UseServices
+from domain.commands import DeletePost, origin_of_request
+from domain.errors import PostNotFound
+from projections.reads import PageStart, PostFilter, PostRow, ReadableStatus, get_post, list_posts
+
+MAX_PAGE: Final = 100
+DEFAULT_PAGE: Final = 20
+# Anyone may keep an answer, nobody may use it without asking whether it still holds.
+CACHE_CONTROL: Final = "private, no-cache"
+
+AuthenticatedRequest = Request[User, Token, Any]
+
+
+@get("/posts/{post_id:uuid}", responses=problem_responses(404))
+async def read_post(
+    post_id: FromPath[UUID], request: AuthenticatedRequest, services: UseServices
+) -> Response[Any]:
+    """A post with the variants that are ready. `If-None-Match` spares sending it again."""
+    async with services.connections.connection() as connection:
+        row = await get_post(connection, post_id, reader_id=request.user.id)
+    if row is None:
+        raise PostNotFound(post_id)
+    content = msgspec.json.encode(_view(row, media_url=services.media_url))
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": CACHE_CONTROL}
+    if _matches(request.headers.get("If-None-Match", ""), etag):
+        return Response(None, status_code=304, headers=headers)
+    return Response(content, media_type="application/json", headers=headers)
+
+
+@get("/posts", responses=problem_responses(400))
+async def read_posts(
+    request: AuthenticatedRequest,
+    services: UseServices,
+    user_id: FromQuery[UUID | None] = None,
+    status: FromQuery[ReadableStatus | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE,
+    cursor: Annotated[str | None, QueryParameter(max_length=200)] = None,
+) -> PostPage:
+    """The posts that one may see, newest first: one's own in every status, others' published."""
+    asked = PostFilter(reader_id=request.user.id, user_id=user_id, status=status)
+    start = _page_start(cursor) if cursor else None
+    async with services.connections.connection() as connection:
+        rows = await list_posts(connection, asked, limit=limit + 1, start=start)
+    page = rows[:limit]
+    return PostPage(
+        items=[_view(row, media_url=services.media_url) for row in page],
+        next_cursor=_cursor(page[-1]) if len(rows) > limit else None,
+    )
+
+
+@delete("/posts/{post_id:uuid}", responses=problem_responses(404, 503))
+async def delete_post(
+    post_id: FromPath[UUID], request: AuthenticatedRequest, services: UseServices
+) -> None:
+    """Delete one's own post; it is gone from every read at once."""
+    origin = origin_of_request(
+        actor=request.user.actor,
+        at=datetime.now(UTC),
+        correlation_id=correlation_id_of(request),
+    )
+    await services.writer.execute(
+        DeletePost(origin=origin, post_id=post_id, user_id=request.user.id)
+    )
+
+
+def _view(row: PostRow, *, media_url: str) -> PostView:
+    view = PostView(
+        id=row.id,
+        user_id=row.user_id,
+        caption=row.caption,
+        status=row.status,
+        image_key=row.image_key,
+        images={
+            name: ImageView(
+                url=media_url + image.key,
+                width=image.width,
+                height=image.height,
+                file_size=image.file_size,
+                content_type=image.content_type,
+            )
+            for name, image in row.images.items()
+        },
+        like_count=row.like_count,
+        comment_count=row.comment_count,
+        view_count=row.view_count,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        published_at=row.published_at,
+    )
+    if row.failure_code is None or row.failure_message is None:
+        return view
+    failure = FailureView(code=row.failure_code, message=row.failure_message)
+    return msgspec.structs.replace(view, failure=failure)
+
+
+def _matches(if_none_match: str, etag: str) -> bool:
+    candidates = [candidate.strip().removeprefix("W/") for candidate in if_none_match.split(",")]
+    return "*" in candidates or etag in candidates
+
+
+def _cursor(row: PostRow) -> str:
+    start = PageStart(before_at=row.created_at, before_id=row.id)
+    return base64.urlsafe_b64encode(msgspec.msgpack.encode(start)).decode().rstrip("=")
+
+
+def _page_start(cursor: str) -> PageStart:
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True)
+        return msgspec.msgpack.decode(raw, type=PageStart)
+    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        raise WrongCursor(cursor) from error
+
+
+posts_router = Router("/", route_handlers=[read_post, read_posts, delete_post])

@@ -1,0 +1,25 @@
+"""The API process: uvicorn around the app."""
+
+import uvicorn
+
+from api.app import create_app
+from api.settings import ApiSettings
+
+# Requests that run when the process is told to stop get this long to end.
+DRAIN_SECONDS = 5
+
+
+def run_api(settings: ApiSettings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what runs."""
+    uvicorn.run(
+        create_app(settings),
+        host=settings.app_host,
+        port=settings.app_port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )

@@ -1,0 +1,70 @@
+"""Services: what request handlers work with, opened once per API process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+from litestar.di import NamedDependency
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from api.settings import ApiSettings
+from api.writer import Writer
+from domain.publishing import Publishing
+from transcoder.object_store import ObjectStore
+from transcoder.s3 import open_s3
+
+Connections: TypeAlias = AsyncConnectionPool[AsyncConnection[object]]
+
+
+class Services(Struct, frozen=True, kw_only=True):
+    """The open parts of the process."""
+
+    settings: ApiSettings
+    connections: Connections
+    store: ObjectStore
+    writer: Writer
+
+    @property
+    def media_url(self) -> str:
+        """What an object key is appended to: the CDN, or this process in development."""
+        settings = self.settings
+        if settings.cloudfront_url is None:
+            return f"http://{settings.app_host}:{settings.app_port}/media/"
+        return settings.cloudfront_url.rstrip("/") + "/"
+
+
+# How a request handler asks for them.
+UseServices: TypeAlias = NamedDependency[Services]
+
+
+@asynccontextmanager
+async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
+    """The composition root of the API process: open everything, close it in reverse."""
+    async with open_s3(settings) as store, services_with(store, settings) as services:
+        yield services
+
+
+@asynccontextmanager
+async def services_with(store: ObjectStore, settings: ApiSettings) -> AsyncIterator[Services]:
+    """The services around a given object store."""
+    connections: Connections = AsyncConnectionPool(
+        settings.database_url,
+        min_size=1,
+        max_size=settings.db_pool_size,
+        timeout=5.0,
+        kwargs={"autocommit": True},
+        configure=_in_utc,
+        check=Connections.check_connection,
+        open=False,
+    )
+    async with connections:
+        with Publishing(settings.database_url, pool_size=settings.db_pool_size) as publishing:
+            writer = Writer(publishing, connections, pool_size=settings.db_pool_size)
+            yield Services(settings=settings, connections=connections, store=store, writer=writer)
+
+
+async def _in_utc(connection: AsyncConnection[object]) -> None:
+    """Answers show times in UTC, whatever the server's own zone is."""
+    await connection.execute("SET TIME ZONE 'UTC'")

@@ -1,0 +1,39 @@
+"""Settings of the API process, and of the command line."""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from domain.recipes import KB, MB
+from domain.settings import load_settings
+from transcoder.settings import ObjectStoreSettings, PositiveInt
+
+
+class ApiSettings(ObjectStoreSettings, frozen=True, kw_only=True):
+    """What HTTP delivery needs; sizes in bytes."""
+
+    jwt_secret: Annotated[str, Meta(min_length=32)]
+    app_env: Literal["development", "production"] = "development"
+    app_host: str = "127.0.0.1"
+    app_port: Annotated[int, Meta(ge=1, le=65535)] = 8000
+    cloudfront_url: Annotated[str, Meta(pattern="^https?://")] | None = None
+    redis_url: str | None = None
+    upload_min_bytes: PositiveInt = 100 * KB
+    upload_max_bytes: PositiveInt = 50 * MB
+    job_queue_capacity: PositiveInt = 100
+
+
+def api_settings() -> ApiSettings:
+    """Read the environment.
+
+    Raises:
+        WrongSettings: a variable is missing or wrong.
+    """
+    return load_settings(ApiSettings, os.environ)
+
+
+def environ() -> Mapping[str, str]:
+    """The environment, for the commands that start other processes."""
+    return os.environ

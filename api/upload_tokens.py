@@ -1,0 +1,48 @@
+"""Upload tokens: signed proof that the bearer opened this upload, good for an hour."""
+
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import jwt
+
+from domain.errors import UploadExpired
+
+AUDIENCE: Final = "nova:upload"
+ALGORITHM: Final = "HS256"
+
+
+class WrongUploadToken(Exception):
+    """The token is not one that this service gave out for this post."""
+
+
+def create_upload_token(secret: str, post_id: UUID, *, expires_at: datetime) -> str:
+    """Sign a token for one post."""
+    # No `sub`: nobody can log in with it.
+    claims = {"aud": AUDIENCE, "post": str(post_id), "exp": expires_at}
+    return jwt.encode(claims, secret, algorithm=ALGORITHM)
+
+
+def check_upload_token(secret: str, token: str, *, post_id: UUID) -> datetime:
+    """Check a token and return when it expires.
+
+    Raises:
+        WrongUploadToken: it is forged, damaged, or for another post.
+        UploadExpired: it was right, and is too old.
+    """
+    try:
+        claims = jwt.decode(
+            token,
+            secret,
+            algorithms=[ALGORITHM],
+            audience=AUDIENCE,
+            options={"require": ["exp", "post"], "verify_exp": False},
+        )
+    except jwt.InvalidTokenError as error:
+        raise WrongUploadToken from error
+    if claims["post"] != str(post_id):
+        raise WrongUploadToken
+    expires_at = datetime.fromtimestamp(claims["exp"], UTC)
+    if expires_at <= datetime.now(UTC):
+        raise UploadExpired(post_id, expired_at=expires_at)
+    return expires_at

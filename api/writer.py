@@ -1,0 +1,80 @@
+"""The writer: carries out commands off the event loop, and answers only when reads agree.
+
+What an answer has said is never contradicted by a read that starts after it: before a write is
+answered, the read tables are brought past its position.
+"""
+
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+import anyio
+import psycopg
+import structlog
+from anyio import CapacityLimiter, to_thread
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from api.errors import ReadsBehind
+from domain.commands import Command
+from domain.mapper import UnreadableEvent
+from domain.post import Post
+from domain.publishing import Outcome, Publishing
+from projections.projection import POSTS
+from projections.runner import catch_up
+
+VISIBLE_WITHIN_SECONDS: Final = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Writer:
+    """The API's way into the event store; safe for concurrent requests."""
+
+    def __init__(
+        self,
+        publishing: Publishing,
+        connections: AsyncConnectionPool[AsyncConnection[object]],
+        *,
+        pool_size: int,
+    ) -> None:
+        self._publishing = publishing
+        self._connections = connections
+        self._threads = CapacityLimiter(pool_size)
+
+    async def post(self, post_id: UUID) -> Post:
+        """The post as its events tell it.
+
+        Raises:
+            PostNotFound: there is no such post.
+        """
+        return await to_thread.run_sync(self._publishing.post, post_id, limiter=self._threads)
+
+    async def execute(
+        self, command: Command, *, known: Post | None = None, queue_capacity: int | None = None
+    ) -> Outcome:
+        """Carry out a command and return when every later read shows what it did.
+
+        Raises:
+            DomainError: the command cannot be carried out; nothing was stored.
+            ReadsBehind: it is stored, and reads do not show it yet.
+        """
+        execute = partial(
+            self._publishing.execute, command, known=known, queue_capacity=queue_capacity
+        )
+        outcome = await to_thread.run_sync(execute, limiter=self._threads)
+        await self.make_visible(outcome.position)
+        return outcome
+
+    async def make_visible(self, position: int | None) -> None:
+        """Bring the read tables past `position`, or past all that is stored now.
+
+        Raises:
+            ReadsBehind: they are not there yet.
+        """
+        try:
+            with anyio.fail_after(VISIBLE_WITHIN_SECONDS):
+                await catch_up(self._connections, POSTS, position=position)
+        except (TimeoutError, UnreadableEvent, psycopg.Error) as error:
+            _log.exception("reads_behind", position=position)
+            raise ReadsBehind from error

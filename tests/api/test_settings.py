@@ -1,0 +1,59 @@
+"""Settings: `.env.example` lists every variable that some process reads, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+from msgspec.structs import fields
+
+from api.settings import ApiSettings
+from domain.settings import DatabaseSettings, WrongSettings, load_settings, variable_name
+from transcoder.settings import ObjectStoreSettings, WorkerSettings
+
+EXAMPLE = Path(__file__).parents[2] / ".env.example"
+REQUIRED = {
+    "DATABASE_URL": "postgresql://nova@localhost/nova",
+    "S3_BUCKET_NAME": "photos",
+    "JWT_SECRET": "a secret that is long enough for anybody",
+}
+
+
+def test_the_example_lists_every_setting_and_nothing_else() -> None:
+    structs = (DatabaseSettings, ObjectStoreSettings, WorkerSettings, ApiSettings)
+    known = {variable_name(field) for struct in structs for field in fields(struct)}
+    assert set(dotenv_values(EXAMPLE)) == known
+
+
+def test_every_setting_of_the_example_has_its_meaning_above_it() -> None:
+    lines = EXAMPLE.read_text().splitlines()
+    for number, line in enumerate(lines):
+        if "=" in line and not line.startswith("#"):
+            assert any(above.startswith("#") for above in lines[max(0, number - 3) : number]), line
+
+
+def test_the_values_of_the_example_are_the_defaults() -> None:
+    filled = {name: value or "" for name, value in dotenv_values(EXAMPLE).items()}
+    for struct in (ApiSettings, WorkerSettings):
+        assert load_settings(struct, {**filled, **REQUIRED}) == load_settings(struct, REQUIRED)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("JWT_SECRET", "short"),
+        ("APP_PORT", "70000"),
+        ("APP_ENV", "staging"),
+        ("CLOUDFRONT_URL", "cdn.example"),
+        ("UPLOAD_MAX_BYTES", "50 MB"),
+        ("JOB_QUEUE_CAPACITY", "0"),
+    ],
+)
+def test_a_wrong_value_is_named(variable: str, value: str) -> None:
+    with pytest.raises(WrongSettings, match=f"{variable} is wrong"):
+        load_settings(ApiSettings, {**REQUIRED, variable: value})
+
+
+def test_every_missing_setting_is_named_at_once() -> None:
+    with pytest.raises(WrongSettings) as wrong:
+        load_settings(ApiSettings, {})
+    assert {problem.split()[0] for problem in wrong.value.problems} == set(REQUIRED)
