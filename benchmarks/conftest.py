@@ -1,0 +1,65 @@
+"""The real stack for benchmarks, and the percentiles at the end of a run."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import quantiles
+from typing import Final, TypeAlias
+
+import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from api.stack.local import LocalStack, local_stack
+from benchmarks.targets import AIM_SECONDS, HARD_LIMIT_SECONDS, TARGET_SECONDS
+
+Report: TypeAlias = Callable[[str, list[float]], None]
+
+_MEASURED: Final = pytest.StashKey[dict[str, list[float]]]()
+
+
+@pytest.fixture(scope="session")
+def portal() -> Iterator[BlockingPortal]:
+    """A thread with an event loop, for the parts of a benchmark that are async."""
+    with start_blocking_portal() as portal:
+        yield portal
+
+
+@pytest.fixture(scope="session")
+def stack(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """The whole stack as processes, in a folder of its own."""
+    folder: Path = tmp_path_factory.mktemp("stack")
+    starting = local_stack(folder=folder, port=None, environ={}, report=print)
+    with portal.wrap_async_context_manager(starting) as stack:
+        yield stack
+
+
+@pytest.fixture
+def report_percentiles(request: pytest.FixtureRequest) -> Report:
+    """Hand in measured seconds under a name, for the table at the end."""
+    measured = request.config.stash.setdefault(_MEASURED, {})
+
+    def report(name: str, seconds: list[float]) -> None:
+        measured[name] = seconds
+
+    return report
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print the percentiles of everything that was measured."""
+    for name, seconds in config.stash.get(_MEASURED, {}).items():
+        terminalreporter.section(name)
+        terminalreporter.write_line(_percentiles(seconds))
+        terminalreporter.write_line(
+            f"hard limit {HARD_LIMIT_SECONDS} s, target {TARGET_SECONDS} s, aim {AIM_SECONDS} s"
+        )
+
+
+def _percentiles(seconds: list[float]) -> str:
+    if len(seconds) == 1:
+        return f"one round: {seconds[0]:.3f} s"
+    cuts = quantiles(seconds, n=100, method="inclusive")
+    return (
+        f"{len(seconds)} rounds: p50 {cuts[49]:.3f} s, p90 {cuts[89]:.3f} s, "
+        f"p99 {cuts[98]:.3f} s, max {max(seconds):.3f} s"
+    )

@@ -1,0 +1,53 @@
+# The developer's verbs; `just` alone lists them. CI and hooks call nothing else.
+
+set positional-arguments
+
+# List the recipes.
+default:
+    @just --list
+
+# Set up the environment.
+setup:
+    uv sync --quiet
+
+# Format the code.
+fmt:
+    ruff format .
+    ruff check --fix --quiet .
+
+# Check format and lint.
+lint:
+    ruff format --check .
+    ruff check .
+
+# Check the types, twice.
+types:
+    mypy
+    pyright
+
+# Check the direction of imports.
+imports:
+    lint-imports
+
+# Run the tests, on real servers.
+test *ARGS:
+    pytest --cov --cov-report=term-missing:skip-covered "$@"
+
+# Print the percentiles of the real stack for the per-post target.
+bench *ARGS:
+    pytest benchmarks --benchmark-enable --benchmark-only "$@"
+
+# Run every benchmark once, to see that it runs.
+bench-smoke:
+    pytest benchmarks --benchmark-disable --quiet
+
+# Everything that must hold before a change lands.
+check: lint types imports test bench-smoke
+
+# Publish photos and show what happens.
+demo *ARGS:
+    nova demo "$@"
+
+# Run everything until Ctrl-C.
+dev *ARGS:
+    nova dev "$@"
