@@ -1,12 +1,13 @@
 """Settings of the worker process, and of every process that reaches the object store."""
 
 import os
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from msgspec import Meta
 
 from domain.settings import DatabaseSettings, load_settings
 
+SECRETS: Final = ("DATABASE_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "JWT_SECRET")
 PositiveInt: TypeAlias = Annotated[int, Meta(ge=1)]
 
 
@@ -36,9 +37,14 @@ def object_store_settings() -> ObjectStoreSettings:
 
 
 def worker_settings() -> WorkerSettings:
-    """Read the environment.
+    """Read the environment, and take the secrets out of it.
+
+    What is not there cannot be inherited by the processes that decode strangers' pictures.
 
     Raises:
         WrongSettings: a variable is missing or wrong.
     """
-    return load_settings(WorkerSettings, os.environ)
+    settings = load_settings(WorkerSettings, os.environ)
+    for secret in SECRETS:
+        os.environ.pop(secret, None)
+    return settings

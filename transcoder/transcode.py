@@ -7,7 +7,7 @@ event store takes each of them once.
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 from uuid import UUID, uuid4
 
 import anyio
@@ -20,13 +20,13 @@ from msgspec import Struct
 from domain.commands import Command, FailPost, Origin, RecordVariant
 from domain.errors import PostNotFound, PostNotProcessing
 from domain.events import Stage
+from domain.formats import ContentType
 from domain.keys import variant_key
 from domain.post import Post
 from domain.publishing import Outcome, Publishing
 from domain.recipes import VARIANT_CONTENT_TYPE
-from transcoder.errors import ObjectStoreUnavailable, TranscoderError
+from transcoder.errors import ObjectStoreUnavailable, TranscoderError, UnexpectedTrouble
 from transcoder.object_store import IMMUTABLE, Announced, NewObject, ObjectStore
-from transcoder.pool import RenderPool
 from transcoder.rendering import RenderedVariant, Rendering
 
 # Attempts of a whole job; the queue waits longer after each, in all some four minutes.
@@ -52,13 +52,21 @@ class Work(Struct, frozen=True, kw_only=True):
     attempt: int
 
 
+class Renderer(Protocol):
+    """Turns the bytes of an original into variants; the pool does."""
+
+    async def render(self, content: bytes, *, content_type: ContentType) -> Rendering:
+        """All variants of one original, or a TranscoderError that says why not."""
+        ...
+
+
 class Transcoding:
     """Everything that transcode jobs share; its jobs may run concurrently."""
 
-    def __init__(self, *, publishing: Publishing, store: ObjectStore, pool: RenderPool) -> None:
+    def __init__(self, *, publishing: Publishing, store: ObjectStore, renderer: Renderer) -> None:
         self._publishing = publishing
         self._store = store
-        self._pool = pool
+        self._renderer = renderer
         # Appends take turns in the database anyway.
         self._event_store = CapacityLimiter(4)
 
@@ -72,11 +80,15 @@ class Transcoding:
         if post.status != "processing":
             _log.info("nothing_to_do", post_id=str(post.id), status=post.status)
             return
+        if work.attempt > MAX_ATTEMPTS:
+            # Every attempt so far took its whole worker down: there will not be another.
+            await self.give_up_or_raise(UnexpectedTrouble(), stage="render", work=work)
+            return
         stage: Stage = "download"
         try:
             original = await self._download(post)
             stage = "render"
-            rendering = await self._pool.render(original, content_type=post.content_type)
+            rendering = await self._renderer.render(original, content_type=post.content_type)
             stage = "upload"
             await self._publish(post, rendering, work=work)
         except (PostNotFound, PostNotProcessing) as gone:

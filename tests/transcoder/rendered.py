@@ -1,0 +1,42 @@
+"""A renderer that draws nothing: it answers with small variants, or with what goes wrong."""
+
+import hashlib
+
+from domain.formats import ContentType
+from domain.recipes import RECIPES
+from transcoder.rendering import RenderedVariant, Rendering
+
+
+class FakeRenderer:
+    """Answers at once; `trouble` is raised instead, as often as it says."""
+
+    def __init__(self) -> None:
+        self.trouble: list[Exception] = []
+        self.rendered = 0
+
+    async def render(self, content: bytes, *, content_type: ContentType) -> Rendering:
+        self.rendered += 1
+        if self.trouble:
+            raise self.trouble.pop(0)
+        return Rendering(
+            content_type=content_type,
+            width=400,
+            height=300,
+            variants=tuple(_variant(recipe.variant, content) for recipe in RECIPES),
+            step_milliseconds={},
+            recipe_version=1,
+            encoder="none",
+        )
+
+
+def _variant(name: str, content: bytes) -> RenderedVariant:
+    picture = name.encode() + content[:10]
+    return RenderedVariant(
+        variant=name,  # type: ignore[arg-type]
+        content=picture,
+        sha256=hashlib.sha256(picture).hexdigest(),
+        width=40,
+        height=30,
+        quality=80,
+        milliseconds=1.25,
+    )

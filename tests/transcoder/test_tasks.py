@@ -1,0 +1,171 @@
+"""The tasks on the real queue: jobs are taken, retried, taken over, and duties are kept."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import LiteralString
+from uuid import UUID, uuid4
+
+import pytest
+from procrastinate import App
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from domain.keys import original_key
+from domain.publishing import Publishing
+from projections.projection import POSTS
+from projections.runner import catch_up
+from tests.fake_object_store import FakeObjectStore
+from tests.histories import EXPIRY, confirm_upload, create_post
+from tests.transcoder.rendered import FakeRenderer
+from transcoder.errors import RendererCrashed
+from transcoder.expired_uploads import GRACE, close_expired_uploads
+from transcoder.queue import QueueDepth, open_queue, queue_depth
+from transcoder.tasks import Parts, add_tasks
+from transcoder.transcode import Transcoding
+
+pytestmark = pytest.mark.anyio
+
+Connections = AsyncConnectionPool[AsyncConnection[object]]
+CONTENT = b"the bytes of an original"
+
+
+@pytest.fixture
+def store() -> FakeObjectStore:
+    return FakeObjectStore()
+
+
+@pytest.fixture
+def renderer() -> FakeRenderer:
+    return FakeRenderer()
+
+
+@pytest.fixture
+async def queue(
+    database_url: str,
+    publishing: Publishing,
+    connections: Connections,
+    store: FakeObjectStore,
+    renderer: FakeRenderer,
+) -> AsyncIterator[App]:
+    queue = open_queue(database_url, pool_size=3)
+    transcoding = Transcoding(publishing=publishing, store=store, renderer=renderer)
+    parts = Parts(
+        transcoding=transcoding, publishing=publishing, store=store, connections=connections
+    )
+    add_tasks(queue, parts)
+    async with queue.open_async():
+        yield queue
+
+
+def uploaded(publishing: Publishing, store: FakeObjectStore) -> UUID:
+    post_id = uuid4()
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    publishing.execute(create_post(post_id, sha256=sha256, file_size=len(CONTENT)))
+    publishing.execute(confirm_upload(post_id))
+    store.arrive(original_key(post_id), CONTENT)
+    return post_id
+
+
+async def work_once(queue: App) -> None:
+    """Run every job that is due, and come back."""
+    await queue.run_worker_async(
+        wait=False, listen_notify=False, install_signal_handlers=False, delete_jobs="successful"
+    )
+
+
+async def run(connections: Connections, statement: LiteralString) -> None:
+    async with connections.connection() as connection:
+        await connection.execute(statement)
+
+
+async def depth(connections: Connections) -> QueueDepth:
+    async with connections.connection() as connection:
+        return await queue_depth(connection)
+
+
+async def test_the_job_of_an_upload_publishes_it_and_leaves_the_queue(
+    queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
+) -> None:
+    post_id = uploaded(publishing, store)
+    assert (await depth(connections)).waiting == 1
+    await work_once(queue)
+    assert publishing.post(post_id).status == "published"
+    assert await depth(connections) == QueueDepth(waiting=0, running=0)
+
+
+async def test_an_attempt_that_breaks_unexpectedly_is_tried_again_later(
+    queue: App,
+    publishing: Publishing,
+    store: FakeObjectStore,
+    renderer: FakeRenderer,
+    connections: Connections,
+) -> None:
+    post_id = uploaded(publishing, store)
+    renderer.trouble = [RuntimeError("nobody foresaw this")]
+    await work_once(queue)
+    assert publishing.post(post_id).status == "processing"
+    assert (await depth(connections)).waiting == 1
+    await run(connections, "UPDATE procrastinate_jobs SET scheduled_at = NULL")
+    await work_once(queue)
+    assert publishing.post(post_id).status == "published"
+
+
+async def test_attempts_are_counted_across_runs_until_the_post_has_failed(
+    queue: App,
+    publishing: Publishing,
+    store: FakeObjectStore,
+    renderer: FakeRenderer,
+    connections: Connections,
+) -> None:
+    post_id = uploaded(publishing, store)
+    renderer.trouble = [RendererCrashed(), RendererCrashed()]
+    for _ in range(2):
+        await run(connections, "UPDATE procrastinate_jobs SET scheduled_at = NULL")
+        await work_once(queue)
+    failed = publishing.post(post_id).failure
+    assert failed is not None
+    assert failed.attempt == 2
+    assert (await depth(connections)).waiting == 0
+
+
+async def test_the_job_of_a_dead_worker_is_taken_over(
+    queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
+) -> None:
+    post_id = uploaded(publishing, store)
+    await run(
+        connections,
+        """
+        WITH dead AS (
+            INSERT INTO procrastinate_workers (last_heartbeat)
+            VALUES (now() - interval '1 minute') RETURNING id
+        )
+        UPDATE procrastinate_jobs SET status = 'doing', worker_id = dead.id FROM dead
+        """,
+    )
+    assert (await depth(connections)).running == 1
+    await queue.configure_task("stalled_jobs.take_over").defer_async(timestamp=0)
+    await work_once(queue)
+    await work_once(queue)
+    assert publishing.post(post_id).status == "published"
+
+
+async def test_an_upload_that_never_completed_is_closed_and_its_object_removed(
+    queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
+) -> None:
+    expired, completed = uuid4(), uuid4()
+    for post_id in (expired, completed):
+        publishing.execute(create_post(post_id))
+        store.arrive(original_key(post_id), CONTENT)
+    publishing.execute(confirm_upload(completed))
+    await catch_up(connections, POSTS, position=None)
+    late = EXPIRY + GRACE + timedelta(seconds=1)
+    early = EXPIRY + timedelta(seconds=1)
+    assert await close_expired_uploads(connections, publishing, now=early) == 0
+    assert await close_expired_uploads(connections, publishing, now=late) == 1
+    assert await close_expired_uploads(connections, publishing, now=late) == 0
+    await run(connections, "DELETE FROM procrastinate_jobs WHERE queue_name = 'transcode'")
+    await work_once(queue)
+    assert publishing.post(expired).status == "deleted"
+    assert publishing.post(completed).status == "processing"
+    assert list(store.objects) == [original_key(completed)]
