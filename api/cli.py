@@ -43,7 +43,9 @@ def main() -> None:
 
 @app.command()
 def dev(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the API listens.")] = 8000,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Where the API listens; APP_PORT or 8000.")
+    ] = None,
     folder: Folder = DEFAULT_FOLDER,
 ) -> None:
     """Run everything on this machine until Ctrl-C."""
@@ -81,7 +83,7 @@ def api() -> None:
     from api.settings import api_settings
 
     configure_logs()
-    with _explained():
+    with _explained_with_servers():
         run_api(api_settings())
 
 
@@ -95,7 +97,7 @@ def worker() -> None:
     from transcoder.worker import run_worker
 
     configure_logs()
-    with _explained():
+    with _explained_with_servers():
         anyio.run(run_worker, worker_settings())
 
 
@@ -109,7 +111,7 @@ def projector() -> None:
     from projections.settings import projector_settings
 
     configure_logs()
-    with _explained():
+    with _explained_with_servers():
         anyio.run(run_projector, projector_settings())
 
 
@@ -122,7 +124,7 @@ def migrate() -> None:
     from transcoder.s3 import prepare_bucket
     from transcoder.settings import object_store_settings
 
-    with _explained():
+    with _explained_with_servers():
         settings = object_store_settings()
         applied = migrate_database(settings.database_url)
         for name in applied:
@@ -164,3 +166,23 @@ def _explained() -> Iterator[None]:
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+@contextmanager
+def _explained_with_servers() -> Iterator[None]:
+    """The same for verbs that need the database and the object store to answer."""
+    import psycopg
+    from procrastinate.exceptions import ConnectorException
+
+    from transcoder.errors import ObjectStoreUnavailable
+
+    with _explained():
+        try:
+            yield
+        except (psycopg.OperationalError, ConnectorException) as error:
+            typer.echo(f"nova: the database does not answer: {error}", err=True)
+            raise typer.Exit(1) from error
+        except ObjectStoreUnavailable as error:
+            reason = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
+            typer.echo(f"nova: the object store does not answer: {reason}", err=True)
+            raise typer.Exit(1) from error

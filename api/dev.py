@@ -2,6 +2,7 @@
 
 import signal
 from pathlib import Path
+from typing import Final
 
 import anyio
 from rich.console import Console
@@ -15,12 +16,19 @@ from api.stack.supervisor import own_errors
 _console = Console(highlight=False)
 
 
-async def run_dev(folder: Path, port: int) -> None:
+DEFAULT_PORT: Final = 8000
+
+
+async def run_dev(folder: Path, port: int | None) -> None:
     """Run the stack in `folder` until SIGINT or SIGTERM, then stop it in order.
+
+    Without a port, the API listens on APP_PORT, or on 8000 when that is not set either.
 
     Raises:
         StackError: it could not be started; the message says what to do.
     """
+    if port is None and not environ().get("APP_PORT"):
+        port = DEFAULT_PORT
     with own_errors():
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)

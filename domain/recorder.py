@@ -77,6 +77,9 @@ class Datastore(PostgresDatastore):
         # The library passes on five options only, which would drop sslmode and the like.
         self.pool.kwargs = {**options, "row_factory": dict_row}
 
+    def register_type_adapters(self) -> None:
+        """Nothing to register, and no reason to connect: our append takes plain arrays."""
+
     def after_connect_func(self) -> Callable[[Connection[Any]], None]:
         """Set each new connection to autocommit, with a limit on how long it may hold a lock."""
 

@@ -36,7 +36,7 @@ DUTY_PRIORITY: Final = 10
 EVERY_MINUTE: Final = "* * * * *"
 EVERY_TEN_SECONDS: Final = "* * * * * */10"
 # A worker that has not given a sign of life for this long is taken for dead.
-STALLED_SECONDS: Final = 30.0
+STALLED_SECONDS: Final = 10.0
 
 _log = structlog.get_logger(__name__)
 
@@ -97,7 +97,7 @@ def _add_remove_original(queue: App, parts: Parts) -> None:
         pass_context=True,
         retry=RetryForEver(),
     )
-    async def remove(context: JobContext, *, post_id: str, **cause: str) -> None:
+    async def remove(context: JobContext, /, *, post_id: str, **cause: str) -> None:
         _log.info("removing_original", job_id=context.job.id, post_id=post_id, **cause)
         await remove_original(parts.store, parts.publishing, post_id=UUID(post_id))
 

@@ -22,7 +22,7 @@ JOBS_PER_PROCESS: Final = 2
 # Jobs that run when the worker is told to stop get this long to end; then they go back.
 DRAIN_SECONDS: Final = 4.0
 POLL_SECONDS: Final = 1.0
-HEARTBEAT_SECONDS: Final = 5.0
+HEARTBEAT_SECONDS: Final = 2.0
 
 
 async def run_worker(settings: WorkerSettings) -> None:

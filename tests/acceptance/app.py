@@ -1,0 +1,67 @@
+"""An app: what a client of the API does, step by step, with nothing but HTTP."""
+
+import hashlib
+import time
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from api.auth import User, create_token
+
+PUBLISHED_WITHIN_SECONDS = 60
+
+
+class App:
+    """One user's app."""
+
+    def __init__(self, http: httpx.Client, *, secret: str) -> None:
+        self.http = http
+        self.user_id = uuid4()
+        self.token = create_token(secret, User(id=self.user_id, role="user"))
+
+    def ask(self, method: str, path: str, content: object = None) -> httpx.Response:
+        """One authenticated request."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return self.http.request(method, f"/api/v1{path}", json=content, headers=headers)
+
+    def init(self, content: bytes, *, content_type: str = "image/jpeg") -> dict[str, Any]:
+        """Announce a photo."""
+        announced = {
+            "filename": "IMG_0001.jpg",
+            "content_type": content_type,
+            "file_size": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+        answer = self.ask("POST", "/posts/upload/init", announced)
+        assert answer.status_code == 201, answer.text
+        opened: dict[str, Any] = answer.json()
+        return opened
+
+    def put(self, opened: dict[str, Any], content: bytes) -> httpx.Response:
+        """Send the photo straight to the object store."""
+        url, headers = opened["presigned_url"], opened["upload_headers"]
+        return self.http.put(url, content=content, headers=headers)
+
+    def complete(self, opened: dict[str, Any]) -> httpx.Response:
+        """Say that the photo is there."""
+        said = {"post_id": opened["post_id"], "upload_token": opened["upload_token"]}
+        return self.ask("POST", "/posts/upload/complete", said)
+
+    def upload(self, content: bytes, *, content_type: str = "image/jpeg") -> str:
+        """Announce, send and complete a photo; the id of its post."""
+        opened = self.init(content, content_type=content_type)
+        assert self.put(opened, content).status_code == 200
+        assert self.complete(opened).status_code == 202
+        post_id: str = opened["post_id"]
+        return post_id
+
+    def wait_until_final(self, post_id: str) -> dict[str, Any]:
+        """The post when it is published or has failed."""
+        deadline = time.monotonic() + PUBLISHED_WITHIN_SECONDS
+        while True:
+            post: dict[str, Any] = self.ask("GET", f"/posts/{post_id}").json()
+            if post["status"] in {"published", "failed"}:
+                return post
+            assert time.monotonic() < deadline, post
+            time.sleep(0.02)

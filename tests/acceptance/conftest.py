@@ -1,0 +1,65 @@
+"""The real stack as processes, over HTTP, with pictures that the tests make."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from anyio.from_thread import start_blocking_portal
+from PIL import Image
+
+from api.stack.local import LocalStack, local_stack
+from tests.acceptance.app import App
+from tests.servers import temporary_stack_folder
+
+UPRIGHT_PHONE = 6
+ORIENTATION = 0x0112
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[LocalStack]:
+    """One whole stack for all tests that only use it."""
+    with temporary_stack_folder() as folder, start_blocking_portal() as portal:
+        context = local_stack(folder=folder, port=None, environ={}, report=print)
+        with portal.wrap_async_context_manager(context) as stack:
+            yield stack
+
+
+@pytest.fixture
+def app(stack: LocalStack) -> Iterator[App]:
+    """An app of a user of its own, on the shared stack."""
+    with httpx.Client(base_url=stack.url, timeout=30) as http:
+        yield App(http, secret=stack.environ["JWT_SECRET"])
+
+
+@pytest.fixture(scope="session")
+def picture() -> Image.Image:
+    """A landscape of 800 × 600 with a red top left corner and enough noise to be 100 kB."""
+    noise = np.random.default_rng(7).integers(0, 255, (600, 800, 3), dtype=np.uint8)
+    noise[:200, :200] = (220, 20, 20)
+    return Image.fromarray(noise)
+
+
+@pytest.fixture(scope="session")
+def jpeg(picture: Image.Image) -> bytes:
+    """The picture as a phone stores it upright: turned, with an orientation and a GPS position."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = UPRIGHT_PHONE
+    exif.get_ifd(0x8825)[1] = "N"
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=90, exif=exif)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="session")
+def photos(picture: Image.Image, jpeg: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one photo of each accepted type, and one that is damaged."""
+    folder = tmp_path_factory.mktemp("photos")
+    (folder / "phone.jpg").write_bytes(jpeg)
+    picture.save(folder / "drawing.png")
+    picture.save(folder / "web.webp", quality=95)
+    (folder / "damaged.jpg").write_bytes(jpeg[: len(jpeg) * 2 // 3])
+    (folder / "notes.txt").write_bytes(b"not a photo at all\n" * 10_000)
+    return folder

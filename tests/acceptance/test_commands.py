@@ -1,0 +1,184 @@
+"""The command line as people use it: demo, dev, token, and what it says when something is wrong."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from api.stack.ports import choose_ports
+from domain.recipes import RECIPES
+from tests.acceptance.app import App
+from tests.servers import temporary_stack_folder
+from tests.stack.running import running_in, wait_until
+
+NOVA = (sys.executable, "-m", "api")
+SHARED_PHOTOS = Path(__file__).parents[3] / "shared" / "photos"
+WITHIN_SECONDS = 120
+
+
+def run_nova(*words: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [*NOVA, *map(str, words)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_SECONDS,
+        env={**bare_environ(), **environ},
+    )
+
+
+def bare_environ() -> dict[str, str]:
+    """The environment of somebody who has set nothing of ours."""
+    kept = {"PATH", "HOME", "LANG", "VIRTUAL_ENV"}
+    return {name: value for name, value in os.environ.items() if name in kept}
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A path for a stack's folder."""
+    with temporary_stack_folder() as path:
+        yield path
+
+
+@contextmanager
+def nova_dev(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    """`nova dev`, ready; stopped the hard way should the test leave it running."""
+    words = [*NOVA, "dev", "--port", str(port), "--data", str(folder)]
+    process = subprocess.Popen(words, env=bare_environ(), stdout=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: answers(port) or process.poll() is not None)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+        wait_until(lambda: not running_in(folder))
+
+
+def answers(port: int) -> bool:
+    """Whether the API on this port is ready."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/api/v1/health/ready").is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_the_demo_publishes_every_good_photo_and_saves_its_variants(
+    folder: Path, photos: Path
+) -> None:
+    good = [photos / name for name in ("phone.jpg", "drawing.png", "web.webp")]
+    shown = run_nova("demo", "--data", folder, *good)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert "3 of 3 photos published" in shown.stdout
+    assert shown.stdout.count("post.variant_ready") == 9
+    assert shown.stdout.count("s after complete") == 3
+    saved = sorted(folder.glob("demo/*/*/*/*.jpg"))
+    assert len(saved) == 9
+    for recipe in RECIPES:
+        for path in (path for path in saved if path.stem == recipe.variant):
+            assert str(path.parents[2]) in shown.stdout
+            assert path.stat().st_size <= recipe.max_bytes
+            with Image.open(path) as picture:
+                assert max(picture.size) <= max(recipe.max_width, recipe.max_height)
+    assert not running_in(folder)
+
+    bad = run_nova("demo", "--data", folder, photos / "damaged.jpg", photos / "notes.txt", good[0])
+    assert bad.returncode == 1
+    assert "This photo is damaged" in bad.stdout
+    assert "not accepted" in bad.stdout
+    assert "1 of 3 photos published" in bad.stdout
+    assert "Traceback" not in bad.stdout + bad.stderr
+    assert not running_in(folder)
+
+
+@pytest.mark.skipif(not SHARED_PHOTOS.is_dir(), reason="the shared photos are not here")
+def test_the_demo_publishes_real_photos_and_says_which_one_is_damaged(folder: Path) -> None:
+    damaged = SHARED_PHOTOS / "damaged-must-fail.jpg"
+    good = [
+        path
+        for path in sorted(SHARED_PHOTOS.iterdir())
+        if path.suffix in {".jpg", ".png", ".webp"} and path != damaged
+    ]
+    shown = run_nova("demo", "--data", folder, *good, damaged)
+    assert f"{len(good)} of {len(good) + 1} photos published" in shown.stdout, shown.stdout
+    assert "This photo is damaged" in shown.stdout
+    assert shown.returncode == 1
+
+
+def test_dev_runs_keeps_its_data_and_stops_in_order(folder: Path, jpeg: bytes) -> None:
+    port = choose_ports(["dev"], folder.with_name("port.json"))["dev"]
+    with nova_dev(folder, port) as process:
+        token = run_nova(
+            "token", "--user", "5f3759df-0000-4000-8000-000000000001", "--data", folder
+        ).stdout.strip()
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+            app = App(http, secret="replaced by the token of the command line")
+            app.token = token
+            post = app.wait_until_final(app.upload(jpeg))
+            assert post["status"] == "published"
+        second = run_nova("dev", "--port", str(port + 1), "--data", folder)
+        assert second.returncode == 1
+        assert "a stack runs on" in second.stderr
+        process.send_signal(signal.SIGTERM)
+        stopping_since = time.monotonic()
+        said, _ = process.communicate(timeout=30)
+        assert time.monotonic() - stopping_since < 10
+        assert process.returncode == 0
+        for told in (f"http://127.0.0.1:{port}/api/v1", f"{port}/docs", "nova token --user"):
+            assert told in said
+        assert not running_in(folder)
+    with (
+        nova_dev(folder, port),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http,
+    ):
+        app = App(http, secret="replaced by the token of the command line")
+        app.token = token
+        assert app.ask("GET", f"/posts/{post['id']}").json() == post
+        assert http.get(post["images"]["medium"]["url"]).status_code == 200
+
+
+@pytest.mark.parametrize("verb", ["api", "worker", "projector", "migrate"])
+def test_a_process_without_its_settings_names_each_that_is_missing(verb: str) -> None:
+    said = run_nova(verb)
+    assert said.returncode == 2
+    assert "DATABASE_URL is not set" in said.stderr
+    if verb != "projector":
+        assert "S3_BUCKET_NAME is not set" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+@pytest.mark.parametrize("verb", ["dev", "demo"])
+def test_in_production_nothing_is_embedded_and_what_is_missing_is_named(
+    verb: str, folder: Path
+) -> None:
+    said = run_nova(verb, "--data", folder, APP_ENV="production")
+    assert said.returncode == 1
+    for name in ("DATABASE_URL", "S3_BUCKET_NAME", "JWT_SECRET"):
+        assert name in said.stderr
+    assert not running_in(folder)
+
+
+def test_wrong_words_are_explained() -> None:
+    assert "Usage" in run_nova("--help").stdout
+    for words in (["nothing"], ["token"], ["token", "--user", "me"], ["demo", "/no/such.jpg"]):
+        said = run_nova(*words)
+        assert said.returncode == 2
+        assert "Traceback" not in said.stderr
+
+
+@pytest.mark.parametrize("verb", ["worker", "migrate"])
+def test_a_process_whose_database_does_not_answer_says_so_without_a_traceback(verb: str) -> None:
+    said = run_nova(
+        verb, DATABASE_URL="postgresql://nova@127.0.0.1:9/nova", S3_BUCKET_NAME="photos"
+    )
+    assert said.returncode == 1
+    assert "the database does not answer" in said.stderr
+    assert "Traceback" not in said.stderr
