@@ -2,6 +2,8 @@
 
 set positional-arguments
 
+export PATH := justfile_directory() / ".venv/bin" + ":" + env("PATH")
+
 # List the recipes.
 default:
     @just --list

@@ -27,6 +27,7 @@ from projections.log import head_position, read_log
 GIVE_UP_SECONDS: Final = 300
 LOOK_AGAIN_SECONDS: Final = 0.01
 BATCH_EVENTS: Final = 100
+WIDE: Final = 400
 
 _console = Console(highlight=False, soft_wrap=True)
 
@@ -39,6 +40,7 @@ async def run_demo(photos: list[Path], folder: Path) -> bool:
         KeyboardInterrupt: somebody stopped it in the middle; everything was shut down.
     """
     outcome: list[bool] = []
+    _console.print(f"Starting PostgreSQL, an S3 store and the services in {folder} …")
     with own_errors():
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
@@ -161,7 +163,7 @@ def _print_variants(post: PostView) -> None:
     for name, image in sorted(post.images.items(), key=lambda item: item[1].file_size):
         table.add_row(name, f"{image.width} × {image.height}", f"{image.file_size:,}", image.url)
     # URLs are to be copied: they are never cut, however narrow the terminal is.
-    _console.print(table, width=max(_console.width, _console.measure(table).maximum), crop=False)
+    Console(width=WIDE, highlight=False).print(table)
 
 
 def _summarise(published: int, photos: int, *, stack: LocalStack, output: Path) -> None:

@@ -13,7 +13,7 @@ from api.stack.folder import read_jwt_secret
 from api.stack.local import LocalStack, local_stack
 from api.stack.supervisor import own_errors
 
-_console = Console(highlight=False)
+_console = Console(highlight=False, soft_wrap=True)
 
 
 DEFAULT_PORT: Final = 8000
@@ -29,6 +29,7 @@ async def run_dev(folder: Path, port: int | None) -> None:
     """
     if port is None and not environ().get("APP_PORT"):
         port = DEFAULT_PORT
+    _console.print(f"Starting PostgreSQL, an S3 store and the services in {folder} …")
     with own_errors():
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)

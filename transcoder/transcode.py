@@ -5,6 +5,7 @@ may run any number of times, also twice at once: variants have the names of thei
 event store takes each of them once.
 """
 
+import time
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Protocol, TypeAlias
@@ -85,12 +86,17 @@ class Transcoding:
             await self.give_up_or_raise(UnexpectedTrouble(), stage="render", work=work)
             return
         stage: Stage = "download"
+        watch = _Watch(since=post.updated_at)
         try:
             original = await self._download(post)
+            watch.lap(stage)
             stage = "render"
             rendering = await self._renderer.render(original, content_type=post.content_type)
+            watch.lap(stage)
             stage = "upload"
             await self._publish(post, rendering, work=work)
+            watch.lap(stage)
+            _log.info("published", post_id=str(post.id), attempt=work.attempt, **watch.milliseconds)
         except (PostNotFound, PostNotProcessing) as gone:
             _log.info("post_gone", post_id=str(post.id), reason=str(gone))
         except TranscoderError as failure:
@@ -159,6 +165,20 @@ class Transcoding:
     async def _execute(self, command: Command, *, known: Post | None = None) -> Outcome:
         execute = partial(self._publishing.execute, command, known=known)
         return await to_thread.run_sync(execute, limiter=self._event_store)
+
+
+class _Watch:
+    """How many milliseconds each stage took, the wait in the queue first."""
+
+    def __init__(self, *, since: datetime) -> None:
+        waited = (datetime.now(UTC) - since).total_seconds()
+        self.milliseconds = {"queue_ms": round(1000 * waited)}
+        self._last = time.monotonic()
+
+    def lap(self, stage: Stage) -> None:
+        now = time.monotonic()
+        self.milliseconds[f"{stage}_ms"] = round(1000 * (now - self._last))
+        self._last = now
 
 
 def _record(
