@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
+from msgspec import Struct
 
 from domain.events import Event, topic_of
 
@@ -13,30 +14,38 @@ _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
+class EventRow(Struct, frozen=True, kw_only=True):
+    """One row of the log as the database holds it."""
+
+    post_id: UUID
+    version: int
+    topic: str
+    state: bytes
+
+
 class UnreadableEvent(Exception):
     """A stored event that no version of this code wrote: the log is damaged or newer than us."""
 
-    def __init__(self, post_id: UUID, version: int, *, topic: str, reason: str) -> None:
-        super().__init__(f"event {version} of post {post_id} ({topic}) is unreadable: {reason}")
-        self.post_id = post_id
-        self.version = version
-        self.topic = topic
+    def __init__(self, row: EventRow, *, reason: str) -> None:
+        super().__init__(
+            f"event {row.version} of post {row.post_id} ({row.topic}) is unreadable: {reason}"
+        )
+        self.row = row
 
 
-def decode_event(stored: StoredEvent) -> Event:
+def decode_event(row: EventRow) -> Event:
     """Read one row of the log.
 
     Raises:
         UnreadableEvent: the state is no event, or not the event that its row claims.
     """
-    post_id, version = cast("UUID", stored.originator_id), stored.originator_version
     try:
-        event = _DECODER.decode(stored.state)
+        event = _DECODER.decode(row.state)
     except msgspec.MsgspecError as error:
-        raise UnreadableEvent(post_id, version, topic=stored.topic, reason=str(error)) from error
-    if (event.post_id, event.version, topic_of(event)) != (post_id, version, stored.topic):
+        raise UnreadableEvent(row, reason=str(error)) from error
+    if (event.post_id, event.version, topic_of(event)) != (row.post_id, row.version, row.topic):
         reason = f"its state is that of event {event.version} of {event.post_id}"
-        raise UnreadableEvent(post_id, version, topic=stored.topic, reason=reason)
+        raise UnreadableEvent(row, reason=reason)
     return event
 
 
@@ -58,4 +67,10 @@ class EventMapper(Mapper[UUID]):
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
         """The event of a row; see `decode_event`."""
-        return cast("DomainEventProtocol[UUID]", decode_event(stored_event))
+        row = EventRow(
+            post_id=cast("UUID", stored_event.originator_id),
+            version=stored_event.originator_version,
+            topic=stored_event.topic,
+            state=stored_event.state,
+        )
+        return cast("DomainEventProtocol[UUID]", decode_event(row))

@@ -1,15 +1,13 @@
 """The log: the events of all posts in the order of their positions."""
 
 from typing import Final
-from uuid import UUID
 
-from eventsourcing.persistence import StoredEvent
 from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from domain.events import Event
-from domain.mapper import decode_event
+from domain.mapper import EventRow, decode_event
 
 # The channel on which every append notifies: a hint to look, never the only way to hear.
 CHANNEL: Final = "post_events"
@@ -34,12 +32,8 @@ class LoggedEvent(Struct, frozen=True):
     event: Event
 
 
-class _Row(Struct):
+class _Row(EventRow, frozen=True, kw_only=True):
     position: int
-    post_id: UUID
-    version: int
-    topic: str
-    state: bytes
 
 
 async def read_log(
@@ -52,7 +46,7 @@ async def read_log(
     """
     async with connection.cursor(row_factory=class_row(_Row)) as cursor:
         await cursor.execute(_AFTER, {"position": after_position, "limit": limit}, prepare=True)
-        return [LoggedEvent(row.position, _event(row)) for row in await cursor.fetchall()]
+        return [LoggedEvent(row.position, decode_event(row)) for row in await cursor.fetchall()]
 
 
 async def head_position(connection: AsyncConnection[object]) -> int:
@@ -61,14 +55,3 @@ async def head_position(connection: AsyncConnection[object]) -> int:
         await cursor.execute(_HEAD)
         row = await cursor.fetchone()
     return int(row[0]) if isinstance(row, tuple) else 0
-
-
-def _event(row: _Row) -> Event:
-    return decode_event(
-        StoredEvent(
-            originator_id=row.post_id,
-            originator_version=row.version,
-            topic=row.topic,
-            state=row.state,
-        )
-    )
