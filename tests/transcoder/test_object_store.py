@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from moto.server import ThreadedMotoServer
 
 from api.stack.seaweedfs import S3Access
 from tests.fake_object_store import FakeObjectStore
@@ -198,3 +199,25 @@ async def test_browsers_may_send_exactly_the_upload_headers(s3: ObjectStore) -> 
     assert answer.status_code == 200
     allowed = answer.headers["access-control-allow-headers"].replace(" ", "").split(",")
     assert sorted(allowed) == wanted
+
+
+async def test_a_bucket_outside_the_default_region_is_created_where_it_belongs() -> None:
+    # SeaweedFS has no regions; moto refuses a bucket whose region is not named, as AWS does.
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        settings = ObjectStoreSettings(
+            database_url="",
+            s3_bucket_name="photos-of-europe",
+            s3_region="eu-central-1",
+            s3_endpoint_url=f"http://{host}:{port}",
+            aws_access_key_id="key",
+            aws_secret_access_key="secret",
+        )
+        async with open_s3(settings) as store:
+            await store.prepare()
+            await store.put(new_object("variants/a.jpg"))
+            assert await store.stat("variants/a.jpg") is not None
+    finally:
+        server.stop()
