@@ -17,11 +17,15 @@ from domain.recipes import VariantName
 ReadableStatus: TypeAlias = Literal["pending", "processing", "published", "failed"]
 
 _WITH_IMAGES_AND_COUNTERS: Final[LiteralString] = """
-SELECT page.*, like_count, comment_count, view_count, (
+SELECT page.*,
+       coalesce(like_count, 0) AS like_count,
+       coalesce(comment_count, 0) AS comment_count,
+       coalesce(view_count, 0) AS view_count,
+(
     SELECT coalesce(jsonb_object_agg(variant, to_jsonb(post_images)), '{}')
     FROM post_images WHERE post_images.post_id = page.id
 ) AS images
-FROM page JOIN post_metadata ON post_metadata.post_id = page.id
+FROM page LEFT JOIN post_metadata ON post_metadata.post_id = page.id
 ORDER BY page.created_at DESC, page.id DESC
 """
 _ONE: Final[LiteralString] = f"""

@@ -18,7 +18,7 @@ from transcoder.errors import (
     RangeNotSatisfiable,
 )
 from transcoder.object_store import IMMUTABLE, Announced, NewObject, ObjectStore
-from transcoder.s3 import open_s3
+from transcoder.s3 import S3ObjectStore, open_s3
 from transcoder.settings import ObjectStoreSettings
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +39,7 @@ def s3_settings(server: S3Access, *, bucket: str) -> ObjectStoreSettings:
 
 
 @pytest.fixture
-async def s3(seaweedfs_server: S3Access) -> AsyncIterator[ObjectStore]:
+async def s3(seaweedfs_server: S3Access) -> AsyncIterator[S3ObjectStore]:
     settings = s3_settings(seaweedfs_server, bucket=f"test-{uuid4().hex[:12]}")
     async with open_s3(settings) as store:
         await store.prepare()
@@ -199,6 +199,14 @@ async def test_browsers_may_send_exactly_the_upload_headers(s3: ObjectStore) -> 
     assert answer.status_code == 200
     allowed = answer.headers["access-control-allow-headers"].replace(" ", "").split(",")
     assert sorted(allowed) == wanted
+
+
+async def test_uploads_that_are_never_finished_are_removed_after_a_week(s3: S3ObjectStore) -> None:
+    rules = await s3._client.get_bucket_lifecycle_configuration(Bucket=s3._bucket)
+    (rule,) = rules["Rules"]
+    assert rule["Status"] == "Enabled"
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+    assert "Expiration" not in rule
 
 
 async def test_a_bucket_outside_the_default_region_is_created_where_it_belongs() -> None:
