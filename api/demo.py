@@ -1,6 +1,5 @@
 """`nova demo`: publishes photos on a real stack and shows every event as it happens."""
 
-import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +16,9 @@ from rich.table import Table
 from api.app import API_PATH, DOCS_PATH
 from api.auth import User, create_token
 from api.client import TIMEOUT_SECONDS, Client, Photo, Refused, read_photo
+from api.foreground import foreground_stack
 from api.schemas import PostView, UploadOpened
-from api.settings import environ
-from api.stack.local import LocalStack, local_stack
-from api.stack.supervisor import own_errors
+from api.stack.local import LocalStack
 from domain.events import Event, PostDeleted, PostFailed, PostPublished, VariantReady, topic_of
 from projections.log import head_position, read_log
 
@@ -40,15 +38,8 @@ async def run_demo(photos: list[Path], folder: Path) -> bool:
         KeyboardInterrupt: somebody stopped it in the middle; everything was shut down.
     """
     outcome: list[bool] = []
-    _console.print(f"Starting PostgreSQL, an S3 store and the services in {folder} …")
-    with own_errors():
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
-            async with local_stack(
-                folder=folder, port=None, environ=environ(), report=_report
-            ) as stack:
-                outcome.append(await _publish_all(photos or [await _make_photo(stack)], stack))
-            tasks.cancel_scope.cancel()
+    async with foreground_stack(folder, port=None, console=_console) as stack:
+        outcome.append(await _publish_all(photos or [await _make_photo(stack)], stack))
     if not outcome:
         raise KeyboardInterrupt
     return outcome[0]
@@ -143,10 +134,6 @@ async def _make_photo(stack: LocalStack) -> Path:
     return path
 
 
-def _report(line: str) -> None:
-    _console.print(line, markup=False)
-
-
 def _told(event: Event) -> str:
     match event:
         case VariantReady():
@@ -177,11 +164,3 @@ def _summarise(published: int, photos: int, *, stack: LocalStack, output: Path) 
 
 def _clock(at: datetime) -> str:
     return f"{at:%H:%M:%S}.{at.microsecond // 1000:03}"
-
-
-async def _cancel_on_signal(scope: anyio.CancelScope) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            _console.print("\nStopping everything.")
-            scope.cancel()
-            return

@@ -1,6 +1,5 @@
 """`nova dev`: the whole stack on this machine until somebody stops it."""
 
-import signal
 from pathlib import Path
 from typing import Final
 
@@ -8,15 +7,14 @@ import anyio
 from rich.console import Console
 
 from api.app import DOCS_PATH
+from api.foreground import foreground_stack
 from api.settings import environ
 from api.stack.folder import read_jwt_secret
-from api.stack.local import LocalStack, local_stack
-from api.stack.supervisor import own_errors
-
-_console = Console(highlight=False, soft_wrap=True)
-
+from api.stack.local import LocalStack
 
 DEFAULT_PORT: Final = 8000
+
+_console = Console(highlight=False, soft_wrap=True)
 
 
 async def run_dev(folder: Path, port: int | None) -> None:
@@ -29,16 +27,10 @@ async def run_dev(folder: Path, port: int | None) -> None:
     """
     if port is None and not environ().get("APP_PORT"):
         port = DEFAULT_PORT
-    _console.print(f"Starting PostgreSQL, an S3 store and the services in {folder} …")
-    with own_errors():
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
-            async with local_stack(
-                folder=folder, port=port, environ=environ(), report=_report
-            ) as stack:
-                _introduce(stack)
-                _report(f"{await stack.wait_fatal()}; still trying")
-                await anyio.sleep_forever()
+    async with foreground_stack(folder, port=port, console=_console) as stack:
+        _introduce(stack)
+        _console.print(f"{await stack.wait_fatal()}; still trying", markup=False)
+        await anyio.sleep_forever()
 
 
 def jwt_secret(folder: Path) -> str:
@@ -46,20 +38,8 @@ def jwt_secret(folder: Path) -> str:
     return environ().get("JWT_SECRET") or read_jwt_secret(folder)
 
 
-def _report(line: str) -> None:
-    _console.print(line, markup=False)
-
-
 def _introduce(stack: LocalStack) -> None:
     _console.print(f"\nThe API is at  [bold]{stack.url}/api/v1[/bold]")
     _console.print(f"Its docs are at  {stack.url}{DOCS_PATH}")
     _console.print(f"For a token:  nova token --user $(uuidgen) --data {stack.folder}")
     _console.print("Ctrl-C stops everything.\n")
-
-
-async def _cancel_on_signal(scope: anyio.CancelScope) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for received in signals:
-            _console.print(f"\n{received.name}: stopping everything.")
-            scope.cancel()
-            return

@@ -145,6 +145,17 @@ def test_dev_runs_keeps_its_data_and_stops_in_order(folder: Path, jpeg: bytes) -
         assert http.get(post["images"]["medium"]["url"]).status_code == 200
 
 
+def test_a_demo_that_is_interrupted_while_it_starts_leaves_nothing_behind(folder: Path) -> None:
+    words = [*NOVA, "demo", "--data", str(folder)]
+    process = subprocess.Popen(words, env=bare_environ(), stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: (folder / "logs").exists())
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert not running_in(folder)
+
+
 @pytest.mark.parametrize("verb", ["api", "worker", "projector", "migrate"])
 def test_a_process_without_its_settings_names_each_that_is_missing(verb: str) -> None:
     said = run_nova(verb)
