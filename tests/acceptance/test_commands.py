@@ -148,7 +148,7 @@ def test_dev_runs_keeps_its_data_and_stops_in_order(folder: Path, jpeg: bytes) -
 def test_a_demo_that_is_interrupted_while_it_starts_leaves_nothing_behind(folder: Path) -> None:
     words = [*NOVA, "demo", "--data", str(folder)]
     process = subprocess.Popen(words, env=bare_environ(), stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: (folder / "logs").exists())
+    wait_until((folder / "logs").exists)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
