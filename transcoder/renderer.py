@@ -22,7 +22,10 @@ def render(content: bytes, content_type: ContentType, limits: Limits) -> Renderi
     Raises:
         TranscoderError: the leaf says what is wrong.
     """
+    from pyvips import Error as LibvipsError  # noqa: PLC0415
+
     from transcoder.errors import OutOfMemory  # noqa: PLC0415
+    from transcoder.processing.failure import trouble_of  # noqa: PLC0415
     from transcoder.processing.pipeline import render as render_all  # noqa: PLC0415
     from transcoder.processing.sandbox import enter_sandbox, limit_cpu  # noqa: PLC0415
 
@@ -32,3 +35,6 @@ def render(content: bytes, content_type: ContentType, limits: Limits) -> Renderi
         return render_all(content, content_type, limits)
     except MemoryError as error:
         raise OutOfMemory from error
+    except LibvipsError as error:
+        # As it is, it would load libvips in the process that unpickles it.
+        raise trouble_of(error) from error

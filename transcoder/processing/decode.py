@@ -1,13 +1,8 @@
 """Decode: all pixels into memory, once; every later step shares them."""
 
-from typing import Final
-
 import pyvips
 
-from transcoder.errors import CorruptImage, OutOfMemory
-
-# How libvips begins the sentence; it has no error code for it.
-_OUT_OF_MEMORY: Final = "out of memory"
+from transcoder.processing.failure import failure_of
 
 
 def decode(image: pyvips.Image) -> pyvips.Image:
@@ -22,6 +17,4 @@ def decode(image: pyvips.Image) -> pyvips.Image:
     try:
         return image.copy_memory()
     except pyvips.Error as error:
-        if _OUT_OF_MEMORY in str(error):
-            raise OutOfMemory from error
-        raise CorruptImage(reason=str(error)) from error
+        raise failure_of(error) from error

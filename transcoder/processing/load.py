@@ -6,7 +6,7 @@ from typing import Any, Final
 import pyvips
 
 from domain.formats import ContentType
-from transcoder.errors import CorruptImage
+from transcoder.processing.failure import failure_of
 
 # Named, not guessed: a JPEG with a gain map must not go to libvips' UltraHDR loader.
 _LOADERS: Final[dict[ContentType, Callable[..., Any]]] = {
@@ -23,8 +23,9 @@ def load(content: bytes, content_type: ContentType) -> pyvips.Image:
 
     Raises:
         CorruptImage: the header makes no sense.
+        OutOfMemory: there is not enough of it even for the header.
     """
     try:
         return _LOADERS[content_type](content, access="sequential", fail_on="error")
     except pyvips.Error as error:
-        raise CorruptImage(reason=str(error)) from error
+        raise failure_of(error) from error

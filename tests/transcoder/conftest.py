@@ -1,0 +1,16 @@
+"""Fixtures of the image transcoder's tests: real photos, where there are any."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+_PHOTOS: Final = Path(__file__).parents[3] / "shared" / "photos"
+
+
+@pytest.fixture
+def photos() -> Path:
+    """The folder of real photos; they are not the project's, so it may be absent."""
+    if not _PHOTOS.is_dir():
+        pytest.skip(f"there are no photos in {_PHOTOS}")
+    return _PHOTOS
