@@ -5,7 +5,7 @@ true leads to no event, so that every caller may repeat itself safely.
 """
 
 from datetime import datetime
-from typing import TypedDict, assert_never
+from typing import Literal, TypedDict, assert_never
 from uuid import UUID, uuid5
 
 from domain.commands import (
@@ -167,7 +167,10 @@ def _fail(post: Post, command: FailPost) -> list[Event]:
 def _delete(post: Post, command: DeletePost) -> list[Event]:
     if command.user_id != post.user_id:
         raise PostNotFound(post.id)
-    return [PostDeleted(**_next(post, command.origin), reason="owner")]
+    reason: Literal["owner", "upload_abandoned"] = (
+        "upload_abandoned" if post.status == "pending" else "owner"
+    )
+    return [PostDeleted(**_next(post, command.origin), reason=reason)]
 
 
 def _expire_upload(post: Post, command: ExpireUpload) -> list[Event]:

@@ -90,9 +90,13 @@ class PostFailed(Fact, frozen=True, kw_only=True, tag="post.failed"):
 
 
 class PostDeleted(Fact, frozen=True, kw_only=True, tag="post.deleted"):
-    """The post is gone from every read, by its owner or because its upload never came."""
+    """The post is gone from every read.
 
-    reason: Literal["owner", "upload_expired"]
+    `upload_abandoned`: its owner took it away before its photo was uploaded; `upload_expired`: the
+    photo never came in time.
+    """
+
+    reason: Literal["owner", "upload_abandoned", "upload_expired"]
     schema_version: Literal[1] = 1
 
 

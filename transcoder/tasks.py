@@ -5,16 +5,18 @@ decision, recorded as an event, so that no post is ever left without an end.
 """
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 import structlog
 from msgspec import Struct
 from procrastinate import App, JobContext
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg import AsyncConnection
+from psycopg.rows import scalar_row
 from psycopg_pool import AsyncConnectionPool
 
 from domain.errors import EventStoreUnavailable
@@ -31,12 +33,17 @@ from transcoder.object_store import ObjectStore
 from transcoder.transcode import Transcoding, Work
 
 LONGEST_PAUSE_SECONDS: Final = 60
-# Duties are short and few: they never wait behind pictures.
+# Duties are short and few: they are fetched before any picture.
 DUTY_PRIORITY: Final = 10
 EVERY_MINUTE: Final = "* * * * *"
 EVERY_TEN_SECONDS: Final = "* * * * * */10"
 # A worker that has not given a sign of life for this long is taken for dead.
 STALLED_SECONDS: Final = 10.0
+# No attempt takes this long, however slow the object store is.
+FORGOTTEN_AFTER: Final = timedelta(minutes=15)
+
+# Defined beside the read table that it reads.
+_RESCUE: Final = "SELECT post_id FROM rescue_posts(%(idle_for)s)"
 
 _log = structlog.get_logger(__name__)
 
@@ -67,6 +74,7 @@ def add_tasks(queue: App, parts: Parts) -> None:
     _add_remove_original(queue, parts)
     _add_close_expired_uploads(queue, parts)
     _add_take_over_stalled_jobs(queue)
+    _add_rescue_posts(queue, parts)
 
 
 def _add_transcode(queue: App, parts: Parts) -> None:
@@ -129,4 +137,23 @@ def _add_take_over_stalled_jobs(queue: App) -> None:
             _log.warning(
                 "took_over_stalled_job", job_id=job.id, by_job_id=context.job.id, tick=timestamp
             )
-            await jobs.retry_job(job)
+            try:
+                await jobs.retry_job(job)
+            except ConnectorException as error:
+                # It has just ended, or another of its kind waits already: the others matter too.
+                _log.warning("not_taken_over", job_id=job.id, error=str(error))
+
+
+def _add_rescue_posts(queue: App, parts: Parts) -> None:
+    name = "posts.rescue"
+
+    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.task(name=name, queue=HOUSEKEEPING_QUEUE, queueing_lock=name, priority=DUTY_PRIORITY)
+    async def rescue(timestamp: int) -> None:
+        async with (
+            parts.connections.connection() as connection,
+            connection.cursor(row_factory=scalar_row) as cursor,
+        ):
+            await cursor.execute(_RESCUE, {"idle_for": FORGOTTEN_AFTER})
+            for post_id in await cursor.fetchall():
+                _log.warning("rescued_post", post_id=str(post_id), tick=timestamp)

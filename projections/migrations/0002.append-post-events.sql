@@ -14,13 +14,7 @@ CREATE FUNCTION append_post_events(
 BEGIN
     LOCK TABLE post_events IN EXCLUSIVE MODE;
 
-    IF queue_capacity IS NOT NULL AND queue_capacity <= (
-        SELECT count(*) FROM procrastinate_jobs AS waiting
-        WHERE waiting.status = 'todo' AND waiting.queue_name = jobs -> 0 ->> 'queue_name'
-    ) THEN
-        RAISE EXCEPTION 'the job queue is full' USING ERRCODE = 'NV001';
-    END IF;
-
+    -- First of all: a repetition must meet its own rows before anything else can refuse it.
     RETURN QUERY
         INSERT INTO post_events (originator_id, originator_version, topic, state)
         SELECT append_post_events.post_id, event.version, event.topic, event.state
@@ -28,11 +22,20 @@ BEGIN
         ORDER BY event.version
         RETURNING notification_id;
 
+    IF queue_capacity IS NOT NULL AND queue_capacity <= (
+        SELECT count(*) FROM procrastinate_jobs AS waiting
+        WHERE waiting.status = 'todo' AND waiting.queue_name = jobs -> 0 ->> 'queue_name'
+    ) THEN
+        RAISE EXCEPTION 'the job queue is full' USING ERRCODE = 'NV001';
+    END IF;
+
     IF jsonb_array_length(jobs) > 0 THEN
         PERFORM procrastinate_defer_jobs_v1(array_agg(
             ROW (
                 job ->> 'queue_name', job ->> 'task_name', 0,
-                job ->> 'lock', NULL, job -> 'args', NULL
+                job ->> 'lock', NULL, job -> 'args',
+                CASE WHEN (job ->> 'delay_seconds')::integer > 0
+                     THEN now() + make_interval(secs => (job ->> 'delay_seconds')::integer) END
             )::procrastinate_job_to_defer_v1
         ))
         FROM jsonb_array_elements(jobs) AS job;

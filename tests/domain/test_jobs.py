@@ -2,6 +2,11 @@
 
 from uuid import uuid4
 
+import pytest
+
+from api.routes.uploads import URL_LIFETIME
+from domain.commands import Command
+from domain.events import topic_of
 from domain.jobs import jobs_after
 from tests.histories import (
     after,
@@ -24,14 +29,18 @@ def test_an_upload_leaves_exactly_one_transcode_job_which_knows_its_cause() -> N
     assert job.args["correlation_id"] == str(events[1].correlation_id)
 
 
-def test_an_expired_upload_leaves_the_removal_of_its_object() -> None:
-    _, events = after(create_post(POST_ID), expire_upload(POST_ID))
+@pytest.mark.parametrize("ending", [expire_upload(POST_ID), delete_post(POST_ID)])
+def test_an_upload_that_ended_unfinished_leaves_the_removal_of_what_may_still_come(
+    ending: Command,
+) -> None:
+    _, events = after(create_post(POST_ID), ending)
     (job,) = jobs_after(events[-1])
     assert job.task_name == "post.remove_original"
+    assert job.delay_seconds > URL_LIFETIME.total_seconds()
 
 
 def test_nothing_else_leaves_work() -> None:
     _, published = after(*publishing_commands(POST_ID))
-    _, deleted = after(create_post(POST_ID), delete_post(POST_ID))
-    quiet = [event for event in [*published, *deleted] if not jobs_after(event)]
-    assert len(quiet) == len(published) + len(deleted) - 1
+    _, deleted = after(*publishing_commands(POST_ID), delete_post(POST_ID))
+    for history in (published, deleted):
+        assert [topic_of(event) for event in history if jobs_after(event)] == ["post.uploaded"]

@@ -150,6 +150,33 @@ async def test_the_job_of_a_dead_worker_is_taken_over(
     assert publishing.post(post_id).status == "published"
 
 
+async def test_a_post_whose_job_is_forgotten_or_gone_is_rescued(
+    queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
+) -> None:
+    forgotten, gone = uploaded(publishing, store), uploaded(publishing, store)
+    await catch_up(connections, POSTS, position=None)
+    await run(connections, "UPDATE procrastinate_jobs SET status = 'doing'")
+    await run(connections, "UPDATE posts SET updated_at = now()")
+    await run(connections, "UPDATE procrastinate_events SET type = 'started'")
+    assert await rescued(connections) == []
+    await run(connections, "UPDATE procrastinate_events SET at = at - interval '1 hour'")
+    await run(connections, "UPDATE posts SET updated_at = updated_at - interval '1 hour'")
+    async with connections.connection() as connection:
+        delete = "DELETE FROM procrastinate_jobs WHERE args ->> 'post_id' = %s"
+        await connection.execute(delete, [str(gone)])
+    assert sorted(await rescued(connections)) == sorted([forgotten, gone])
+    assert await depth(connections) == QueueDepth(waiting=2, running=0)
+    await work_once(queue)
+    assert publishing.post(forgotten).status == "published"
+    assert publishing.post(gone).status == "published"
+
+
+async def rescued(connections: Connections) -> list[UUID]:
+    async with connections.connection() as connection:
+        found = await connection.execute("SELECT post_id FROM rescue_posts('15 minutes')")
+        return [row[0] for row in await found.fetchall()]  # type: ignore[index]
+
+
 async def test_an_upload_that_never_completed_is_closed_and_its_object_removed(
     queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
 ) -> None:
@@ -166,6 +193,9 @@ async def test_an_upload_that_never_completed_is_closed_and_its_object_removed(
     assert await close_expired_uploads(connections, publishing, now=late) == 0
     await run(connections, "DELETE FROM procrastinate_jobs WHERE queue_name = 'transcode'")
     await work_once(queue)
+    assert len(store.objects) == 2
+    await run(connections, "UPDATE procrastinate_jobs SET scheduled_at = NULL")
+    await work_once(queue)
     assert publishing.post(expired).status == "deleted"
-    assert publishing.post(completed).status == "processing"
+    assert publishing.post(completed).status != "deleted"
     assert list(store.objects) == [original_key(completed)]
