@@ -55,7 +55,9 @@ def create_app(settings: ApiSettings, *, open_services: OpenServices = open_serv
         on_app_init=[bearer_auth(settings.jwt_secret).on_app_init],
         before_send=[answer_with_correlation_id],
         exception_handlers=exception_handlers(),
-        cors_config=CORSConfig(allow_origins=["*"], expose_headers=["ETag", "Location", HEADER]),
+        cors_config=CORSConfig(
+            allow_origins=["*"], expose_headers=["ETag", "Location", "Retry-After", HEADER]
+        ),
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=OpenAPIConfig(
             title="Nova Publishing",

@@ -54,5 +54,13 @@ class WrongCursor(ApiError):
     """The page cursor is not one that we gave out."""
 
 
+class RangeBeyondEnd(ApiError):
+    """The range begins after the end of the variant, which is `size` bytes long."""
+
+    def __init__(self, *, size: int) -> None:
+        super().__init__(f"there are {size} bytes")
+        self.size = size
+
+
 class ReadsBehind(ApiError):
     """The write is stored, but reads do not show it yet; saying it again is safe."""

@@ -4,6 +4,7 @@ import logging
 import sys
 
 import structlog
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 
 def configure_logs(*, level: int = logging.INFO) -> None:
@@ -23,6 +24,7 @@ def configure_logs(*, level: int = logging.INFO) -> None:
             ],
         )
     )
+    set_on_retry_hooks([_log_retry])
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for package in ("domain", "projections", "transcoder", "api"):
         logging.getLogger(package).setLevel(level)
@@ -35,6 +37,17 @@ def configure_logs(*, level: int = logging.INFO) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
+    )
+
+
+def _log_retry(details: RetryDetails) -> None:
+    """Without the arguments, which stamina's own hook logs: they are captions and photos."""
+    structlog.get_logger("api.retries").warning(
+        "retry",
+        callable=details.name,
+        retry=details.retry_num,
+        wait_seconds=round(details.wait_for, 1),
+        caused_by=type(details.caused_by).__name__,
     )
 
 

@@ -21,6 +21,7 @@ from api.errors import (
     FileTooLarge,
     FileTooSmall,
     NotUploaded,
+    RangeBeyondEnd,
     ReadsBehind,
     UnsupportedContentType,
     WrongCursor,
@@ -33,7 +34,7 @@ from domain.errors import (
     UploadExpired,
     VersionConflict,
 )
-from transcoder.errors import ObjectStoreUnavailable, RangeNotSatisfiable
+from transcoder.errors import ObjectStoreUnavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:nova:problem:"
@@ -87,6 +88,8 @@ KINDS: Final[dict[type[Exception], Kind]] = {
         "file-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The photo is too large"
     ),
     FileTooSmall: Kind("file-too-small", HTTPStatus.BAD_REQUEST, "The photo is too small"),
+    # JSON that is nested deeper than any request of ours.
+    RecursionError: Kind("invalid-request", HTTPStatus.BAD_REQUEST, "The request is not valid"),
     WrongCursor: Kind("wrong-cursor", HTTPStatus.BAD_REQUEST, "The cursor is not one of ours"),
     QueueFull: Kind(
         "queue-full",
@@ -114,7 +117,7 @@ KINDS: Final[dict[type[Exception], Kind]] = {
         "The picture store does not answer; say it again later",
         RETRY_AFTER_SECONDS,
     ),
-    RangeNotSatisfiable: Kind(
+    RangeBeyondEnd: Kind(
         "range-not-satisfiable",
         HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
         "The range begins after the end",
@@ -135,21 +138,26 @@ def exception_handlers() -> ExceptionHandlersMap:
 
 def _known(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
+    if isinstance(error, RangeBeyondEnd):
+        return _response(kind, headers={"Content-Range": f"bytes */{error.size}"})
     if kind.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return _response(kind, detail=str(error) or None)
     _log.warning("request_refused", problem=kind.slug, error=str(error), **_which(request))
     return _response(kind)
 
 
-def _http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
     status = HTTPStatus(error.status_code)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _unknown(request, error)
     if status == HTTPStatus.BAD_REQUEST:
         kind = Kind("invalid-request", status, "The request is not valid")
         return _response(kind, detail=error.detail, errors=_field_errors(error))
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _response(_INTERNAL)
     kind = Kind(re.sub(r"[^a-z]+", "-", status.phrase.lower()), status, status.phrase)
-    return _response(kind, detail=error.detail, headers=error.headers)
+    headers = dict(error.headers or {})
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return _response(kind, detail=error.detail, headers=headers)
 
 
 def _unknown(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:

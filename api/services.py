@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from litestar import Request
 from litestar.di import NamedDependency
 from msgspec import Struct
 from psycopg import AsyncConnection
@@ -12,6 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 from api.settings import ApiSettings
 from api.writer import Writer
 from domain.publishing import Publishing
+from projections.connection import configure
 from transcoder.object_store import ObjectStore
 from transcoder.s3 import open_s3
 
@@ -26,13 +28,10 @@ class Services(Struct, frozen=True, kw_only=True):
     store: ObjectStore
     writer: Writer
 
-    @property
-    def media_url(self) -> str:
-        """What an object key is appended to: the CDN, or this process in development."""
-        settings = self.settings
-        if settings.cloudfront_url is None:
-            return f"http://{settings.app_host}:{settings.app_port}/media/"
-        return settings.cloudfront_url.rstrip("/") + "/"
+    def media_url(self, request: Request[Any, Any, Any]) -> str:
+        """What an object key is appended to: the CDN, or this process as the client reached it."""
+        cdn = self.settings.cloudfront_url
+        return f"{request.base_url}media/" if cdn is None else cdn.rstrip("/") + "/"
 
 
 # How a request handler asks for them.
@@ -55,7 +54,7 @@ async def services_with(store: ObjectStore, settings: ApiSettings) -> AsyncItera
         max_size=settings.db_pool_size,
         timeout=5.0,
         kwargs={"autocommit": True},
-        configure=_in_utc,
+        configure=configure,
         check=Connections.check_connection,
         open=False,
     )
@@ -63,8 +62,3 @@ async def services_with(store: ObjectStore, settings: ApiSettings) -> AsyncItera
         with Publishing(settings.database_url, pool_size=settings.db_pool_size) as publishing:
             writer = Writer(publishing, connections, pool_size=settings.db_pool_size)
             yield Services(settings=settings, connections=connections, store=store, writer=writer)
-
-
-async def _in_utc(connection: AsyncConnection[object]) -> None:
-    """Answers show times in UTC, whatever the server's own zone is."""
-    await connection.execute("SET TIME ZONE 'UTC'")

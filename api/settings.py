@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from domain.recipes import KB, MB
-from domain.settings import load_settings
+from domain.settings import WrongSettings, load_settings
 from transcoder.settings import ObjectStoreSettings, PositiveInt
 
 
@@ -31,7 +31,11 @@ def api_settings() -> ApiSettings:
     Raises:
         WrongSettings: a variable is missing or wrong.
     """
-    return load_settings(ApiSettings, os.environ)
+    settings = load_settings(ApiSettings, os.environ)
+    if settings.app_env == "production" and settings.cloudfront_url is None:
+        # Serving the variants ourselves is for development.
+        raise WrongSettings(["CLOUDFRONT_URL is not set"])
+    return settings
 
 
 def environ() -> Mapping[str, str]:

@@ -23,12 +23,11 @@ def create_upload_token(secret: str, post_id: UUID, *, expires_at: datetime) -> 
     return jwt.encode(claims, secret, algorithm=ALGORITHM)
 
 
-def check_upload_token(secret: str, token: str, *, post_id: UUID) -> datetime:
-    """Check a token and return when it expires.
+def expiry_of_upload_token(secret: str, token: str, *, post_id: UUID) -> datetime:
+    """Check that a token is for this post, and return when it expires or did.
 
     Raises:
         WrongUploadToken: it is forged, damaged, or for another post.
-        UploadExpired: it was right, and is too old.
     """
     try:
         claims = jwt.decode(
@@ -42,7 +41,17 @@ def check_upload_token(secret: str, token: str, *, post_id: UUID) -> datetime:
         raise WrongUploadToken from error
     if claims["post"] != str(post_id):
         raise WrongUploadToken
-    expires_at = datetime.fromtimestamp(claims["exp"], UTC)
+    return datetime.fromtimestamp(claims["exp"], UTC)
+
+
+def check_upload_token(secret: str, token: str, *, post_id: UUID) -> datetime:
+    """The same, for what can only be done in time.
+
+    Raises:
+        WrongUploadToken: it is forged, damaged, or for another post.
+        UploadExpired: it was right, and is too old.
+    """
+    expires_at = expiry_of_upload_token(secret, token, post_id=post_id)
     if expires_at <= datetime.now(UTC):
         raise UploadExpired(post_id, expired_at=expires_at)
     return expires_at

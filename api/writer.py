@@ -17,6 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from api.errors import ReadsBehind
 from domain.commands import Command
+from domain.errors import PostNotFound
 from domain.mapper import UnreadableEvent
 from domain.post import Post
 from domain.publishing import Outcome, Publishing
@@ -42,13 +43,19 @@ class Writer:
         self._connections = connections
         self._threads = CapacityLimiter(pool_size)
 
-    async def post(self, post_id: UUID) -> Post:
-        """The post as its events tell it.
+    async def own_post(self, post_id: UUID, *, user_id: UUID) -> Post:
+        """The post of this user as its events tell it.
 
         Raises:
-            PostNotFound: there is no such post.
+            PostNotFound: there is none, or not of this user, and no later read shows it.
         """
-        return await to_thread.run_sync(self._publishing.post, post_id, limiter=self._threads)
+        post = await to_thread.run_sync(self._publishing.post, post_id, limiter=self._threads)
+        if post.user_id != user_id:
+            raise PostNotFound(post_id)
+        if post.status == "deleted":
+            await self._make_visible(None)
+            raise PostNotFound(post_id)
+        return post
 
     async def execute(
         self, command: Command, *, known: Post | None = None, queue_capacity: int | None = None
@@ -62,16 +69,17 @@ class Writer:
         execute = partial(
             self._publishing.execute, command, known=known, queue_capacity=queue_capacity
         )
-        outcome = await to_thread.run_sync(execute, limiter=self._threads)
-        await self.make_visible(outcome.position)
+        try:
+            outcome = await to_thread.run_sync(execute, limiter=self._threads)
+        except PostNotFound:
+            # Somebody else has just deleted it: no read may show it after this answer either.
+            await self._make_visible(None)
+            raise
+        await self._make_visible(outcome.position)
         return outcome
 
-    async def make_visible(self, position: int | None) -> None:
-        """Bring the read tables past `position`, or past all that is stored now.
-
-        Raises:
-            ReadsBehind: they are not there yet.
-        """
+    async def _make_visible(self, position: int | None) -> None:
+        """Bring the read tables past `position`, or past all that is stored now."""
         try:
             with anyio.fail_after(VISIBLE_WITHIN_SECONDS):
                 await catch_up(self._connections, POSTS, position=position)

@@ -12,6 +12,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from projections.connection import configure
 from projections.log import CHANNEL, head_position
 from projections.projection import Projection, project_batch
 
@@ -42,6 +43,7 @@ async def _follow_on_one_connection(url: str, projection: Projection) -> NoRetur
     async with await AsyncConnection.connect(
         url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
     ) as connection:
+        await configure(connection)
         await connection.execute(f"LISTEN {CHANNEL}")
         _log.info("following", projection=projection.name)
         while True:

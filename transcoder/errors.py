@@ -10,13 +10,12 @@
     │   ├── CorruptImage              the pixels cannot be decoded
     │   ├── ChecksumMismatch          the stored bytes are not the announced ones
     │   └── OriginalMissing           there are no stored bytes
-    ├── RetryableFailure              trying again may help
-    │   ├── ObjectStoreUnavailable    the object store did not answer as it should
-    │   ├── RendererCrashed           the image process died; one more try
-    │   ├── RenderTimedOut            it took too long; one more try
-    │   ├── OutOfMemory               it needed too much memory; one more try
-    │   └── UnexpectedTrouble         something that nobody foresaw
-    └── RangeNotSatisfiable           a reader asked for bytes after the end
+    └── RetryableFailure              trying again may help
+        ├── ObjectStoreUnavailable    the object store did not answer as it should
+        ├── RendererCrashed           the image process died; one more try
+        ├── RenderTimedOut            it took too long; one more try
+        ├── OutOfMemory               it needed too much memory; one more try
+        └── UnexpectedTrouble         something that nobody foresaw
 
 `code` is for machines and never changes; `message` is for the person who uploaded the photo.
 Every error survives the way out of an image process: facts are plain attributes.
@@ -25,7 +24,8 @@ Every error survives the way out of an image process: facts are plain attributes
 from collections.abc import Callable
 from typing import ClassVar, Final
 
-SOME: Final = 8
+# Attempts of a whole job; the queue waits longer after each, in all some four minutes.
+MAX_ATTEMPTS: Final = 8
 
 
 class TranscoderError(Exception):
@@ -145,7 +145,7 @@ class RetryableFailure(TranscoderError):
     """Trying again may help."""
 
     retryable = True
-    max_attempts = SOME
+    max_attempts = MAX_ATTEMPTS
     message = "We could not finish this photo for a technical reason. Please upload it again."
 
 
@@ -192,14 +192,3 @@ class UnexpectedTrouble(RetryableFailure):
     """Something that nobody foresaw; the log has it."""
 
     code = "internal_error"
-
-
-class RangeNotSatisfiable(TranscoderError):
-    """A reader asked for bytes after the end of an object."""
-
-    code = "range_not_satisfiable"
-
-    def __init__(self, *, key: str, byte_range: str) -> None:
-        super().__init__(f"{byte_range} begins after the end of {key}")
-        self.key = key
-        self.byte_range = byte_range

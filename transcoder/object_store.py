@@ -43,13 +43,6 @@ class NewObject(Struct, frozen=True, kw_only=True):
     metadata: dict[str, str]
 
 
-class Slice(Struct, frozen=True, kw_only=True):
-    """The bytes of an object, or the part of it that `content_range` describes (RFC 9110)."""
-
-    content: bytes
-    content_range: str | None
-
-
 class ObjectStore(Protocol):
     """A private bucket. Every method may be called concurrently.
 
@@ -73,12 +66,8 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def read(self, key: str, *, byte_range: str | None = None) -> Slice | None:
-        """An object or one range of it (a `Range` header's value), or None.
-
-        Raises:
-            RangeNotSatisfiable: the range begins after the end.
-        """
+    async def read(self, key: str, *, wanted: range | None = None) -> bytes | None:
+        """An object or the wanted bytes of it, which must be there; None for no object."""
         ...
 
     async def put(self, new: NewObject) -> None:

@@ -1,12 +1,15 @@
 """The pool: image processes that outlive anything a picture can do to one of them.
 
-Every process is warm before it is given a picture, so that its start is never part of a deadline;
-one that died or hung is replaced at once, and only its own picture is the worse for it.
+A process is warm before it is given a picture, so that its start is not part of a deadline; one
+that died or hung is replaced at once, and only its own picture is the worse for it.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
+import structlog
 from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
 
 from domain.formats import ContentType
@@ -17,6 +20,10 @@ from transcoder.rendering import Limits, Rendering
 # The process checks its own deadline between steps; this much later it is killed from outside.
 KILL_AFTER_SECONDS: Final = 2.0
 START_WITHIN_SECONDS: Final = 30.0
+# anyio ends processes that were idle for five minutes.
+WARM_AGAIN_SECONDS: Final = 120.0
+
+_log = structlog.get_logger(__name__)
 
 
 class RenderPool:
@@ -26,18 +33,26 @@ class RenderPool:
         self._size = size
         self._limits = limits
         self._slots = CapacityLimiter(size)
-        # Our own slots are held while a process is replaced; anyio's limiter never waits.
+        # Our own slots are held while a process is replaced; anyio's limiter rarely waits.
         self._processes = CapacityLimiter(size)
 
     async def warm(self) -> None:
-        """Start all processes, side by side.
+        """Start all processes that are not there, side by side.
 
         Raises:
             TimeoutError, BrokenWorkerProcess: they cannot be started on this machine.
         """
         async with anyio.create_task_group() as tasks:
             for _ in range(self._size):
-                tasks.start_soon(self._start_process)
+                tasks.start_soon(self._prepare_one)
+
+    @asynccontextmanager
+    async def kept_warm(self) -> AsyncIterator[None]:
+        """Keep processes from being ended for idleness, and replace any that died meanwhile."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._warm_now_and_then)
+            yield
+            tasks.cancel_scope.cancel()
 
     async def render(self, content: bytes, *, content_type: ContentType) -> Rendering:
         """All variants of one original; waits for a free process first.
@@ -59,13 +74,37 @@ class RenderPool:
                         limiter=self._processes,
                     )
             except TimeoutError as error:
-                await self._start_process()
+                await self._refill()
                 raise RenderTimedOut(seconds=limits.deadline_seconds) from error
             except BrokenWorkerProcess as error:
-                await self._start_process()
+                await self._refill()
                 raise RendererCrashed from error
 
-    async def _start_process(self) -> None:
+    async def _warm_now_and_then(self) -> None:
+        while True:
+            await anyio.sleep(WARM_AGAIN_SECONDS)
+            async with self._slots:
+                await self._refill()
+
+    async def _refill(self) -> None:
+        """Have a warm process for every slot that is not busy; the caller holds one of them.
+
+        As many calls at once as there should be idle processes: each takes one that is there, or
+        starts one that is not.
+        """
+        busy = self._slots.borrowed_tokens - 1
+        async with anyio.create_task_group() as tasks:
+            for _ in range(self._size - busy):
+                tasks.start_soon(self._prepare_one_or_leave_it)
+
+    async def _prepare_one_or_leave_it(self) -> None:
+        try:
+            await self._prepare_one()
+        except (BrokenWorkerProcess, TimeoutError) as error:
+            # The next picture starts its own, or meets the same trouble and says so.
+            _log.warning("image_process_not_started", error=str(error))
+
+    async def _prepare_one(self) -> None:
         with anyio.fail_after(START_WITHIN_SECONDS):
             await to_process.run_sync(
                 renderer.prepare, self._limits, cancellable=True, limiter=self._processes

@@ -20,9 +20,8 @@ from transcoder.errors import (
     ChecksumMismatch,
     ObjectStoreUnavailable,
     OriginalMissing,
-    RangeNotSatisfiable,
 )
-from transcoder.object_store import Announced, NewObject, PresignedUpload, Slice, StoredObject
+from transcoder.object_store import Announced, NewObject, PresignedUpload, StoredObject
 from transcoder.settings import ObjectStoreSettings
 
 if TYPE_CHECKING:
@@ -158,25 +157,24 @@ class S3ObjectStore:
             raise ChecksumMismatch(expected=announced.sha256, actual=digest.hexdigest())
         return bytes(content)
 
-    async def read(self, key: str, *, byte_range: str | None = None) -> Slice | None:
+    async def read(self, key: str, *, wanted: range | None = None) -> bytes | None:
         """See `ObjectStore.read`."""
         with _answers("read", key):
             try:
-                answer = await self._get(key, byte_range)
+                answer = await self._get(key, wanted)
                 body = answer["Body"]
                 async with body:
-                    content = await body.read()
+                    content: bytes = await body.read()
             except ClientError as error:
                 if _code(error) in _MISSING:
                     return None
-                if _code(error) == "InvalidRange":
-                    raise RangeNotSatisfiable(key=key, byte_range=byte_range or "") from error
                 raise
-        return Slice(content=content, content_range=answer.get("ContentRange"))
+        return content
 
-    async def _get(self, key: str, byte_range: str | None) -> "GetObjectOutputTypeDef":
-        if byte_range is None:
+    async def _get(self, key: str, wanted: range | None) -> "GetObjectOutputTypeDef":
+        if wanted is None:
             return await self._client.get_object(Bucket=self._bucket, Key=key)
+        byte_range = f"bytes={wanted.start}-{wanted.stop - 1}"
         return await self._client.get_object(Bucket=self._bucket, Key=key, Range=byte_range)
 
     async def put(self, new: NewObject) -> None:

@@ -7,7 +7,13 @@ from msgspec import Meta
 
 from domain.settings import DatabaseSettings, load_settings
 
-SECRETS: Final = ("DATABASE_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "JWT_SECRET")
+SECRETS: Final = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "JWT_SECRET",
+)
 PositiveInt: TypeAlias = Annotated[int, Meta(ge=1)]
 
 
@@ -39,7 +45,8 @@ def object_store_settings() -> ObjectStoreSettings:
 def worker_settings() -> WorkerSettings:
     """Read the environment, and take the secrets out of it.
 
-    What is not there cannot be inherited by the processes that decode strangers' pictures.
+    What is not there cannot be inherited by the processes that decode strangers' pictures; from
+    reading it where it was, `hide_memory` keeps those that are not root.
 
     Raises:
         WrongSettings: a variable is missing or wrong.

@@ -26,12 +26,15 @@ from domain.keys import variant_key
 from domain.post import Post
 from domain.publishing import Outcome, Publishing
 from domain.recipes import VARIANT_CONTENT_TYPE
-from transcoder.errors import ObjectStoreUnavailable, TranscoderError, UnexpectedTrouble
+from transcoder.errors import (
+    MAX_ATTEMPTS,
+    ObjectStoreUnavailable,
+    TranscoderError,
+    UnexpectedTrouble,
+)
 from transcoder.object_store import IMMUTABLE, Announced, NewObject, ObjectStore
 from transcoder.rendering import RenderedVariant, Rendering
 
-# Attempts of a whole job; the queue waits longer after each, in all some four minutes.
-MAX_ATTEMPTS: Final = 8
 ACTOR: Final = "system:transcoder"
 
 _log = structlog.get_logger(__name__)
@@ -108,7 +111,7 @@ class Transcoding:
         Raises:
             TranscoderError: `failure` itself, when another attempt may succeed.
         """
-        if failure.retryable and work.attempt < min(MAX_ATTEMPTS, failure.max_attempts):
+        if failure.retryable and work.attempt < failure.max_attempts:
             raise failure
         _log.warning("gave_up", post_id=str(work.post_id), code=failure.code, stage=stage)
         await self._execute(

@@ -10,6 +10,7 @@ from psycopg_pool import AsyncConnectionPool
 from domain.jobs import HOUSEKEEPING_QUEUE, TRANSCODE_QUEUE
 from domain.publishing import Publishing
 from transcoder.pool import RenderPool
+from transcoder.prctl import hide_memory
 from transcoder.queue import open_queue
 from transcoder.rendering import Limits
 from transcoder.s3 import open_s3
@@ -27,6 +28,7 @@ HEARTBEAT_SECONDS: Final = 2.0
 
 async def run_worker(settings: WorkerSettings) -> None:
     """Work until SIGTERM or SIGINT, then finish what runs or hand it back."""
+    hide_memory()
     async with _open_parts(settings) as parts:
         queue = open_queue(settings.database_url, pool_size=settings.db_pool_size)
         add_tasks(queue, parts)
@@ -50,7 +52,7 @@ async def _open_parts(settings: WorkerSettings) -> AsyncIterator[Parts]:
     connections: AsyncConnectionPool[AsyncConnection[object]] = AsyncConnectionPool(
         settings.database_url, min_size=0, max_size=2, kwargs={"autocommit": True}, open=False
     )
-    async with connections, open_s3(settings) as store:
+    async with connections, open_s3(settings) as store, pool.kept_warm():
         with Publishing(settings.database_url, pool_size=settings.db_pool_size) as publishing:
             yield Parts(
                 transcoding=Transcoding(publishing=publishing, store=store, renderer=pool),

@@ -1,18 +1,17 @@
 """Media: serves variants in development, where no CDN stands in front of the bucket."""
 
-import re
-from typing import Any, Final
+from typing import Any
 
 from litestar import HttpMethod, Request, Response, route
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
+from api.ranges import wanted_range
+from api.requests import matches_etag
 from api.services import Services, UseServices
+from domain.keys import is_variant_key
 from projections.reads import Image, get_image
 from transcoder.object_store import IMMUTABLE
-
-# One range, as players and downloaders send it; anything else may be ignored (RFC 9110, 14.2).
-_ONE_RANGE: Final = re.compile(r"bytes=(\d+-\d*|-\d+)")
 
 
 @route(
@@ -24,37 +23,43 @@ async def read_media(
     key: FromPath[str], request: Request[Any, Any, Any], services: UseServices
 ) -> Response[Any]:
     """A variant of a post that can still be read; originals are never served."""
-    image = await _image(services, key)
-    headers = _headers(image)
-    if headers["ETag"] in request.headers.get("If-None-Match", ""):
+    image = await _image(services, key.removeprefix("/"))
+    headers = {
+        "ETag": f'"{image.sha256}"',
+        "Cache-Control": IMMUTABLE,
+        "Accept-Ranges": "bytes",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if matches_etag(request, headers["ETag"]):
         return Response(None, status_code=304, headers=headers)
-    wanted = request.headers.get("Range", "")
-    byte_range = wanted if _ONE_RANGE.fullmatch(wanted) else None
-    part = await services.store.read(image.key, byte_range=byte_range)
-    if part is None:
-        raise NotFoundException
-    if part.content_range:
-        headers["Content-Range"] = part.content_range
+    wanted = _range(request, image)
+    if wanted is not None:
+        headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{image.file_size}"
     return Response(
-        part.content,
-        status_code=206 if part.content_range else 200,
+        await _content(services, image, wanted=wanted),
+        status_code=200 if wanted is None else 206,
         media_type=image.content_type,
         headers=headers,
     )
 
 
 async def _image(services: Services, key: str) -> Image:
-    async with services.connections.connection() as connection:
-        image = await get_image(connection, key.removeprefix("/"))
-    if image is None:
+    if is_variant_key(key):
+        async with services.connections.connection() as connection:
+            image = await get_image(connection, key)
+        if image is not None:
+            return image
+    raise NotFoundException
+
+
+def _range(request: Request[Any, Any, Any], image: Image) -> range | None:
+    if request.method != HttpMethod.GET:
+        return None
+    return wanted_range(request.headers.get("Range", ""), size=image.file_size)
+
+
+async def _content(services: Services, image: Image, *, wanted: range | None) -> bytes:
+    content = await services.store.read(image.key, wanted=wanted)
+    if content is None:
         raise NotFoundException
-    return image
-
-
-def _headers(image: Image) -> dict[str, str]:
-    return {
-        "ETag": f'"{image.sha256}"',
-        "Cache-Control": IMMUTABLE,
-        "Accept-Ranges": "bytes",
-        "X-Content-Type-Options": "nosniff",
-    }
+    return content

@@ -3,31 +3,26 @@
 import base64
 import binascii
 import hashlib
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response, Router, delete, get
+from litestar import Response, Router, delete, get
 from litestar.params import FromPath, FromQuery, QueryParameter
-from litestar.security.jwt import Token
 
-from api.auth import User
-from api.correlation import correlation_id_of
 from api.errors import WrongCursor
+from api.requests import AuthenticatedRequest, matches_etag, origin_of
 from api.responses import problem_responses
 from api.schemas import FailureView, ImageView, PostPage, PostView
 from api.services import UseServices
-from domain.commands import DeletePost, origin_of_request
+from domain.commands import DeletePost
 from domain.errors import PostNotFound
 from projections.reads import PageStart, PostFilter, PostRow, ReadableStatus, get_post, list_posts
 
 MAX_PAGE: Final = 100
 DEFAULT_PAGE: Final = 20
-# Anyone may keep an answer, nobody may use it without asking whether it still holds.
+# The reader's own browser may keep an answer, and asks each time whether it still holds.
 CACHE_CONTROL: Final = "private, no-cache"
-
-AuthenticatedRequest = Request[User, Token, Any]
 
 
 @get("/posts/{post_id:uuid}", responses=problem_responses(404))
@@ -39,10 +34,10 @@ async def read_post(
         row = await get_post(connection, post_id, reader_id=request.user.id)
     if row is None:
         raise PostNotFound(post_id)
-    content = msgspec.json.encode(_view(row, media_url=services.media_url))
+    content = msgspec.json.encode(_view(row, media_url=services.media_url(request)))
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": CACHE_CONTROL}
-    if _matches(request.headers.get("If-None-Match", ""), etag):
+    if matches_etag(request, etag):
         return Response(None, status_code=304, headers=headers)
     return Response(content, media_type="application/json", headers=headers)
 
@@ -62,8 +57,9 @@ async def read_posts(
     async with services.connections.connection() as connection:
         rows = await list_posts(connection, asked, limit=limit + 1, start=start)
     page = rows[:limit]
+    media_url = services.media_url(request)
     return PostPage(
-        items=[_view(row, media_url=services.media_url) for row in page],
+        items=[_view(row, media_url=media_url) for row in page],
         next_cursor=_cursor(page[-1]) if len(rows) > limit else None,
     )
 
@@ -73,13 +69,8 @@ async def delete_post(
     post_id: FromPath[UUID], request: AuthenticatedRequest, services: UseServices
 ) -> None:
     """Delete one's own post; it is gone from every read at once."""
-    origin = origin_of_request(
-        actor=request.user.actor,
-        at=datetime.now(UTC),
-        correlation_id=correlation_id_of(request),
-    )
     await services.writer.execute(
-        DeletePost(origin=origin, post_id=post_id, user_id=request.user.id)
+        DeletePost(origin=origin_of(request), post_id=post_id, user_id=request.user.id)
     )
 
 
@@ -111,11 +102,6 @@ def _view(row: PostRow, *, media_url: str) -> PostView:
         return view
     failure = FailureView(code=row.failure_code, message=row.failure_message)
     return msgspec.structs.replace(view, failure=failure)
-
-
-def _matches(if_none_match: str, etag: str) -> bool:
-    candidates = [candidate.strip().removeprefix("W/") for candidate in if_none_match.split(",")]
-    return "*" in candidates or etag in candidates
 
 
 def _cursor(row: PostRow) -> str:

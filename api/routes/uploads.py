@@ -1,17 +1,15 @@
 """Uploads: announce a photo, send it straight to the object store, say that it is there."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid4
 
-from litestar import Request, Response, Router, post
+from litestar import Response, Router, post
 from litestar.params import FromPath, JSONBody
-from litestar.security.jwt import Token
 from litestar.status_codes import HTTP_202_ACCEPTED
 
-from api.auth import User
-from api.correlation import correlation_id_of
 from api.errors import FileTooLarge, FileTooSmall, NotUploaded, UnsupportedContentType
+from api.requests import AuthenticatedRequest, origin_of
 from api.responses import problem_responses
 from api.schemas import (
     CompleteUpload,
@@ -23,9 +21,12 @@ from api.schemas import (
 )
 from api.services import Services, UseServices
 from api.settings import ApiSettings
-from api.upload_tokens import check_upload_token, create_upload_token
-from domain.commands import ConfirmUpload, CreatePost, Origin, origin_of_request
-from domain.errors import PostNotFound
+from api.upload_tokens import (
+    check_upload_token,
+    create_upload_token,
+    expiry_of_upload_token,
+)
+from domain.commands import ConfirmUpload, CreatePost
 from domain.formats import ACCEPTED_CONTENT_TYPES, ContentType
 from domain.keys import original_key
 from domain.post import Post
@@ -36,8 +37,6 @@ TOKEN_LIFETIME: Final = timedelta(hours=1)
 # Most photos are published by then.
 LOOK_AGAIN_SECONDS: Final = 1
 
-AuthenticatedRequest = Request[User, Token, Any]
-
 
 @post("/posts/upload/init", responses=problem_responses(400, 413, 415, 503))
 async def init_upload(
@@ -45,7 +44,7 @@ async def init_upload(
 ) -> UploadOpened:
     """Announce a photo and get a URL to PUT it to, for exactly these bytes, once."""
     content_type = _accepted(data, services.settings)
-    origin = _origin(request)
+    origin = origin_of(request)
     post_id = uuid4()
     token_expires_at = origin.at.replace(microsecond=0) + TOKEN_LIFETIME
     outcome = await services.writer.execute(
@@ -82,7 +81,7 @@ async def renew_url(
     services: UseServices,
 ) -> UrlRenewed:
     """A fresh URL for an upload whose first one has expired."""
-    post = await _own_post(services, post_id, user=request.user)
+    post = await services.writer.own_post(post_id, user_id=request.user.id)
     expires_at = check_upload_token(
         services.settings.jwt_secret, data.upload_token, post_id=post_id
     )
@@ -108,12 +107,15 @@ async def complete_upload(
     services: UseServices,
 ) -> Response[UploadCompleted]:
     """Say that the photo is uploaded; it will be published within a second or so."""
-    post = await _own_post(services, data.post_id, user=request.user)
-    check_upload_token(services.settings.jwt_secret, data.upload_token, post_id=post.id)
+    post = await services.writer.own_post(data.post_id, user_id=request.user.id)
+    secret = services.settings.jwt_secret
+    expiry_of_upload_token(secret, data.upload_token, post_id=post.id)
     if post.status == "pending":
+        # What was accepted once stays accepted, however late it is said again.
+        check_upload_token(secret, data.upload_token, post_id=post.id)
         await _check_stored(services, post)
     await services.writer.execute(
-        ConfirmUpload(origin=_origin(request), post_id=post.id),
+        ConfirmUpload(origin=origin_of(request), post_id=post.id),
         known=post,
         queue_capacity=services.settings.job_queue_capacity,
     )
@@ -139,13 +141,6 @@ def _accepted(data: InitUpload, settings: ApiSettings) -> ContentType:
     return accepted
 
 
-async def _own_post(services: Services, post_id: UUID, *, user: User) -> Post:
-    post = await services.writer.post(post_id)
-    if post.user_id != user.id or post.status == "deleted":
-        raise PostNotFound(post_id)
-    return post
-
-
 async def _check_stored(services: Services, post: Post) -> None:
     stored = await services.store.stat(post.image_key)
     if stored is None or (stored.file_size, stored.sha256) != (post.file_size, post.sha256):
@@ -158,14 +153,6 @@ def _announced(post: Post) -> Announced:
         content_type=post.content_type,
         file_size=post.file_size,
         sha256=post.sha256,
-    )
-
-
-def _origin(request: AuthenticatedRequest) -> Origin:
-    return origin_of_request(
-        actor=request.user.actor,
-        at=datetime.now(UTC),
-        correlation_id=correlation_id_of(request),
     )
 
 

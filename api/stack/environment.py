@@ -8,15 +8,16 @@ from msgspec import Struct
 
 from api.stack.errors import MissingSettings
 from api.stack.seaweedfs import REGION, S3Access
+from domain.settings import WrongSettings
 
 LOOPBACK: Final = "127.0.0.1"
 _ALL_INTERFACES: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 BUCKET: Final = "nova-photos"
+_ENVIRONMENTS: Final = frozenset({"development", "production"})
 _PRODUCTION_NEEDS: Final = (
     "DATABASE_URL",
     "S3_BUCKET_NAME",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
+    "CLOUDFRONT_URL",
     "JWT_SECRET",
 )
 
@@ -30,7 +31,7 @@ class Found(Struct):
 
 def what_is_set(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables that have a value: an empty one counts as not set, as in the services."""
-    return {name: value for name, value in environ.items() if value.strip()}
+    return {name: value.strip() for name, value in environ.items() if value.strip()}
 
 
 def is_production(environ: Mapping[str, str]) -> bool:
@@ -45,7 +46,9 @@ def wants_postgres(environ: Mapping[str, str]) -> bool:
 
 def wants_seaweedfs(environ: Mapping[str, str]) -> bool:
     """Whether the embedded S3 store is needed."""
-    return not {"S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID"} & environ.keys()
+    return (
+        not is_production(environ) and not {"S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID"} & environ.keys()
+    )
 
 
 def reachable_host(listening_host: str) -> str:
@@ -57,8 +60,11 @@ def check(environ: Mapping[str, str]) -> None:
     """See that nothing is missing that the stack cannot stand in for.
 
     Raises:
+        WrongSettings: APP_ENV is neither of the two that there are.
         MissingSettings: names every variable to set.
     """
+    if environ.get("APP_ENV", "development") not in _ENVIRONMENTS:
+        raise WrongSettings([f"APP_ENV is wrong: it is one of {', '.join(sorted(_ENVIRONMENTS))}"])
     if is_production(environ):
         _require(environ, _PRODUCTION_NEEDS, reason="APP_ENV=production embeds nothing")
     if "S3_ENDPOINT_URL" in environ or "AWS_ACCESS_KEY_ID" in environ:

@@ -142,7 +142,8 @@ def test_dev_runs_keeps_its_data_and_stops_in_order(folder: Path, jpeg: bytes) -
         app = App(http, secret="replaced by the token of the command line")
         app.token = token
         assert app.ask("GET", f"/posts/{post['id']}").json() == post
-        assert http.get(post["images"]["medium"]["url"]).status_code == 200
+        # The store may need a moment longer than its list of buckets to read again.
+        wait_until(lambda: http.get(post["images"]["medium"]["url"]).status_code == 200)
 
 
 def test_a_demo_that_is_interrupted_while_it_starts_leaves_nothing_behind(folder: Path) -> None:
@@ -172,9 +173,15 @@ def test_in_production_nothing_is_embedded_and_what_is_missing_is_named(
 ) -> None:
     said = run_nova(verb, "--data", folder, APP_ENV="production")
     assert said.returncode == 1
-    for name in ("DATABASE_URL", "S3_BUCKET_NAME", "JWT_SECRET"):
+    for name in ("DATABASE_URL", "S3_BUCKET_NAME", "CLOUDFRONT_URL", "JWT_SECRET"):
         assert name in said.stderr
     assert not running_in(folder)
+
+
+def test_an_environment_that_does_not_exist_is_named(folder: Path) -> None:
+    said = run_nova("dev", "--data", folder, APP_ENV="Production")
+    assert said.returncode == 2
+    assert "APP_ENV is wrong" in said.stderr
 
 
 def test_wrong_words_are_explained() -> None:

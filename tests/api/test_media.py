@@ -41,22 +41,42 @@ async def test_a_variant_is_served_to_anybody_and_cached_for_a_year(
     assert answer.headers["content-type"] == "image/jpeg"
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert answer.headers["accept-ranges"] == "bytes"
-    again = await http.get(path, headers={"If-None-Match": answer.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
+    for known in (answer.headers["etag"], f'"x", W/{answer.headers["etag"]}', "*"):
+        again = await http.get(path, headers={"If-None-Match": known})
+        assert (again.status_code, again.content) == (304, b"")
 
 
-async def test_a_range_is_served_alone(http: httpx.AsyncClient, path: str) -> None:
-    answer = await http.get(path, headers={"Range": "bytes=5-9"})
-    assert (answer.status_code, answer.content) == (206, b"56789")
-    assert answer.headers["content-range"] == "bytes 5-9/1000"
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ("bytes=5-9", 5, 9),
+        ("bytes=990-", 990, 999),
+        ("bytes=-10", 990, 999),
+        ("bytes=-5000", 0, 999),
+        ("bytes=0-99999999999", 0, 999),
+    ],
+)
+async def test_a_range_is_served_alone(
+    http: httpx.AsyncClient, path: str, asked: str, first: int, last: int
+) -> None:
+    answer = await http.get(path, headers={"Range": asked})
+    assert (answer.status_code, answer.content) == (206, PICTURE[first : last + 1])
+    assert answer.headers["content-range"] == f"bytes {first}-{last}/1000"
 
 
-async def test_a_range_after_the_end_is_not_satisfiable(http: httpx.AsyncClient, path: str) -> None:
-    answer = await http.get(path, headers={"Range": "bytes=5000-"})
+@pytest.mark.parametrize("beyond", ["bytes=5000-", "bytes=-0", "bytes=1000-1001"])
+async def test_a_range_after_the_end_is_not_satisfiable(
+    http: httpx.AsyncClient, path: str, beyond: str
+) -> None:
+    answer = await http.get(path, headers={"Range": beyond})
     assert answer.status_code == 416
+    assert answer.headers["content-range"] == "bytes */1000"
 
 
-@pytest.mark.parametrize("unknown", ["bytes=0-1,5-6", "lines=1-2", "bytes=x-y", "bytes=-"])
+@pytest.mark.parametrize(
+    "unknown",
+    ["bytes=0-1,5-6", "lines=1-2", "bytes=x-y", "bytes=-", "bytes=5-2", f"bytes=0-{'9' * 30}"],
+)
 async def test_a_range_that_is_not_understood_is_ignored(
     http: httpx.AsyncClient, path: str, unknown: str
 ) -> None:
@@ -77,5 +97,5 @@ async def test_originals_and_anything_else_are_never_served(
     opened: dict[str, Any] = await open_upload(owner)
     key = f"uploads/{opened['post_id']}/original"
     store.arrive(key, CONTENT)
-    for hidden in (key, "variants/../" + key, "%2e%2e/secrets", "", "variants/none.jpg"):
+    for hidden in (key, "variants/../" + key, "%2e%2e/secrets", "", "variants/none.jpg", "%00"):
         assert (await http.get(f"/media/{hidden}")).status_code == 404

@@ -2,6 +2,7 @@
 
 from uuid import UUID, uuid4
 
+import anyio
 import httpx
 import psycopg
 import pytest
@@ -47,7 +48,7 @@ async def test_a_published_post_shows_its_images_to_everybody(
     assert post["status"] == "published"
     assert post["published_at"].endswith("Z")
     assert post["images"]["medium"] == {
-        "url": f"http://127.0.0.1:8000/media/variants/{post_id}/medium-{'2' * 64}.jpg",
+        "url": f"http://api.example/media/variants/{post_id}/medium-{'2' * 64}.jpg",
         "width": 150,
         "height": 113,
         "file_size": 4321,
@@ -107,6 +108,21 @@ async def test_a_deleted_post_is_gone_from_every_read_at_once(
     assert post_id not in {post["id"] for post in listed}
     media = await owner.get(httpx.URL(image["url"]).path)
     assert media.status_code == 404
+
+
+async def test_whoever_is_told_that_a_post_is_gone_never_reads_it_again(owner: Caller) -> None:
+    for _ in range(5):
+        path = f"/api/v1/posts/{(await open_upload(owner))['post_id']}"
+        read_after: list[int] = []
+
+        async def delete_and_read(path: str = path, read: list[int] = read_after) -> None:
+            assert (await owner.delete(path)).status_code in {204, 404}
+            read.append((await owner.get(path)).status_code)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(6):
+                tasks.start_soon(delete_and_read)
+        assert read_after == [404] * 6
 
 
 async def test_only_the_owner_can_delete(

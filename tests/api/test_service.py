@@ -46,6 +46,7 @@ async def test_nobody_gets_in_without_a_token_of_ours(
 ) -> None:
     answer = await http.get("/api/v1/posts", headers={"Authorization": authorization})
     assert problem(answer) == (401, "unauthorized")
+    assert answer.headers["www-authenticate"] == "Bearer"
 
 
 async def test_a_token_without_a_role_is_that_of_a_user(http: httpx.AsyncClient) -> None:

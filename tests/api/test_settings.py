@@ -6,7 +6,7 @@ import pytest
 from dotenv import dotenv_values
 from msgspec.structs import fields
 
-from api.settings import ApiSettings
+from api.settings import ApiSettings, api_settings
 from domain.settings import DatabaseSettings, WrongSettings, load_settings, variable_name
 from transcoder.settings import ObjectStoreSettings, WorkerSettings
 
@@ -51,6 +51,16 @@ def test_the_values_of_the_example_are_the_defaults() -> None:
 def test_a_wrong_value_is_named(variable: str, value: str) -> None:
     with pytest.raises(WrongSettings, match=f"{variable} is wrong"):
         load_settings(ApiSettings, {**REQUIRED, variable: value})
+
+
+def test_production_needs_a_cdn(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**REQUIRED, "APP_ENV": "production"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("CLOUDFRONT_URL", raising=False)
+    with pytest.raises(WrongSettings, match="CLOUDFRONT_URL is not set"):
+        api_settings()
+    monkeypatch.setenv("CLOUDFRONT_URL", "https://cdn.example")
+    assert api_settings().cloudfront_url == "https://cdn.example"
 
 
 def test_every_missing_setting_is_named_at_once() -> None:

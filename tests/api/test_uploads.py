@@ -155,6 +155,16 @@ async def test_a_token_whose_time_is_over_is_gone(owner: Caller) -> None:
     assert problem(renewed) == (410, "upload-expired")
 
 
+async def test_what_was_accepted_stays_accepted_however_late_it_is_said_again(
+    owner: Caller, store: FakeObjectStore
+) -> None:
+    post_id = (await upload(owner, store))["post_id"]
+    past = datetime.now(UTC) - timedelta(hours=3)
+    token = create_upload_token(SECRET, UUID(post_id), expires_at=past)
+    again = await owner.post(COMPLETE, {"post_id": post_id, "upload_token": token})
+    assert (again.status_code, again.json()["status"]) == (202, "processing")
+
+
 async def test_the_post_of_another_is_not_there(owner: Caller, stranger: Caller) -> None:
     opened = await open_upload(owner)
     answers = [
@@ -245,6 +255,9 @@ async def test_bodies_that_are_no_json_or_too_long_are_refused(
     lone_surrogate = msgspec.json.encode(announcement()).replace(b"quiet", rb"\ud800")
     for body in (b"", b"{", b"[]", b"\xff\xfe", b'{"filename":', lone_surrogate):
         answer = await http.post(INIT, content=body, headers=headers)
+        assert problem(answer) == (400, "invalid-request")
+    for deep in (b"[" * 60_000, b'{"a":' * 12_000):
+        answer = await http.post(INIT, content=deep, headers=headers)
         assert problem(answer) == (400, "invalid-request")
     long = msgspec.json.encode(announcement(caption="x" * 100_000))
     answer = await http.post(INIT, content=long, headers=headers)

@@ -91,8 +91,7 @@ def test_production_names_every_missing_variable(folder: Path) -> None:
         pass
     assert refused.value.names == (
         "DATABASE_URL",
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
+        "CLOUDFRONT_URL",
         "JWT_SECRET",
     )
     assert not folder.exists()

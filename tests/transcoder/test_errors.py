@@ -17,7 +17,6 @@ from transcoder.errors import (
     OriginalMissing,
     OutOfMemory,
     PermanentFailure,
-    RangeNotSatisfiable,
     RendererCrashed,
     RenderTimedOut,
     RetryableFailure,
@@ -42,7 +41,6 @@ EXAMPLES: Final[tuple[TranscoderError, ...]] = (
     RenderTimedOut(seconds=30.0),
     OutOfMemory(),
     UnexpectedTrouble(),
-    RangeNotSatisfiable(key="variants/1", byte_range="bytes=9-"),
 )
 JARGON: Final = re.compile(
     r"libvips|bytes|header|decod|encod|pipeline|process died|memory|timeout|exception|sha|mime"

@@ -136,6 +136,18 @@ async def test_a_crash_costs_its_own_picture_only(how: signal.Signals) -> None:
     assert len(image_processes() - before) == 2
 
 
+async def test_a_process_that_crashed_is_replaced_although_another_one_is_idle() -> None:
+    before = image_processes()
+    pool = await warm_pool(2)
+    workers = image_processes() - before
+    outcomes = Outcomes(pool)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(outcomes.render, slow_picture())
+        (await busy_process(workers)).kill()
+    assert [type(trouble) for trouble in outcomes.trouble] == [RendererCrashed]
+    assert len(image_processes() - before) == 2
+
+
 async def test_a_process_that_died_while_it_was_idle_costs_one_picture_at_most() -> None:
     before = image_processes()
     pool = await warm_pool()

@@ -15,13 +15,14 @@ from tests.fake_object_store import FakeObjectStore
 from tests.histories import confirm_upload, create_post, delete_post
 from tests.transcoder.rendered import FakeRenderer
 from transcoder.errors import (
+    MAX_ATTEMPTS,
     CorruptImage,
     ObjectStoreUnavailable,
     RendererCrashed,
     TranscoderError,
     UnexpectedTrouble,
 )
-from transcoder.transcode import MAX_ATTEMPTS, Transcoding, Work
+from transcoder.transcode import Transcoding, Work
 
 pytestmark = pytest.mark.anyio
 

@@ -1,14 +1,12 @@
 """The sandbox: what an image process gives up before it touches a stranger's bytes."""
 
-import ctypes
 import os
 import resource
-import signal
-import sys
 from typing import Final
 
 import pyvips
 
+from transcoder.prctl import die_with_parent
 from transcoder.rendering import Limits
 
 LOADERS: Final = ("VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp")
@@ -18,7 +16,6 @@ _KEPT_VARIABLES: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_
 # throughput is the same.
 THREADS: Final = 2
 _BLOCKED: Final = True
-_PR_SET_PDEATHSIG: Final = 1
 
 
 def enter_sandbox(limits: Limits) -> None:
@@ -26,7 +23,7 @@ def enter_sandbox(limits: Limits) -> None:
     _forget_environment()
     _allow_only_our_loaders()
     _limit_resources(limits)
-    _die_with_parent()
+    die_with_parent()
 
 
 def limit_cpu(limits: Limits) -> None:
@@ -59,8 +56,3 @@ def _limit_resources(limits: Limits) -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(kind, (most, most))
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

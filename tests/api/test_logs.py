@@ -1,0 +1,29 @@
+"""Logs: what people wrote and what they photographed is never in them."""
+
+import subprocess
+import sys
+
+SCRIPT = """
+import stamina, structlog
+from api.logs import configure_logs
+configure_logs()
+
+@stamina.retry(on=ValueError, attempts=2, wait_initial=0.01, wait_jitter=0)
+def save(caption):
+    raise ValueError(1)
+
+try:
+    save("a secret caption")
+except ValueError:
+    structlog.get_logger("api").exception("it_broke", post_id="7")
+"""
+
+
+def test_neither_retries_nor_tracebacks_log_arguments_or_local_variables() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert '"event": "retry"' in done.stderr
+    assert '"event": "it_broke"' in done.stderr
+    assert "ValueError" in done.stderr
+    assert "a secret caption" not in done.stderr
