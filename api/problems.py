@@ -111,6 +111,8 @@ KINDS: Final[dict[type[Exception], Kind]] = {
     ),
     EventStoreUnavailable: Kind(*_DATABASE),
     psycopg.OperationalError: Kind(*_DATABASE),
+    # How it arrives when the server ends the session.
+    psycopg.InternalError: Kind(*_DATABASE),
     ObjectStoreUnavailable: Kind(
         "object-store-unavailable",
         HTTPStatus.SERVICE_UNAVAILABLE,

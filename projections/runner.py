@@ -20,6 +20,13 @@ POLL_SECONDS: Final = 1.0
 RECONNECT_SECONDS: Final = 1.0
 CONNECT_TIMEOUT_SECONDS: Final = 10
 
+# The server ends a transaction that took too long by ending its session.
+CONNECTION_LOST: Final = (
+    psycopg.OperationalError,
+    psycopg.errors.TransactionTimeout,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
+
 _log = structlog.get_logger(__name__)
 
 
@@ -34,7 +41,7 @@ async def follow(url: str, projection: Projection) -> NoReturn:
     while True:
         try:
             await _follow_on_one_connection(url, projection)
-        except psycopg.OperationalError as error:
+        except CONNECTION_LOST as error:
             _log.warning("connection_lost", projection=projection.name, error=str(error))
             await anyio.sleep(RECONNECT_SECONDS)
 

@@ -48,6 +48,12 @@ def _rebuilt(kind: type[TranscoderError], args: tuple[object], facts: dict[str, 
     return error
 
 
+def first_failure(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first real error of a task group: one is plenty, and the others say the same."""
+    first = group.exceptions[0]
+    return first_failure(first) if isinstance(first, BaseExceptionGroup) else first
+
+
 class PermanentFailure(TranscoderError):
     """Trying again cannot help."""
 

@@ -14,7 +14,7 @@ from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
 
 from domain.formats import ContentType
 from transcoder import renderer
-from transcoder.errors import RendererCrashed, RenderTimedOut
+from transcoder.errors import RendererCrashed, RenderTimedOut, first_failure
 from transcoder.rendering import Limits, Rendering
 
 # The process checks its own deadline between steps; this much later it is killed from outside.
@@ -49,10 +49,13 @@ class RenderPool:
     @asynccontextmanager
     async def kept_warm(self) -> AsyncIterator[None]:
         """Keep processes from being ended for idleness, and replace any that died meanwhile."""
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._warm_now_and_then)
-            yield
-            tasks.cancel_scope.cancel()
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._warm_now_and_then)
+                yield
+                tasks.cancel_scope.cancel()
+        except ExceptionGroup as group:
+            raise first_failure(group) from group
 
     async def render(self, content: bytes, *, content_type: ContentType) -> Rendering:
         """All variants of one original; waits for a free process first.

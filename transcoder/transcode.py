@@ -31,6 +31,7 @@ from transcoder.errors import (
     ObjectStoreUnavailable,
     TranscoderError,
     UnexpectedTrouble,
+    first_failure,
 )
 from transcoder.object_store import IMMUTABLE, Announced, NewObject, ObjectStore
 from transcoder.rendering import RenderedVariant, Rendering
@@ -151,7 +152,7 @@ class Transcoding:
                     command = _record(variant, key=key, rendering=rendering, work=work)
                     post = (await self._execute(command, known=post)).post
         except ExceptionGroup as group:
-            raise _first(group) from group
+            raise first_failure(group) from group
 
     async def _store_variant(
         self, post: Post, variant: RenderedVariant, announce: MemoryObjectSendStream[Stored]
@@ -227,9 +228,3 @@ def _origin(work: Work) -> Origin:
         correlation_id=work.correlation_id,
         causation_id=work.causation_id,
     )
-
-
-def _first(group: ExceptionGroup) -> Exception:
-    """The first real failure: one per task is plenty, and the others say the same."""
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, ExceptionGroup) else first

@@ -12,6 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from domain.mapper import UnreadableEvent
 from domain.publishing import Publishing
+from projections.connection import configure
 from projections.projection import POSTS, Projection, UnknownProjection, project_batch
 from projections.runner import catch_up, follow
 from tests.histories import (
@@ -128,6 +129,26 @@ async def _wait_for_posts(connections: Connections, number: int) -> None:
     with anyio.fail_after(20):
         while len((await rows(connections))["posts"]) < number:
             await anyio.sleep(0.02)
+
+
+async def test_a_follower_that_stalls_in_the_middle_of_a_batch_does_not_stop_the_others(
+    publishing: Publishing,
+    connections: Connections,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("projections.connection.TRANSACTION_SECONDS", 1)
+    stalled = await AsyncConnection.connect(database_url)
+    await configure(stalled)
+    await stalled.commit()
+    await stalled.execute("SELECT position FROM projection_positions FOR UPDATE")
+    publishing.execute(create_post())
+    with anyio.fail_after(20):
+        await catch_up(connections, POSTS, position=None)
+    assert len((await rows(connections))["posts"]) == 1
+    with pytest.raises(psycopg.Error):
+        await stalled.execute("SELECT 1")
+    await stalled.close()
 
 
 async def test_an_event_that_cannot_be_read_stops_the_projection_before_it(

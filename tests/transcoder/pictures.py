@@ -33,6 +33,12 @@ SRGB_PRIMARIES: Final = (
     (0.3851, 0.7169, 0.0971),
     (0.1431, 0.0606, 0.7141),
 )
+# The same as some old profiles have them, under the D65 of the screen.
+UNADAPTED_PRIMARIES: Final = (
+    (0.4124, 0.2126, 0.0193),
+    (0.3576, 0.7152, 0.1192),
+    (0.1805, 0.0722, 0.9505),
+)
 P3_PRIMARIES: Final = (
     (0.5151, 0.2412, -0.0011),
     (0.2919, 0.6922, 0.0419),

@@ -163,6 +163,23 @@ def test_display_p3_becomes_the_same_colour_in_srgb() -> None:
         assert_corners(content, *[(255, 0, 0)] * 4, within=10)
 
 
+def test_a_wide_profile_that_only_mentions_srgb_is_followed() -> None:
+    picture = Image.new("RGB", (200, 200), (234, 51, 35))
+    profile = pictures.icc_profile(pictures.P3_PRIMARIES, name="Display P3 with the sRGB curve")
+    assert_corners(pictures.jpeg(picture, icc_profile=profile), *[(255, 0, 0)] * 4, within=10)
+
+
+@pytest.mark.parametrize("primaries", [pictures.SRGB_PRIMARIES, pictures.UNADAPTED_PRIMARIES])
+def test_a_profile_with_the_name_and_the_primaries_of_srgb_changes_no_pixel(
+    primaries: tuple[tuple[float, float, float], ...],
+) -> None:
+    picture = pictures.noise(120, 80)
+    profile = pictures.icc_profile(primaries, gamma=1.8, name="sRGB IEC61966-2.1")
+    with_profile = variants(pictures.png(picture, icc_profile=profile))
+    without = variants(pictures.png(picture))
+    assert all(with_profile[name].sha256 == without[name].sha256 for name in without)
+
+
 def test_a_profile_is_followed_and_not_only_dropped() -> None:
     swapped = pictures.icc_profile(tuple(reversed(pictures.SRGB_PRIMARIES)))
     content = pictures.png(icc_profile=swapped)
