@@ -18,6 +18,7 @@ from api.auth import User, create_token
 from api.client import TIMEOUT_SECONDS, Client, Photo, Refused, read_photo
 from api.foreground import foreground_stack
 from api.schemas import PostView, UploadOpened
+from api.stack.environment import LOOPBACK
 from api.stack.local import LocalStack
 from domain.events import Event, PostDeleted, PostFailed, PostPublished, VariantReady, topic_of
 from projections.log import head_position, read_log
@@ -51,7 +52,9 @@ async def _publish_all(photos: list[Path], stack: LocalStack) -> bool:
     output = stack.folder / "demo" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
     published = 0
     async with (
-        httpx.AsyncClient(base_url=stack.url, timeout=TIMEOUT_SECONDS) as http,
+        httpx.AsyncClient(
+            base_url=stack.url, timeout=TIMEOUT_SECONDS, mounts={f"all://{LOOPBACK}": None}
+        ) as http,
         await AsyncConnection.connect(stack.environ["DATABASE_URL"], autocommit=True) as log,
     ):
         client = Client(http, token=token)

@@ -99,7 +99,13 @@ def services_environ(
             "AWS_ACCESS_KEY_ID": found.s3.access_key_id,
             "AWS_SECRET_ACCESS_KEY": found.s3.secret_access_key,
         }
-    return defaults | dict(environ) | {"APP_PORT": str(port), "TMPDIR": str(temporary)}
+    # Whatever proxy there is: the servers of this machine are not behind it.
+    directly = {
+        name: ",".join(filter(None, (environ.get(name), LOOPBACK)))
+        for name in ("NO_PROXY", "no_proxy")
+    }
+    own = {"APP_PORT": str(port), "TMPDIR": str(temporary)}
+    return defaults | dict(environ) | directly | own
 
 
 def _require(environ: Mapping[str, str], names: tuple[str, ...], *, reason: str) -> None:
