@@ -1,14 +1,17 @@
 """The largest legal pictures: a sandboxed image process has enough of everything for them."""
 
+import sys
 from typing import Final
 
+import psutil
 import pytest
 import pyvips
 
 from domain.formats import ContentType
 from domain.recipes import MAX_PIXELS
+from tests.transcoder import pictures
 from transcoder.pool import RenderPool
-from transcoder.rendering import Limits
+from transcoder.rendering import MIB, Limits
 
 pytestmark = pytest.mark.anyio
 
@@ -47,3 +50,16 @@ async def test_a_process_renders_one_largest_picture_after_the_other(kind: str) 
         made = await pool.render(content, content_type=content_type)
         assert (made.width, made.height) == (WIDTH, HEIGHT)
         assert {variant.width for variant in made.variants} == {4000, 600, 150}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there is address space limited like this")
+async def test_a_process_keeps_almost_no_address_space_from_one_picture_to_the_next() -> None:
+    before = set(psutil.Process().children())
+    pool = RenderPool(size=1, limits=Limits())
+    await pool.warm()
+    (process,) = set(psutil.Process().children()) - before
+    warm = process.memory_info().vms
+    for _ in range(3):
+        await pool.render(pictures.jpeg(pictures.noise(1600, 1200)), content_type="image/jpeg")
+    # Some 55 MiB; 290 and more where each thread has reserved its own.
+    assert process.memory_info().vms - warm < 150 * MIB

@@ -196,7 +196,7 @@ async def test_a_caller_that_gives_up_leaves_the_pool_whole() -> None:
 async def test_too_little_memory_is_told_apart_from_a_damaged_photo(
     content_type: ContentType,
 ) -> None:
-    pool = await warm_pool(limits=Limits(address_space_bytes=350 * MIB))
+    pool = await warm_pool(limits=Limits(address_space_bytes=240 * MIB))
     picture = pictures.noise(1, 1).resize((9000, 5000))
     options = {"progressive": True} if content_type == "image/jpeg" else {}
     kind = content_type.removeprefix("image/").upper()
