@@ -9,11 +9,12 @@ from transcoder.rendering import Limits, Rendering
 
 def prepare(limits: Limits) -> None:
     """Load libvips and enter the sandbox, before there is a picture whose deadline would wait."""
-    from transcoder.processing import pipeline  # noqa: PLC0415
-    from transcoder.processing.sandbox import enter_sandbox  # noqa: PLC0415 - see the module
+    from transcoder.processing import pipeline  # noqa: F401, PLC0415 - loaded before it is needed
+    from transcoder.processing.fingerprint import encoder_fingerprint  # noqa: PLC0415
+    from transcoder.processing.sandbox import enter_sandbox  # noqa: PLC0415
 
+    encoder_fingerprint()
     enter_sandbox(limits)
-    pipeline.encoder_fingerprint()
 
 
 def render(content: bytes, content_type: ContentType, limits: Limits) -> Rendering:

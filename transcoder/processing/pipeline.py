@@ -1,8 +1,6 @@
 """The pipeline: the list of steps from the bytes of an original to its variants."""
 
 import hashlib
-from functools import cache
-from importlib.metadata import version
 from typing import Final
 
 import pyvips
@@ -12,6 +10,7 @@ from domain.recipes import RECIPE_VERSION, RECIPES, Recipe
 from transcoder.processing.colour import convert_colour
 from transcoder.processing.decode import decode
 from transcoder.processing.encode import encode
+from transcoder.processing.fingerprint import encoder_fingerprint
 from transcoder.processing.fit import fit
 from transcoder.processing.flatten import flatten
 from transcoder.processing.load import load
@@ -58,13 +57,6 @@ def render(content: bytes, content_type: ContentType, limits: Limits) -> Renderi
         recipe_version=RECIPE_VERSION,
         encoder=encoder_fingerprint(),
     )
-
-
-@cache
-def encoder_fingerprint() -> str:
-    """What decides, besides the recipe, which bytes come out: libvips and the wheel's codecs."""
-    libvips = ".".join(str(pyvips.version(part)) for part in range(3))
-    return f"libvips {libvips}, pyvips-binary {version('pyvips-binary')}"
 
 
 def _render_variants(image: pyvips.Image, watch: Stopwatch) -> tuple[RenderedVariant, ...]:
