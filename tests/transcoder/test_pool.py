@@ -200,7 +200,8 @@ async def test_too_little_memory_is_told_apart_from_a_damaged_photo(
     picture = pictures.noise(1, 1).resize((9000, 5000))
     options = {"progressive": True} if content_type == "image/jpeg" else {}
     kind = content_type.removeprefix("image/").upper()
-    with pytest.raises(OutOfMemory):
+    # Some parts say so, others abort their process: neither calls the photo damaged.
+    with pytest.raises((OutOfMemory, RendererCrashed)):
         await pool.render(pictures.encoded(picture, kind, **options), content_type=content_type)
 
 
