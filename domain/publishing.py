@@ -11,7 +11,7 @@ from eventsourcing.persistence import Mapper, PersistenceError
 from eventsourcing.utils import Environment, EnvType
 from msgspec import Struct
 
-from domain.commands import Command
+from domain.commands import Command, CreatePost
 from domain.decisions import decide
 from domain.errors import EventStoreUnavailable, PostNotFound, VersionConflict
 from domain.events import Event
@@ -63,15 +63,17 @@ class Publishing(Application[UUID]):
             DomainError: the command cannot be carried out; nothing was stored.
             EventStoreUnavailable: there was no answer; saying it again is safe.
         """
+        # A new post has no history to read; should its id be taken, the append will say so.
+        is_read = known is not None or isinstance(command, CreatePost)
         post = known
         for _ in range(CONFLICT_ATTEMPTS):
-            post = post or fold(self.history(command.post_id))
+            post = post if is_read else fold(self.history(command.post_id))
             events = decide(post, command)
             try:
                 with _answering():
                     position = self._append(events, queue_capacity=queue_capacity)
             except VersionTaken:
-                post = None
+                is_read = False
                 continue
             return Outcome(post=_after(post, events), events=tuple(events), position=position)
         raise VersionConflict(command.post_id, attempts=CONFLICT_ATTEMPTS)

@@ -8,7 +8,13 @@ import psycopg
 import pytest
 from psycopg.rows import scalar_row
 
-from domain.errors import EventStoreUnavailable, PostNotFound, QueueFull, VersionConflict
+from domain.errors import (
+    EventStoreUnavailable,
+    PostAlreadyExists,
+    PostNotFound,
+    QueueFull,
+    VersionConflict,
+)
 from domain.events import topic_of
 from domain.publishing import Publishing
 from domain.recorder import VersionTaken
@@ -138,6 +144,14 @@ def test_a_writer_that_always_loses_says_so(
     monkeypatch.setattr(publishing, "history", lambda _: stale)
     with pytest.raises(VersionConflict):
         publishing.execute(confirm_upload(post_id))
+
+
+def test_an_id_that_is_taken_is_refused(publishing: Publishing) -> None:
+    post_id = uuid4()
+    publishing.execute(create_post(post_id))
+    with pytest.raises(PostAlreadyExists):
+        publishing.execute(create_post(post_id))
+    assert len(publishing.history(post_id)) == 1
 
 
 def test_a_writer_survives_the_loss_of_its_connections(
