@@ -30,15 +30,6 @@ def migrate(url: str) -> list[str]:
         return _apply(url)
 
 
-def pending(url: str) -> list[str]:
-    """The names of the migrations that the database lacks."""
-    backend = _backend(url)
-    try:
-        return [migration.id for migration in backend.to_apply(_migrations())]
-    finally:
-        backend.connection.close()
-
-
 def _apply(url: str) -> list[str]:
     backend = _backend(url)
     try:
