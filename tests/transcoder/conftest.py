@@ -1,9 +1,12 @@
-"""Fixtures of the image transcoder's tests: real photos, where there are any."""
+"""Fixtures of the transcoder's tests: fakes around it, and real photos where there are any."""
 
 from pathlib import Path
 from typing import Final
 
 import pytest
+
+from tests.fake_object_store import FakeObjectStore
+from tests.transcoder.rendered import FakeRenderer
 
 _PHOTOS: Final = Path(__file__).parents[3] / "shared" / "photos"
 
@@ -14,3 +17,13 @@ def photos() -> Path:
     if not _PHOTOS.is_dir():
         pytest.skip(f"there are no photos in {_PHOTOS}")
     return _PHOTOS
+
+
+@pytest.fixture
+def store() -> FakeObjectStore:
+    return FakeObjectStore()
+
+
+@pytest.fixture
+def renderer() -> FakeRenderer:
+    return FakeRenderer()

@@ -31,16 +31,6 @@ CONTENT = b"the bytes of an original"
 
 
 @pytest.fixture
-def store() -> FakeObjectStore:
-    return FakeObjectStore()
-
-
-@pytest.fixture
-def renderer() -> FakeRenderer:
-    return FakeRenderer()
-
-
-@pytest.fixture
 async def queue(
     database_url: str,
     publishing: Publishing,

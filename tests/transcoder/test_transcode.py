@@ -36,16 +36,6 @@ def without_waiting() -> Iterator[None]:
 
 
 @pytest.fixture
-def store() -> FakeObjectStore:
-    return FakeObjectStore()
-
-
-@pytest.fixture
-def renderer() -> FakeRenderer:
-    return FakeRenderer()
-
-
-@pytest.fixture
 def transcoding(
     publishing: Publishing, store: FakeObjectStore, renderer: FakeRenderer
 ) -> Transcoding:
