@@ -86,7 +86,11 @@ class FailureView(Struct, frozen=True, kw_only=True):
 
 
 class PostView(Struct, frozen=True, kw_only=True):
-    """A post; `images` fills up as its variants get ready."""
+    """A post; `images` fills up as its variants get ready.
+
+    `blurhash` (blurha.sh) and `dominant_colour` (`#rrggbb`) stand in for a published photo while it
+    loads; photos that were published before there were any have null.
+    """
 
     id: UUID
     user_id: UUID
@@ -94,6 +98,8 @@ class PostView(Struct, frozen=True, kw_only=True):
     status: ReadableStatus
     image_key: str
     images: dict[VariantName, ImageView]
+    blurhash: str | None
+    dominant_colour: str | None
     like_count: int
     comment_count: int
     view_count: int

@@ -8,10 +8,10 @@ from msgspec import Meta
 
 from domain.recipes import KB, MB
 from domain.settings import WrongSettings, load_settings
-from transcoder.settings import ObjectStoreSettings, PositiveInt
+from transcoder.settings import PhotoSettings, PositiveInt
 
 
-class ApiSettings(ObjectStoreSettings, frozen=True, kw_only=True):
+class ApiSettings(PhotoSettings, frozen=True, kw_only=True):
     """What HTTP delivery needs; sizes in bytes."""
 
     jwt_secret: Annotated[str, Meta(min_length=32)]

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from msgspec import Struct
 
-from domain.events import Stage
+from domain.events import MetadataKind, Stage
 from domain.formats import ContentType
 from domain.recipes import VariantName
 
@@ -55,7 +55,7 @@ class ConfirmUpload(Struct, frozen=True, kw_only=True):
 
 
 class RecordVariant(Struct, frozen=True, kw_only=True):
-    """Say that one variant is stored; the last one publishes the post."""
+    """Say that one variant is stored; the last one publishes the post, with its placeholder."""
 
     origin: Origin
     post_id: UUID
@@ -69,6 +69,10 @@ class RecordVariant(Struct, frozen=True, kw_only=True):
     milliseconds: float
     recipe_version: int
     encoder: str
+    shrunk: bool
+    removed_metadata: tuple[MetadataKind, ...]
+    blurhash: str
+    dominant_colour: str
 
 
 class FailPost(Struct, frozen=True, kw_only=True):

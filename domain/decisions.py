@@ -125,7 +125,13 @@ def _record_variant(post: Post, command: RecordVariant) -> list[Event]:
         raise PostNotProcessing(post.id, status=post.status)
     ready: list[Event] = [_variant_ready(post, command)]
     if _complete(post, command):
-        ready.append(PostPublished(**_next(post, command.origin, ahead=2)))
+        ready.append(
+            PostPublished(
+                **_next(post, command.origin, ahead=2),
+                blurhash=command.blurhash,
+                dominant_colour=command.dominant_colour,
+            )
+        )
     return ready
 
 
@@ -143,6 +149,8 @@ def _variant_ready(post: Post, command: RecordVariant) -> VariantReady:
         milliseconds=command.milliseconds,
         recipe_version=command.recipe_version,
         encoder=command.encoder,
+        shrunk=command.shrunk,
+        removed_metadata=command.removed_metadata,
     )
 
 

@@ -15,6 +15,7 @@ from domain.formats import ContentType
 from domain.recipes import VariantName
 
 Stage: TypeAlias = Literal["download", "render", "upload", "record"]
+MetadataKind: TypeAlias = Literal["comment", "exif", "gps", "icc", "iptc", "thumbnail", "xmp"]
 
 
 class Fact(Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -57,7 +58,11 @@ class PostUploaded(Fact, frozen=True, kw_only=True, tag="post.uploaded"):
 
 
 class VariantReady(Fact, frozen=True, kw_only=True, tag="post.variant_ready"):
-    """One variant is stored: `file_size` in bytes, `milliseconds` spent fitting and encoding it."""
+    """One variant is stored: `file_size` in bytes, `milliseconds` spent fitting and encoding it.
+
+    `shrunk`: it is smaller than its recipe says, since no quality met the byte cap. Version 1
+    noted neither that nor `removed_metadata`.
+    """
 
     variant: VariantName
     key: str
@@ -70,13 +75,21 @@ class VariantReady(Fact, frozen=True, kw_only=True, tag="post.variant_ready"):
     milliseconds: float
     recipe_version: int
     encoder: str
-    schema_version: Literal[1] = 1
+    shrunk: bool | None
+    removed_metadata: tuple[MetadataKind, ...] | None
+    schema_version: Literal[2] = 2
 
 
 class PostPublished(Fact, frozen=True, kw_only=True, tag="post.published"):
-    """Every variant is ready: others can see the post."""
+    """Every variant is ready: others can see the post.
 
-    schema_version: Literal[1] = 1
+    `blurhash` and `dominant_colour` (`#rrggbb`) stand in for the photo while it loads; version 1
+    had none.
+    """
+
+    blurhash: str | None
+    dominant_colour: str | None
+    schema_version: Literal[2] = 2
 
 
 class PostFailed(Fact, frozen=True, kw_only=True, tag="post.failed"):

@@ -1,24 +1,42 @@
 """Accepted image formats: what clients may announce, and how the bytes prove it.
 
 This is the one list: `upload/init` validates against it, `GET /capabilities` shows it, and the
-image transcoder has a loader for each entry and for nothing else.
+image transcoder has a decoder for each entry and for nothing else.
 """
 
 from typing import Final, Literal, TypeAlias, get_args
 
-ContentType: TypeAlias = Literal["image/jpeg", "image/png", "image/webp"]
+ContentType: TypeAlias = Literal[
+    "image/jpeg", "image/png", "image/webp", "image/heic", "image/heif", "image/avif"
+]
 
-ACCEPTED_CONTENT_TYPES: Final[tuple[ContentType, ...]] = get_args(ContentType)
+# One container, and one library that opens it: they can be switched off together.
+HEIF_CONTENT_TYPES: Final[frozenset[ContentType]] = frozenset(
+    {"image/heic", "image/heif", "image/avif"}
+)
 
 # Enough leading bytes to recognise every accepted format.
-SNIFF_BYTES: Final = 16
+SNIFF_BYTES: Final = 64
+
+_HEIC: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+_AVIF: Final = frozenset({b"avif", b"avis"})
+_ANY_HEIF: Final = frozenset({b"mif1", b"mif2", b"msf1"})
+
+
+def accepted_content_types(*, heif: bool) -> tuple[ContentType, ...]:
+    """What clients may announce, with or without the formats in HEIF containers."""
+    return tuple(
+        content_type
+        for content_type in get_args(ContentType)
+        if heif or content_type not in HEIF_CONTENT_TYPES
+    )
 
 
 def sniff(head: bytes) -> ContentType | None:
     """Name the accepted format that a file starting with `head` is in, or None.
 
     Args:
-        head: the file's first `SNIFF_BYTES` bytes; fewer never match.
+        head: the file's first `SNIFF_BYTES` bytes, or all of a shorter one.
     """
     if head.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
@@ -26,4 +44,23 @@ def sniff(head: bytes) -> ContentType | None:
         return "image/png"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
+    if head[4:8] == b"ftyp":
+        return _sniff_heif(head)
     return None
+
+
+def is_announced_as(actual: ContentType, announced: ContentType) -> bool:
+    """Whether a file may be announced like this: every HEIC is also a HEIF."""
+    return actual == announced or (actual, announced) == ("image/heic", "image/heif")
+
+
+def _sniff_heif(head: bytes) -> ContentType | None:
+    """By its major brand; by the compatible ones if that only says that it is some HEIF."""
+    major, length = head[8:12], int.from_bytes(head[:4], "big")
+    compatible = {head[at : at + 4] for at in range(16, min(length, len(head)), 4)}
+    brands = compatible if major in _ANY_HEIF else {major}
+    if brands & _HEIC:
+        return "image/heic"
+    if brands & _AVIF:
+        return "image/avif"
+    return "image/heif" if major in _ANY_HEIF else None

@@ -1,6 +1,6 @@
 """The event mapper: events to the rows of the event store and back, as JSON by msgspec."""
 
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -9,9 +9,11 @@ from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 from msgspec import Struct
 
 from domain.events import Event, topic_of
+from domain.upcasting import upcast
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_OF_ANY_SHAPE: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 
 
 class EventRow(Struct, frozen=True, kw_only=True):
@@ -40,13 +42,24 @@ def decode_event(row: EventRow) -> Event:
         UnreadableEvent: the state is no event, or not the event that its row claims.
     """
     try:
-        event = _DECODER.decode(row.state)
+        event = _decode(row.state)
     except msgspec.MsgspecError as error:
         raise UnreadableEvent(row, reason=str(error)) from error
     if (event.post_id, event.version, topic_of(event)) != (row.post_id, row.version, row.topic):
         reason = f"its state is that of event {event.version} of {event.post_id}"
         raise UnreadableEvent(row, reason=reason)
     return event
+
+
+def _decode(state: bytes) -> Event:
+    """Today's shape at once; only what does not fit is taken for an older one."""
+    try:
+        return _DECODER.decode(state)
+    except msgspec.ValidationError:
+        fields = _OF_ANY_SHAPE.decode(state)
+        if not upcast(fields):
+            raise
+        return msgspec.convert(fields, Event)  # type: ignore[no-any-return]
 
 
 class EventMapper(Mapper[UUID]):

@@ -26,7 +26,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
 # Raised whenever a recipe or the pipeline changes what comes out: events name the version
 # that made a variant, so that it can be derived again and compared.
-RECIPE_VERSION: Final = 1
+RECIPE_VERSION: Final = 2
 
 THUMBNAIL: Final = Recipe(
     variant="thumbnail", max_width=150, max_height=150, quality=80, max_bytes=30 * KB
@@ -42,5 +42,6 @@ RECIPES: Final[tuple[Recipe, ...]] = (THUMBNAIL, MEDIUM, ORIGINAL)
 VARIANT_CONTENT_TYPE: Final = "image/jpeg"
 
 # What an original may be; the header is checked before any pixel is decoded.
-MAX_PIXELS: Final = 50_000_000
+MEGAPIXEL: Final = 1_000_000
+MAX_PIXELS: Final = 50 * MEGAPIXEL
 MAX_SIDE: Final = 16_384

@@ -118,6 +118,8 @@ class PostRow(Struct, frozen=True, kw_only=True):
     image_key: str
     failure_code: str | None
     failure_message: str | None
+    blurhash: str | None
+    dominant_colour: str | None
     created_at: datetime
     updated_at: datetime
     published_at: datetime | None

@@ -76,6 +76,10 @@ def record_variant(post_id: UUID, variant: VariantName) -> RecordVariant:
         milliseconds=12.5,
         recipe_version=RECIPE_VERSION,
         encoder="libvips 8.18.7",
+        shrunk=False,
+        removed_metadata=("exif", "gps"),
+        blurhash="LBDbNM^Q0#58N1-U%1g3aK%2-p%2",
+        dominant_colour="#322c2a",
     )
 
 

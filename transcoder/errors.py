@@ -4,9 +4,11 @@
     ├── PermanentFailure              trying again cannot help
     │   ├── NotAnImage                the bytes are in none of the accepted formats
     │   ├── ContentTypeMismatch       they are in another format than was announced
+    │   ├── FormatSwitchedOff         they are in a format that is not accepted any more
     │   ├── TooManyPixels             the header promises more pixels than we decode
     │   ├── SideTooLong               one side is longer than we decode
     │   ├── TooManyBands              more colour channels than any photo has
+    │   ├── TooMuchMemory             decoding it would need more memory than one picture may use
     │   ├── CorruptImage              the pixels cannot be decoded
     │   ├── ChecksumMismatch          the stored bytes are not the announced ones
     │   └── OriginalMissing           there are no stored bytes
@@ -77,6 +79,17 @@ class ContentTypeMismatch(PermanentFailure):
         self.actual = actual
 
 
+class FormatSwitchedOff(PermanentFailure):
+    """The bytes are in a format that is not accepted any more."""
+
+    code = "format_switched_off"
+    message = "We do not accept photos of this type at the moment. Please upload it as a JPEG."
+
+    def __init__(self, *, content_type: str) -> None:
+        super().__init__(f"{content_type} is switched off")
+        self.content_type = content_type
+
+
 class TooManyPixels(PermanentFailure):
     """The header promises more pixels than we decode."""
 
@@ -110,6 +123,18 @@ class TooManyBands(PermanentFailure):
     def __init__(self, *, bands: int, limit: int) -> None:
         super().__init__(f"{bands} bands; the most is {limit}")
         self.bands = bands
+        self.limit = limit
+
+
+class TooMuchMemory(PermanentFailure):
+    """Decoding it would need more memory than one picture may use, in bytes."""
+
+    code = "too_much_memory"
+    message = "This photo is too large for its file type. Please upload a smaller version of it."
+
+    def __init__(self, *, needed: int, limit: int) -> None:
+        super().__init__(f"decoding needs {needed} bytes; the most is {limit}")
+        self.needed = needed
         self.limit = limit
 
 

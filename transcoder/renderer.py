@@ -3,12 +3,15 @@
 Nothing here loads libvips until a call arrives, in the process that the call is for.
 """
 
+import os
+
 from domain.formats import ContentType
 from transcoder.rendering import Limits, Rendering
 
 
 def prepare(limits: Limits) -> None:
     """Load libvips and enter the sandbox, before there is a picture whose deadline would wait."""
+    _keep_numpy_in_one_thread()
     from transcoder.processing import pipeline  # noqa: F401, PLC0415 - loaded before it is needed
     from transcoder.processing.fingerprint import encoder_fingerprint  # noqa: PLC0415
     from transcoder.processing.sandbox import enter_sandbox  # noqa: PLC0415
@@ -23,6 +26,8 @@ def render(content: bytes, content_type: ContentType, limits: Limits) -> Renderi
     Raises:
         TranscoderError: the leaf says what is wrong.
     """
+    _keep_numpy_in_one_thread()
+    from cv2 import error as OpenCvError  # noqa: N812, PLC0415
     from pyvips import Error as LibvipsError  # noqa: PLC0415
 
     from transcoder.errors import OutOfMemory  # noqa: PLC0415
@@ -36,6 +41,12 @@ def render(content: bytes, content_type: ContentType, limits: Limits) -> Renderi
         return render_all(content, content_type, limits)
     except MemoryError as error:
         raise OutOfMemory from error
-    except LibvipsError as error:
-        # As it is, it would load libvips in the process that unpickles it.
+    except (LibvipsError, OpenCvError) as error:
+        # As it is, it would load its library in the process that unpickles it.
         raise trouble_of(error) from error
+
+
+def _keep_numpy_in_one_thread() -> None:
+    # Read when NumPy is loaded: its algebra, of which we use a 3 × 3 matrix, would start a thread
+    # for every core, and each would reserve some of the limited address space.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"

@@ -4,6 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from domain.events import MetadataKind
 from domain.formats import ContentType
 from domain.recipes import MAX_PIXELS, MAX_SIDE, VariantName
 
@@ -13,19 +14,26 @@ MIB: Final = 1 << 20
 class Limits(Struct, frozen=True, kw_only=True):
     """What one picture may be and may cost.
 
-    1.5 GiB of address space passes every legal picture of 50 megapixels; 1 GiB does not.
+    `memory_bytes` is what decoding may need by the header's word: with the rest of the process it
+    stays within 512 MiB. The address space is there for headers that lie: 1.5 GiB passes every
+    legal picture of 50 megapixels; 1 GiB does not.
     """
 
     max_pixels: int = MAX_PIXELS
     max_side: int = MAX_SIDE
     max_bands: int = 5
+    heif: bool = True
     deadline_seconds: float = 30.0
+    memory_bytes: int = 365 * MIB
     address_space_bytes: int = 1536 * MIB
     open_files: int = 64
 
 
 class RenderedVariant(Struct, frozen=True, kw_only=True):
-    """One JPEG, the quality it needed, and the milliseconds of fitting and encoding it."""
+    """One JPEG, the quality it needed, and the milliseconds of fitting and encoding it.
+
+    `shrunk`: it is smaller than its recipe says, since no quality met the byte cap.
+    """
 
     variant: VariantName
     content: bytes
@@ -33,6 +41,7 @@ class RenderedVariant(Struct, frozen=True, kw_only=True):
     width: int
     height: int
     quality: int
+    shrunk: bool
     milliseconds: float
 
 
@@ -43,6 +52,9 @@ class Rendering(Struct, frozen=True, kw_only=True):
     width: int
     height: int
     variants: tuple[RenderedVariant, ...]
+    removed_metadata: tuple[MetadataKind, ...]
+    blurhash: str
+    dominant_colour: str
     step_milliseconds: dict[str, float]
     recipe_version: int
     encoder: str

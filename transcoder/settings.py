@@ -5,7 +5,9 @@ from typing import Annotated, Final, TypeAlias
 
 from msgspec import Meta
 
+from domain.recipes import MAX_PIXELS, MEGAPIXEL
 from domain.settings import DatabaseSettings, load_settings
+from transcoder.rendering import Limits
 
 SECRETS: Final = (
     "DATABASE_URL",
@@ -27,10 +29,26 @@ class ObjectStoreSettings(DatabaseSettings, frozen=True, kw_only=True):
     aws_secret_access_key: str | None = None
 
 
-class WorkerSettings(ObjectStoreSettings, frozen=True, kw_only=True):
+class PhotoSettings(ObjectStoreSettings, frozen=True, kw_only=True):
+    """Which photos are accepted; `accept_heif` is for HEIC, HEIF and AVIF together."""
+
+    accept_heif: bool = True
+    max_megapixels: PositiveInt = MAX_PIXELS // MEGAPIXEL
+
+
+class WorkerSettings(PhotoSettings, frozen=True, kw_only=True):
     """What transcoding needs: `worker_concurrency` pictures at a time, one process each."""
 
     worker_concurrency: PositiveInt = os.cpu_count() or 1
+    render_deadline_seconds: PositiveInt = 30
+
+    def limits(self) -> Limits:
+        """What one picture may be and may cost."""
+        return Limits(
+            heif=self.accept_heif,
+            max_pixels=self.max_megapixels * MEGAPIXEL,
+            deadline_seconds=self.render_deadline_seconds,
+        )
 
 
 def object_store_settings() -> ObjectStoreSettings:

@@ -201,6 +201,10 @@ def _record(
         milliseconds=round(variant.milliseconds, 1),
         recipe_version=rendering.recipe_version,
         encoder=rendering.encoder,
+        shrunk=variant.shrunk,
+        removed_metadata=rendering.removed_metadata,
+        blurhash=rendering.blurhash,
+        dominant_colour=rendering.dominant_colour,
     )
 
 

@@ -12,7 +12,6 @@ from domain.publishing import Publishing
 from transcoder.pool import RenderPool
 from transcoder.prctl import hide_memory
 from transcoder.queue import open_queue
-from transcoder.rendering import Limits
 from transcoder.s3 import open_s3
 from transcoder.settings import WorkerSettings
 from transcoder.tasks import STALLED_SECONDS, Parts, add_tasks
@@ -47,7 +46,7 @@ async def run_worker(settings: WorkerSettings) -> None:
 @asynccontextmanager
 async def _open_parts(settings: WorkerSettings) -> AsyncIterator[Parts]:
     """The composition root of the worker process."""
-    pool = RenderPool(size=settings.worker_concurrency, limits=Limits())
+    pool = RenderPool(size=settings.worker_concurrency, limits=settings.limits())
     await pool.warm()
     connections: AsyncConnectionPool[AsyncConnection[object]] = AsyncConnectionPool(
         settings.database_url, min_size=0, max_size=2, kwargs={"autocommit": True}, open=False

@@ -6,8 +6,8 @@ from msgspec.structs import asdict
 from api.routes.uploads import TOKEN_LIFETIME, URL_LIFETIME
 from api.schemas import MAX_CAPTION_CHARACTERS, Capabilities, UploadLimits, VariantView
 from api.services import UseServices
-from domain.formats import ACCEPTED_CONTENT_TYPES
-from domain.recipes import MAX_PIXELS, MAX_SIDE, RECIPE_VERSION, RECIPES, VARIANT_CONTENT_TYPE
+from domain.formats import accepted_content_types
+from domain.recipes import MAX_SIDE, MEGAPIXEL, RECIPE_VERSION, RECIPES, VARIANT_CONTENT_TYPE
 
 
 @get("/capabilities", sync_to_thread=False)
@@ -15,11 +15,11 @@ def read_capabilities(services: UseServices) -> Capabilities:
     """The accepted types, the limits, and the variants that every published post has."""
     settings = services.settings
     return Capabilities(
-        content_types=list(ACCEPTED_CONTENT_TYPES),
+        content_types=list(accepted_content_types(heif=settings.accept_heif)),
         upload=UploadLimits(
             min_bytes=settings.upload_min_bytes,
             max_bytes=settings.upload_max_bytes,
-            max_pixels=MAX_PIXELS,
+            max_pixels=settings.max_megapixels * MEGAPIXEL,
             max_side=MAX_SIDE,
             max_caption_characters=MAX_CAPTION_CHARACTERS,
             presigned_url_seconds=int(URL_LIFETIME.total_seconds()),

@@ -91,6 +91,8 @@ def _view(row: PostRow, *, media_url: str) -> PostView:
             )
             for name, image in row.images.items()
         },
+        blurhash=row.blurhash,
+        dominant_colour=row.dominant_colour,
         like_count=row.like_count,
         comment_count=row.comment_count,
         view_count=row.view_count,

@@ -27,7 +27,7 @@ from api.upload_tokens import (
     expiry_of_upload_token,
 )
 from domain.commands import ConfirmUpload, CreatePost
-from domain.formats import ACCEPTED_CONTENT_TYPES, ContentType
+from domain.formats import ContentType, accepted_content_types
 from domain.keys import original_key
 from domain.post import Post
 from transcoder.object_store import Announced
@@ -129,11 +129,12 @@ async def complete_upload(
 
 
 def _accepted(data: InitUpload, settings: ApiSettings) -> ContentType:
-    for accepted in ACCEPTED_CONTENT_TYPES:
+    all_accepted = accepted_content_types(heif=settings.accept_heif)
+    for accepted in all_accepted:
         if data.content_type == accepted:
             break
     else:
-        raise UnsupportedContentType(data.content_type, accepted=ACCEPTED_CONTENT_TYPES)
+        raise UnsupportedContentType(data.content_type, accepted=all_accepted)
     if data.file_size > settings.upload_max_bytes:
         raise FileTooLarge(data.file_size, limit=settings.upload_max_bytes)
     if data.file_size < settings.upload_min_bytes:

@@ -26,7 +26,8 @@ WHERE id = %(id)s
 """
 _PUBLISH: Final = """
 UPDATE posts
-SET version = %(version)s, updated_at = %(at)s, status = 'published', published_at = %(at)s
+SET version = %(version)s, updated_at = %(at)s, status = 'published', published_at = %(at)s,
+    blurhash = %(blurhash)s, dominant_colour = %(dominant_colour)s
 WHERE id = %(id)s
 """
 _FAIL: Final = """
@@ -60,6 +61,7 @@ def changes(event: Event) -> list[Change]:
         case VariantReady():
             return [Change(_TOUCH, row)]
         case PostPublished():
+            row |= {"blurhash": event.blurhash, "dominant_colour": event.dominant_colour}
             return [Change(_PUBLISH, row)]
         case PostFailed():
             row |= {"code": event.code, "message": event.message}

@@ -105,7 +105,7 @@ def test_the_demo_publishes_real_photos_and_says_which_one_is_damaged(folder: Pa
     good = [
         path
         for path in sorted(SHARED_PHOTOS.iterdir())
-        if path.suffix in {".jpg", ".png", ".webp"} and path != damaged
+        if path.suffix in {".jpg", ".png", ".webp", ".heic"} and path != damaged
     ]
     shown = run_nova("demo", "--data", folder, *good, damaged)
     assert f"{len(good)} of {len(good) + 1} photos published" in shown.stdout, shown.stdout

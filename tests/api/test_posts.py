@@ -38,6 +38,8 @@ async def test_a_published_post_shows_its_images_to_everybody(
         "status",
         "image_key",
         "images",
+        "blurhash",
+        "dominant_colour",
         "like_count",
         "comment_count",
         "view_count",

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from api.upload_tokens import create_upload_token
-from domain.formats import ACCEPTED_CONTENT_TYPES
+from domain.formats import accepted_content_types
 from tests.api.conftest import SECRET, Caller
 from tests.api.test_uploads import problem
 from tests.fake_object_store import FakeObjectStore
@@ -93,7 +93,7 @@ async def test_a_request_keeps_its_correlation_id_and_gets_one_otherwise(
 
 async def test_capabilities_tell_what_is_accepted_and_produced(http: httpx.AsyncClient) -> None:
     capabilities = (await http.get("/api/v1/capabilities")).json()
-    assert capabilities["content_types"] == list(ACCEPTED_CONTENT_TYPES)
+    assert capabilities["content_types"] == list(accepted_content_types(heif=True))
     assert capabilities["upload"]["min_bytes"] == 100_000
     assert capabilities["upload"]["max_bytes"] == 50_000_000
     thumbnail = capabilities["variants"][0]

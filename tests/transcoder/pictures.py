@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
+import pillow_heif
 import pyvips
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
@@ -83,6 +84,21 @@ def jpeg(picture: Image.Image | None = None, **options: Any) -> bytes:
 
 def png(picture: Image.Image | None = None, **options: Any) -> bytes:
     return encoded(picture or corners(), "PNG", **options)
+
+
+def heic(picture: Image.Image | None = None, **options: Any) -> bytes:
+    """A HEIC as iPhones make them, unless options say otherwise."""
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(picture or corners()).save(buffer, **{"quality": 90, **options})
+    return buffer.getvalue()
+
+
+def avif(picture: Image.Image | None = None, **options: Any) -> bytes:
+    return encoded(picture or corners(), "AVIF", **{"quality": 90, **options})
+
+
+def webp(picture: Image.Image | None = None, **options: Any) -> bytes:
+    return encoded(picture or corners(), "WEBP", **{"quality": 90, **options})
 
 
 def oriented(orientation: int, width: int = 240, height: int = 160) -> bytes:
@@ -180,6 +196,9 @@ PLAIN: Final[dict[str, Callable[[], bytes]]] = {
     "palette PNG": lambda: png(corners().quantize(8)),
     "lossy WebP": lambda: encoded(corners(), "WEBP", quality=95),
     "lossless WebP": lambda: encoded(corners(), "WEBP", lossless=True),
+    "HEIC": heic,
+    "4:4:4 HEIC": lambda: heic(chroma=444),
+    "AVIF": avif,
     "JPEG with trailing bytes": lambda: jpeg() + b"PK\x03\x04" + bytes(5000),
 }
 GREYS: Final[dict[str, Callable[[], bytes]]] = {
@@ -195,6 +214,8 @@ TRANSPARENT: Final[dict[str, Callable[[], bytes]]] = {
     "16-bit PNG": lambda: deep_png(half_transparent()),
     "palette PNG": lambda: png(half_transparent().quantize(8)),
     "WebP": lambda: encoded(half_transparent(), "WEBP", quality=95),
+    "HEIC": lambda: heic(half_transparent()),
+    "AVIF": lambda: avif(half_transparent()),
     "PNG with profile": lambda: png(half_transparent(), icc_profile=icc_profile(SRGB_PRIMARIES)),
 }
 

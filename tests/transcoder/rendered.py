@@ -23,6 +23,9 @@ class FakeRenderer:
             width=400,
             height=300,
             variants=tuple(_variant(recipe.variant, content) for recipe in RECIPES),
+            removed_metadata=("exif",),
+            blurhash="LBDbNM^Q0#58N1-U%1g3aK%2-p%2",
+            dominant_colour="#322c2a",
             step_milliseconds={},
             recipe_version=1,
             encoder="none",
@@ -38,5 +41,6 @@ def _variant(name: str, content: bytes) -> RenderedVariant:
         width=40,
         height=30,
         quality=80,
+        shrunk=False,
         milliseconds=1.25,
     )

@@ -12,6 +12,7 @@ from transcoder.errors import (
     ChecksumMismatch,
     ContentTypeMismatch,
     CorruptImage,
+    FormatSwitchedOff,
     NotAnImage,
     ObjectStoreUnavailable,
     OriginalMissing,
@@ -23,6 +24,7 @@ from transcoder.errors import (
     SideTooLong,
     TooManyBands,
     TooManyPixels,
+    TooMuchMemory,
     TranscoderError,
     UnexpectedTrouble,
 )
@@ -30,6 +32,8 @@ from transcoder.errors import (
 EXAMPLES: Final[tuple[TranscoderError, ...]] = (
     NotAnImage(),
     ContentTypeMismatch(announced="image/jpeg", actual="image/png"),
+    FormatSwitchedOff(content_type="image/heic"),
+    TooMuchMemory(needed=400_000_000, limit=380_000_000),
     TooManyPixels(pixels=60_000_000, limit=50_000_000),
     SideTooLong(side=65_500, limit=16_384),
     TooManyBands(bands=7, limit=5),

@@ -39,6 +39,7 @@ PHOTOS: Final = {
     "camera-2725x2225.jpg": (2725, 2225),
     "cmyk.jpg": (500, 333),
     "orientation6-600x450.jpg": (450, 600),
+    "phone-3024x4032-p3.heic": (3024, 4032),
     "phone-3264x2448-gps.jpg": (3264, 2448),
     "phone-4032x3024-gps.jpg": (4032, 3024),
     "phone-4608x1976-gps.jpg": (4608, 1976),
@@ -211,7 +212,8 @@ async def test_too_little_memory_is_told_apart_from_a_damaged_photo(
         ("vips_tracked: out of memory -- size == 171MB", OutOfMemory),
         ("VipsJpeg: Insufficient memory (case 4)", OutOfMemory),
         ("glib: Error creating thread: Resource temporarily unavailable", OutOfMemory),
-        ("jpegsave_buffer: something else", UnexpectedTrouble),
+        ("Memory allocation error: Security limit exceeded", OutOfMemory),
+        ("resize: something else", UnexpectedTrouble),
     ],
 )
 def test_an_error_of_libvips_while_encoding_never_leaves_the_process(

@@ -1,72 +1,113 @@
-"""Colour: every picture becomes 8-bit sRGB, or 8-bit grey if that is all it has."""
+"""Colour: every picture becomes 8-bit sRGB, or 8-bit grey if that is all it has.
 
+libvips and LittleCMS say what a profile means. Asking them about every pixel of a phone's photo
+costs twice as much as decoding and encoding it, so they are asked about a few thousand colours,
+and OpenCV does the same to all the others.
+"""
+
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from functools import lru_cache, partial
+from typing import Any, Final, TypeAlias
 
+import cv2
+import numpy as np
 import pyvips
 
-_GREY: Final = frozenset({"b-w", "grey16"})
-_EIGHT_BIT_SRGB: Final = frozenset({"srgb", "b-w"})
-_PROFILE: Final = "icc-profile-data"
+from transcoder.processing.matrix_shaper import MatrixShaper
+from transcoder.processing.picture import Picture, from_libvips, is_grey, to_libvips
+
+PROFILE: Final = "icc-profile-data"
 # Where a profile says which kind of pixels it is for.
 _SPACE: Final = slice(16, 20)
-_SRGB_NAMES: Final = (b"sRGB", "sRGB".encode("utf-16-be"))
-# X, Y, Z of red and green in sRGB; those of wide profiles are further away than `_CLOSE`.
-_SRGB_PRIMARIES: Final = {b"rXYZ": (0.4361, 0.2225, 0.0139), b"gXYZ": (0.3851, 0.7169, 0.0971)}
-_CLOSE: Final = 0.05
-# The header of a profile ends and its table of tags begins here; numbers have 16 binary places.
-_TAGS_AT: Final = 128
-_ONE: Final = 1 << 16
+_GREY: Final = frozenset({"b-w", "grey16"})
+_STANDARD: Final = frozenset({"srgb", "b-w"})
+# Of 255: what a conversion may differ in from that of LittleCMS.
+TOLERANCE: Final = 2
+# Every combination of these in red, green and blue stands for all colours.
+_STEPS: Final = np.linspace(0, 255, 18).round().astype(np.uint8)
+_COLOURS: Final = np.stack(np.meshgrid(_STEPS, _STEPS, _STEPS), axis=-1).reshape(18, -1, 3)
+_GREYS: Final = np.arange(256, dtype=np.uint8).reshape(1, 256)
+
+Conversion: TypeAlias = Callable[[Picture], Picture]
 
 
-def convert_colour(image: pyvips.Image) -> pyvips.Image:
-    """The picture in sRGB, converted only where it is not already.
+def convert_colour(picture: Picture, profile: bytes | None) -> Picture:
+    """The picture in sRGB; the very same one if its profile says nothing new."""
+    return _conversion(profile, grey=is_grey(picture))(picture) if profile else picture
 
-    The transform costs several times the decode: a profile that says it is sRGB is believed.
-    """
-    if _says_something_new(image):
+
+def is_standard(image: pyvips.Image) -> bool:
+    """Whether its pixels are 8-bit red, green and blue, or grey, perhaps with alpha."""
+    return image.interpretation in _STANDARD and image.format == "uchar"
+
+
+def standardise(image: pyvips.Image) -> pyvips.Image:
+    """Any other picture (CMYK, Lab, 16 bits …) in 8-bit sRGB or grey, as its profile says."""
+    if is_standard(image):
+        return image
+    if profile_of(image):
         # A damaged one is as good as none.
         with suppress(pyvips.Error):
-            return image.icc_transform("srgb", embedded=True, intent="perceptual", depth=8)
-    if image.interpretation in _EIGHT_BIT_SRGB and image.format == "uchar":
-        return image
-    # Without the profile: what did not fit above would be followed here.
+            return _transformed(image)
+    # Without the profile: one that did not fit would be followed here.
     image = image.copy()
-    image.remove(_PROFILE)
+    image.remove(PROFILE)
     return image.colourspace("b-w" if image.interpretation in _GREY else "srgb")
 
 
-def _says_something_new(image: pyvips.Image) -> bool:
-    """Whether there is a profile for such pixels, and it is not that of sRGB."""
-    profile = image.get(_PROFILE) if image.get_typeof(_PROFILE) else b""
-    return isinstance(profile, bytes) and _is_for(image, profile) and not _is_srgb(profile)
-
-
-def _is_for(image: pyvips.Image, profile: bytes) -> bool:
-    """Whether the profile is for such pixels; libvips would follow one for Lab to plain white."""
+def profile_of(image: pyvips.Image) -> bytes | None:
+    """Its profile, if that is one for such pixels; libvips would follow any."""
+    profile = image.get(PROFILE) if image.get_typeof(PROFILE) else b""
     if image.interpretation in _GREY:
-        return profile[_SPACE] == b"GRAY"
-    return profile[_SPACE] == (b"CMYK" if image.interpretation == "cmyk" else b"RGB ")
+        space = b"GRAY"
+    else:
+        space = b"CMYK" if image.interpretation == "cmyk" else b"RGB "
+    return profile if isinstance(profile, bytes) and profile[_SPACE] == space else None
 
 
-def _is_srgb(profile: bytes) -> bool:
-    """Whether it says so and means it: wide profiles mention sRGB too, for its curve."""
-    return any(name in profile for name in _SRGB_NAMES) and all(
-        _is_close(_primary(profile, tag), primary) for tag, primary in _SRGB_PRIMARIES.items()
-    )
+@lru_cache(maxsize=8)
+def _conversion(profile: bytes, *, grey: bool) -> Conversion:
+    """The cheapest that does what LittleCMS does; none at all for a damaged profile."""
+    try:
+        return _of_grey(profile) if grey else _of_colour(profile)
+    except pyvips.Error:
+        return _unchanged
 
 
-def _primary(profile: bytes, tag: bytes) -> tuple[float, ...] | None:
-    """X, Y, Z of one primary, or None where the profile has tables instead."""
-    entry = profile.find(tag, _TAGS_AT)
-    if entry < 0:
-        return None
-    offset = int.from_bytes(profile[entry + 4 : entry + 8], "big") + 8
-    numbers = (profile[at : at + 4] for at in range(offset, offset + 12, 4))
-    return tuple(int.from_bytes(number, "big", signed=True) / _ONE for number in numbers)
+def _of_grey(profile: bytes) -> Conversion:
+    table = _by_libvips(_GREYS, profile)[0, :, 1]
+    return lambda picture: cv2.LUT(picture, table)  # type: ignore[return-value]
 
 
-def _is_close(primary: tuple[float, ...] | None, expected: tuple[float, ...]) -> bool:
-    if primary is None:
-        return True
-    return all(abs(a - b) < _CLOSE for a, b in zip(primary, expected, strict=True))
+def _of_colour(profile: bytes) -> Conversion:
+    exact = partial(_by_libvips, profile=profile)
+    expected = exact(_COLOURS).astype(int)
+    for conversion in (_unchanged, MatrixShaper.of(partial(_in_lab, profile=profile))):
+        if np.abs(conversion(_COLOURS) - expected).max() <= TOLERANCE:
+            return conversion
+    return exact
+
+
+def _unchanged(picture: Picture) -> Picture:
+    return picture
+
+
+def _by_libvips(picture: Picture, profile: bytes) -> Picture:
+    return from_libvips(_transformed(_with_profile(picture, profile)))
+
+
+def _in_lab(picture: Picture, profile: bytes) -> pyvips.Image:
+    image = _with_profile(picture, profile)
+    return image.icc_import(embedded=True, pcs="lab", intent="relative")
+
+
+def _with_profile(picture: Picture, profile: bytes) -> pyvips.Image:
+    image = to_libvips(picture)
+    blob: Any = profile
+    image.set_type(pyvips.GValue.blob_type, PROFILE, blob)
+    return image
+
+
+def _transformed(image: pyvips.Image) -> pyvips.Image:
+    return image.icc_transform("srgb", embedded=True, intent="perceptual", depth=8)

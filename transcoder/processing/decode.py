@@ -1,20 +1,64 @@
-"""Decode: all pixels into memory, once; every later step shares them."""
+"""Decode: all pixels into memory, once, 8 bits each; every later step shares them."""
+
+from typing import Final
 
 import pyvips
+from msgspec import Struct
 
+from domain.formats import ContentType
+from transcoder.processing.colour import is_standard, profile_of, standardise
 from transcoder.processing.failure import failure_of
+from transcoder.processing.fit import resize, size_within
+from transcoder.processing.flatten import flatten
+from transcoder.processing.heif import decode_heif
+from transcoder.processing.jpeg import decode_jpeg
+from transcoder.processing.load import load
+from transcoder.processing.picture import Picture, from_libvips
+
+_HEVC: Final = frozenset({"image/heic", "image/heif"})
 
 
-def decode(image: pyvips.Image) -> pyvips.Image:
-    """The same image with its pixels in memory.
+class Decoded(Struct, frozen=True):
+    """Pixels, and the profile that says which colours they mean; without one it is sRGB."""
 
-    In memory first, because turning a sequential image upright fails on large photos.
+    picture: Picture
+    profile: bytes | None
+
+
+def decode(content: bytes, content_type: ContentType, header: pyvips.Image, *, box: int) -> Decoded:
+    """The pixels of a file, no smaller than they are needed to fill a square of `box` pixels.
 
     Raises:
         CorruptImage: the pixel data is damaged.
         OutOfMemory: there is not enough of it.
     """
+    if content_type in _HEVC:
+        return Decoded(decode_heif(content), profile_of(header))
+    if content_type == "image/jpeg":
+        picture = decode_jpeg(content, header, box=box)
+        if picture is not None:
+            return Decoded(picture, profile_of(header))
+    longer = max(header.width, header.height)
+    if content_type == "image/webp" and longer > box:
+        # libwebp scales row by row, and otherwise keeps three pictures in memory.
+        header = load(content, content_type, scale=box / longer)
     try:
-        return image.copy_memory()
+        return _decode_with_libvips(header, box=box)
     except pyvips.Error as error:
         raise failure_of(error) from error
+
+
+def _decode_with_libvips(header: pyvips.Image, *, box: int) -> Decoded:
+    """Everything in one pass over the file: a large picture never is in memory as a whole."""
+    profile = profile_of(header) if is_standard(header) else None
+    if header.hasalpha():
+        image = _fitted(flatten(standardise(header)), box)
+    else:
+        # The fewer pixels, the fewer colours to convert.
+        image = standardise(_fitted(header, box))
+    return Decoded(from_libvips(image), profile)
+
+
+def _fitted(image: pyvips.Image, box: int) -> pyvips.Image:
+    size = size_within(image.width, image.height, max_width=box, max_height=box)
+    return image if size == (image.width, image.height) else resize(image, size)

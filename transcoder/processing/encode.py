@@ -2,61 +2,71 @@
 
 from typing import Final
 
-import pyvips
 from msgspec import Struct
 
 from domain.recipes import Recipe
 from transcoder.processing.fit import fit
+from transcoder.processing.jpeg import encode_jpeg
+from transcoder.processing.picture import Picture
+from transcoder.processing.size_forecast import SizeForecast
 
-# Of EXIF, XMP, IPTC, profiles and gain maps.
-NOTHING: Final = 0
 # Below this, artefacts show more than missing pixels do: then the picture shrinks instead.
 LOWEST_QUALITY: Final = 50
-SHRINK_BY: Final = 0.85
-# Optimal Huffman tables save bytes where they are scarce, and double the time on large pictures.
-OPTIMISE_BELOW_PIXELS: Final = 1_000_000
+# How much one shrink takes from each side at most and at least.
+_SHRINK_MOST, _SHRINK_LEAST = 0.5, 0.95
 
 
 class Encoded(Struct, frozen=True, kw_only=True):
-    """A JPEG and what it took; `width` and `height` in pixels."""
+    """A JPEG and what it took; `width` and `height` in pixels.
+
+    `shrunk` says that it is smaller than its recipe, since nothing else met the cap.
+    """
 
     content: bytes
     quality: int
     width: int
     height: int
+    shrunk: bool
 
 
-def encode(image: pyvips.Image, recipe: Recipe) -> Encoded:
+def encode(picture: Picture, recipe: Recipe) -> Encoded:
     """The picture as a JPEG of at most `recipe.max_bytes`, with nothing in it but pixels."""
-    quality, content = recipe.quality, _jpeg(image, recipe.quality)
-    if len(content) > recipe.max_bytes:
-        quality, content = _best_within(image, recipe)
-    while len(content) > recipe.max_bytes:
-        smaller_width = max(1, int(image.width * SHRINK_BY))
-        image = fit(image, max_width=smaller_width, max_height=image.height)
-        quality, content = LOWEST_QUALITY, _jpeg(image, LOWEST_QUALITY)
-    return Encoded(content=content, quality=quality, width=image.width, height=image.height)
-
-
-def _best_within(image: pyvips.Image, recipe: Recipe) -> tuple[int, bytes]:
-    """The highest quality below the recipe's that meets the cap; the lowest if none does."""
-    best = LOWEST_QUALITY, _jpeg(image, LOWEST_QUALITY)
-    low, high = LOWEST_QUALITY + 1, recipe.quality - 1
-    while low <= high and len(best[1]) <= recipe.max_bytes:
-        middle = (low + high) // 2
-        content = _jpeg(image, middle)
+    shrunk = False
+    while True:
+        quality, content = _best_within(picture, recipe)
         if len(content) <= recipe.max_bytes:
-            best, low = (middle, content), middle + 1
+            height, width = picture.shape[:2]
+            return Encoded(
+                content=content, quality=quality, width=width, height=height, shrunk=shrunk
+            )
+        picture, shrunk = _smaller(picture, excess=len(content) / recipe.max_bytes), True
+
+
+def _best_within(picture: Picture, recipe: Recipe) -> tuple[int, bytes]:
+    """The highest quality that meets the cap, give or take one; the lowest if none does."""
+    forecast = SizeForecast(picture)
+    best: tuple[int, bytes] | None = None
+    too_large = recipe.quality + 1
+    lowest = min(LOWEST_QUALITY, recipe.quality)
+    while True:
+        quality = forecast.highest_quality(
+            max_bytes=recipe.max_bytes, at_least=lowest, at_most=too_large - 1
+        )
+        if best and quality <= best[0]:
+            return best
+        content = encode_jpeg(picture, quality)
+        forecast.learn(quality, len(content))
+        if len(content) <= recipe.max_bytes:
+            best = quality, content
+        elif quality == lowest:
+            return quality, content
         else:
-            high = middle - 1
-    return best
+            too_large = quality
 
 
-def _jpeg(image: pyvips.Image, quality: int) -> bytes:
-    content: bytes = image.jpegsave_buffer(
-        Q=quality,
-        keep=NOTHING,
-        subsample_mode="on",
-        optimize_coding=image.width * image.height < OPTIMISE_BELOW_PIXELS,
+def _smaller(picture: Picture, *, excess: float) -> Picture:
+    scale = min(max(excess**-0.5, _SHRINK_MOST), _SHRINK_LEAST)
+    height, width = picture.shape[:2]
+    return fit(
+        picture, max_width=max(1, int(width * scale)), max_height=max(1, int(height * scale))
     )
-    return content

@@ -15,11 +15,16 @@ _LOADERS: Final[dict[ContentType, Callable[..., Any]]] = {
     "image/png": pyvips.Image.pngload_buffer,
     # Left alone, libvips writes a large one to a temporary file, which the sandbox forbids.
     "image/webp": partial(pyvips.Image.webpload_buffer, memory=True),
+    "image/heic": pyvips.Image.heifload_buffer,
+    "image/heif": pyvips.Image.heifload_buffer,
+    "image/avif": pyvips.Image.heifload_buffer,
 }
 
 
-def load(content: bytes, content_type: ContentType) -> pyvips.Image:
-    """The image whose header has been read and whose pixels come when they are asked for.
+def load(content: bytes, content_type: ContentType, **options: float) -> pyvips.Image:
+    """The header, as an image whose pixels would come if they were asked for.
+
+    `options` go to the loader; a WebP may have a `scale`.
 
     `fail_on="error"`: the default shows damaged files half grey, and "warning" refuses good ones.
 
@@ -28,6 +33,6 @@ def load(content: bytes, content_type: ContentType) -> pyvips.Image:
         OutOfMemory: there is not enough of it even for the header.
     """
     try:
-        return _LOADERS[content_type](content, access="sequential", fail_on="error")
+        return _LOADERS[content_type](content, access="sequential", fail_on="error", **options)
     except pyvips.Error as error:
         raise failure_of(error) from error

@@ -5,17 +5,18 @@ import os
 import resource
 from typing import Final
 
+import cv2
 import pyvips
 
 from transcoder.prctl import die_with_parent
 from transcoder.rendering import Limits
 
 LOADERS: Final = ("VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp")
+HEIF_LOADER: Final = "VipsForeignLoadHeif"
 # What a process needs to run; everything else, credentials first of all, is forgotten.
 _KEPT_VARIABLES: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"})
-# A picture that is alone is done in two thirds of the time; when all processes are busy, measured
-# throughput is the same.
-THREADS: Final = 2
+# There is a process for every core.
+THREADS: Final = 1
 _BLOCKED: Final = True
 _M_ARENA_MAX: Final = -8
 
@@ -23,7 +24,8 @@ _M_ARENA_MAX: Final = -8
 def enter_sandbox(limits: Limits) -> None:
     """Limit this process for good; doing it again changes nothing."""
     _forget_environment()
-    _allow_only_our_loaders()
+    _allow_only_our_loaders(heif=limits.heif)
+    _stay_in_one_thread()
     _share_one_arena()
     _limit_resources(limits)
     die_with_parent()
@@ -41,14 +43,19 @@ def _forget_environment() -> None:
         del os.environ[name]
 
 
-def _allow_only_our_loaders() -> None:
+def _allow_only_our_loaders(*, heif: bool) -> None:
     # Blocking what libvips calls untrusted leaves TIFF, GIF and others open: block every loader.
     pyvips.operation_block_set("VipsForeignLoad", _BLOCKED)
     for loader in LOADERS:
         pyvips.operation_block_set(loader, not _BLOCKED)
+    pyvips.operation_block_set(HEIF_LOADER, not heif)
     # Nothing is worth caching between strangers' pictures, and the cache doubles the memory.
     pyvips.cache_set_max(0)
+
+
+def _stay_in_one_thread() -> None:
     pyvips.voperation.concurrency_set(THREADS)
+    cv2.setNumThreads(THREADS)
 
 
 def _share_one_arena() -> None:

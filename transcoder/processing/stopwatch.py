@@ -17,7 +17,7 @@ class Stopwatch:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time one step.
+        """Time one step; the times of steps with the same name add up.
 
         Raises:
             RenderTimedOut: there is no time left for it.
@@ -26,4 +26,5 @@ class Stopwatch:
         if started > self._ends_at:
             raise RenderTimedOut(seconds=self._deadline_seconds)
         yield
-        self.milliseconds[name] = 1000 * (time.monotonic() - started)
+        spent = 1000 * (time.monotonic() - started)
+        self.milliseconds[name] = self.milliseconds.get(name, 0.0) + spent

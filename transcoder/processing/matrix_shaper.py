@@ -1,0 +1,73 @@
+"""The matrix-shaper: what most profiles of cameras and screens are, worked out by OpenCV.
+
+A curve for each channel makes the numbers proportional to light, a matrix mixes the primaries of
+one space from those of another, and the curve of sRGB makes numbers for eyes again. Curves and
+matrix are not read from the profile but seen in what LittleCMS makes of pure colours.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import cv2
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from transcoder.processing.picture import Picture
+
+# Pixels that are worked on at a time, so that they stay in the processor's cache.
+_STRIP_PIXELS: Final = 1 << 16
+_LIGHT_LEVELS: Final = 1 << 16
+# Red, green and blue alone, each from darkest to brightest.
+_RAMPS: Final = np.zeros((3, 256, 3), np.uint8)
+_RAMPS[np.arange(3), :, np.arange(3)] = np.arange(256)
+_LUMINANCE: Final = 1
+
+
+class MatrixShaper:
+    """A conversion to sRGB; call it with an RGB picture. Two levels of 255 from exact at most."""
+
+    def __init__(
+        self, curves: NDArray[np.uint16], matrix: NDArray[np.float32], back: NDArray[np.uint8]
+    ) -> None:
+        self._curves = curves
+        self._matrix = matrix
+        self._back = back
+
+    @classmethod
+    def of(cls, in_lab: Callable[[Picture], pyvips.Image]) -> "MatrixShaper":
+        """The one that comes closest to a profile.
+
+        Args:
+            in_lab: the colours, as CIE Lab, that the profile gives to pixels.
+        """
+        curves, primaries = _curves_and_primaries(in_lab(_RAMPS))
+        srgb_curves, srgb_primaries = _curves_and_primaries(_srgb_in_lab())
+        light = np.linspace(0, 1, _LIGHT_LEVELS)
+        return cls(
+            curves=(curves.clip(0, 1) * (_LIGHT_LEVELS - 1)).round().astype(np.uint16)[:, None],
+            matrix=(np.linalg.pinv(srgb_primaries) @ primaries).astype(np.float32),
+            back=np.interp(light, srgb_curves[:, 1], np.arange(256)).round().astype(np.uint8),
+        )
+
+    def __call__(self, picture: Picture) -> Picture:
+        """The same picture in sRGB."""
+        converted = np.empty_like(picture)
+        rows = max(1, _STRIP_PIXELS // picture.shape[1])
+        for top in range(0, len(picture), rows):
+            light = cv2.transform(cv2.LUT(picture[top : top + rows], self._curves), self._matrix)
+            cv2.LUT(light, self._back, dst=converted[top : top + rows])
+        return converted
+
+
+def _curves_and_primaries(ramps: pyvips.Image) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """256 × 3 from 0 to 1, and the X, Y and Z of each primary as columns."""
+    light = ramps.Lab2XYZ().numpy().astype(np.float64)
+    luminance = light[..., _LUMINANCE].T
+    brightest = np.maximum(luminance[-1], np.finfo(float).tiny)
+    return luminance / brightest, light[:, -1].T
+
+
+def _srgb_in_lab() -> pyvips.Image:
+    image = pyvips.Image.new_from_array(_RAMPS).copy(interpretation="srgb")
+    return image.icc_import(input_profile="srgb", pcs="lab", intent="relative")

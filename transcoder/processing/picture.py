@@ -1,0 +1,36 @@
+"""Pictures: decoded pixels as NumPy arrays, and the way to libvips and back without a copy."""
+
+from typing import Final, TypeAlias
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+# Height × width × 3 of sRGB, or height × width of grey; 8 bits each.
+Picture: TypeAlias = NDArray[np.uint8]
+
+GREY_DIMENSIONS: Final = 2
+
+
+def is_grey(picture: Picture) -> bool:
+    """Whether it has lightness alone."""
+    return picture.ndim == GREY_DIMENSIONS
+
+
+def to_libvips(picture: Picture) -> pyvips.Image:
+    """The same pixels, shared, as libvips sees them."""
+    image = pyvips.Image.new_from_array(picture)
+    return image.copy(interpretation="b-w" if is_grey(picture) else "srgb")
+
+
+def from_libvips(image: pyvips.Image) -> Picture:
+    """The pixels that a chain of libvips operations leads to, worked out now.
+
+    Args:
+        image: one or three bands of 8 bits.
+
+    Raises:
+        pyvips.Error: an operation of the chain fails, or memory runs out.
+    """
+    shape = (image.height, image.width, *([image.bands] if image.bands > 1 else []))
+    return np.frombuffer(image.write_to_memory(), np.uint8).reshape(shape)
