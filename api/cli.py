@@ -7,6 +7,7 @@ again, and the API must never load libvips.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -132,6 +133,29 @@ def migrate() -> None:
         typer.echo(f"The database is up to date ({len(applied)} migrations applied).")
         anyio.run(prepare_bucket, settings)
         typer.echo(f"Bucket {settings.s3_bucket_name} is ready: private, with CORS and lifecycle.")
+
+
+@app.command()
+def render(
+    photos: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Photos.")],
+    out: Annotated[Path, typer.Option(help="Where each photo gets a folder for its variants.")],
+    workers: Annotated[int, typer.Option(min=1, help="How many photos side by side.")] = 1,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line for each photo.")] = False,
+) -> None:
+    """Run the image transcoder on local files, with the milliseconds of each step."""
+    import anyio
+
+    from api.render import run_render
+
+    try:
+        all_rendered = anyio.run(partial(run_render, photos, out, workers=workers, as_json=as_json))
+    except OSError as error:
+        typer.echo(f"nova: {error}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    raise typer.Exit(0 if all_rendered else 1)
 
 
 @app.command()

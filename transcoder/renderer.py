@@ -12,12 +12,13 @@ from transcoder.rendering import Limits, Rendering
 def prepare(limits: Limits) -> None:
     """Load libvips and enter the sandbox, before there is a picture whose deadline would wait."""
     _keep_numpy_in_one_thread()
-    from transcoder.processing import pipeline  # noqa: F401, PLC0415 - loaded before it is needed
     from transcoder.processing.fingerprint import encoder_fingerprint  # noqa: PLC0415
+    from transcoder.processing.rehearsal import rehearse  # noqa: PLC0415
     from transcoder.processing.sandbox import enter_sandbox  # noqa: PLC0415
 
     encoder_fingerprint()
     enter_sandbox(limits)
+    rehearse()
 
 
 def render(content: bytes, content_type: ContentType, limits: Limits) -> Rendering:

@@ -82,11 +82,15 @@ def _of_grey(profile: bytes) -> Conversion:
 
 def _of_colour(profile: bytes) -> Conversion:
     exact = partial(_by_libvips, profile=profile)
-    expected = exact(_COLOURS).astype(int)
-    for conversion in (_unchanged, MatrixShaper.of(partial(_in_lab, profile=profile))):
-        if np.abs(conversion(_COLOURS) - expected).max() <= TOLERANCE:
-            return conversion
-    return exact
+    expected = exact(_COLOURS)
+    if _is_close(_COLOURS, expected):
+        return _unchanged
+    shaper = MatrixShaper.of(partial(_in_lab, profile=profile))
+    return shaper if _is_close(shaper(_COLOURS), expected) else exact
+
+
+def _is_close(colours: Picture, expected: Picture) -> bool:
+    return bool(np.abs(colours.astype(int) - expected).max() <= TOLERANCE)
 
 
 def _unchanged(picture: Picture) -> Picture:

@@ -6,6 +6,7 @@ matrix are not read from the profile but seen in what LittleCMS makes of pure co
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 import cv2
@@ -42,7 +43,7 @@ class MatrixShaper:
             in_lab: the colours, as CIE Lab, that the profile gives to pixels.
         """
         curves, primaries = _curves_and_primaries(in_lab(_RAMPS))
-        srgb_curves, srgb_primaries = _curves_and_primaries(_srgb_in_lab())
+        srgb_curves, srgb_primaries = _of_srgb()
         light = np.linspace(0, 1, _LIGHT_LEVELS)
         return cls(
             curves=(curves.clip(0, 1) * (_LIGHT_LEVELS - 1)).round().astype(np.uint16)[:, None],
@@ -68,6 +69,9 @@ def _curves_and_primaries(ramps: pyvips.Image) -> tuple[NDArray[np.float64], NDA
     return luminance / brightest, light[:, -1].T
 
 
-def _srgb_in_lab() -> pyvips.Image:
+@cache
+def _of_srgb() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     image = pyvips.Image.new_from_array(_RAMPS).copy(interpretation="srgb")
-    return image.icc_import(input_profile="srgb", pcs="lab", intent="relative")
+    return _curves_and_primaries(
+        image.icc_import(input_profile="srgb", pcs="lab", intent="relative")
+    )
