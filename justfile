@@ -37,7 +37,12 @@ test *ARGS:
 
 # Print the percentiles of the real stack for the per-post target.
 bench *ARGS:
-    pytest benchmarks --benchmark-enable --benchmark-only "$@"
+    pytest benchmarks/test_per_post.py --benchmark-enable --benchmark-only "$@"
+
+# Measure the image transcoder against its peers; sharp takes part where Node is.
+bench-transcoder *ARGS:
+    if command -v npm >/dev/null; then npm ci --silent --prefix benchmarks/peers || true; fi
+    pytest benchmarks/test_transcoder.py --benchmark-enable --capture=no --quiet "$@"
 
 # Run every benchmark once, to see that it runs.
 bench-smoke:

@@ -1,5 +1,7 @@
 """The command line as people use it: demo, dev, token, and what it says when something is wrong."""
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -111,6 +113,33 @@ def test_the_demo_publishes_real_photos_and_says_which_one_is_damaged(folder: Pa
     assert f"{len(good)} of {len(good) + 1} photos published" in shown.stdout, shown.stdout
     assert "This photo is damaged" in shown.stdout
     assert shown.returncode == 1
+
+
+def test_render_tells_machines_everything_about_each_photo(folder: Path, photos: Path) -> None:
+    names = ("phone.jpg", "damaged.jpg", "notes.txt")
+    out = folder.with_name("rendered")
+    done = run_nova("render", *(photos / name for name in names), "--out", out, "--json")
+    lines = {Path(line["photo"]).name: line for line in map(json.loads, done.stdout.splitlines())}
+    assert set(lines) == set(names)
+    phone = lines["phone.jpg"]
+    for variant in phone["variants"]:
+        content = Path(variant["path"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == variant["sha256"]
+        assert len(content) == variant["file_size"]
+    assert {"decode", "orient", "encode original"} <= set(phone["step_milliseconds"])
+    assert phone["removed_metadata"] == ["exif", "gps"]
+    assert lines["damaged.jpg"]["code"] == "corrupt_image"
+    assert lines["notes.txt"]["code"] == "not_an_image"
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_render_says_when_it_cannot_write(photos: Path) -> None:
+    out = photos / "notes.txt"
+    done = run_nova("render", photos / "phone.jpg", "--out", out)
+    assert done.returncode == 1
+    assert "notes.txt" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_dev_runs_keeps_its_data_and_stops_in_order(folder: Path, jpeg: bytes) -> None:

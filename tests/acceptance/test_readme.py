@@ -17,7 +17,7 @@ from tests.stack.running import running_in, wait_until
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-DEMO, TEST, DEV, TOKEN, PUBLISH = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+DEMO, TEST, DEV, TOKEN, PUBLISH, RENDER = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture
@@ -82,9 +82,19 @@ def test_an_app_developer_can_publish_a_photo_with_the_commands_of_the_readme(
     wait_until(lambda: not running_in(folder))
 
 
+def test_an_operator_can_render_a_photo_with_the_command_of_the_readme(
+    folder: Path, jpeg: bytes
+) -> None:
+    (folder / "photo.jpg").write_bytes(jpeg)
+    told = shell(RENDER, folder=folder)
+    assert "image/jpeg" in told
+    rendered = {path.name for path in (folder / "rendered" / "photo.jpg").iterdir()}
+    assert rendered == {"original.jpg", "medium.jpg", "thumbnail.jpg"}
+
+
 def test_every_recipe_that_the_readme_names_exists() -> None:
     recipes = shell("uv run just --list", folder=ROOT)
-    for recipe in re.findall(r"uv run just (\w+)", README):
+    for recipe in re.findall(r"uv run just ([\w-]+)", README):
         assert re.search(rf"^ +{recipe}\b", recipes, re.MULTILINE), recipe
 
 

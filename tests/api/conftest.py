@@ -1,7 +1,7 @@
 """The API in this process, on a real PostgreSQL and a fake object store."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from uuid import UUID, uuid4
 
 import httpx
@@ -53,6 +53,16 @@ def settings(database_url: str) -> ApiSettings:
 
 @pytest.fixture
 async def http(settings: ApiSettings, store: FakeObjectStore) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of_api(settings, store) as client:
+        yield client
+
+
+@asynccontextmanager
+async def client_of_api(
+    settings: ApiSettings, store: FakeObjectStore
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without a token, of an API with these settings."""
+
     def open_services(settings: ApiSettings) -> AbstractAsyncContextManager[Services]:
         return services_with(store, settings)
 

@@ -7,11 +7,14 @@ import httpx
 import jwt
 import psycopg
 import pytest
+from msgspec.structs import replace
 
+from api.settings import ApiSettings
 from api.upload_tokens import create_upload_token
 from domain.formats import accepted_content_types
-from tests.api.conftest import SECRET, Caller
+from tests.api.conftest import SECRET, Caller, client_of_api
 from tests.api.test_uploads import problem
+from tests.api.uploading import announcement
 from tests.fake_object_store import FakeObjectStore
 
 pytestmark = pytest.mark.anyio
@@ -98,6 +101,21 @@ async def test_capabilities_tell_what_is_accepted_and_produced(http: httpx.Async
     assert capabilities["upload"]["max_bytes"] == 50_000_000
     thumbnail = capabilities["variants"][0]
     assert (thumbnail["variant"], thumbnail["max_bytes"]) == ("thumbnail", 30_000)
+
+
+async def test_heif_that_is_switched_off_is_neither_told_nor_taken(
+    settings: ApiSettings, store: FakeObjectStore
+) -> None:
+    without = replace(settings, accept_heif=False, max_megapixels=12)
+    async with client_of_api(without, store) as http:
+        capabilities = (await http.get("/api/v1/capabilities")).json()
+        assert capabilities["content_types"] == ["image/jpeg", "image/png", "image/webp"]
+        assert capabilities["upload"]["max_pixels"] == 12_000_000
+        caller = Caller(http, user_id=uuid4())
+        for content_type in ("image/heic", "image/heif", "image/avif"):
+            photo = announcement(content_type=content_type)
+            answer = await caller.post("/api/v1/posts/upload/init", photo)
+            assert answer.status_code == 415
 
 
 async def test_health_tells_how_every_part_is_doing(

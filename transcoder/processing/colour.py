@@ -15,7 +15,13 @@ import numpy as np
 import pyvips
 
 from transcoder.processing.matrix_shaper import MatrixShaper
-from transcoder.processing.picture import Picture, from_libvips, is_grey, to_libvips
+from transcoder.processing.picture import (
+    Picture,
+    from_libvips,
+    is_grey,
+    reversed_channels,
+    to_libvips,
+)
 
 PROFILE: Final = "icc-profile-data"
 # Where a profile says which kind of pixels it is for.
@@ -98,7 +104,7 @@ def _unchanged(picture: Picture) -> Picture:
 
 
 def _by_libvips(picture: Picture, profile: bytes) -> Picture:
-    return from_libvips(_transformed(_with_profile(picture, profile)))
+    return reversed_channels(from_libvips(_transformed(_with_profile(picture, profile))))
 
 
 def _in_lab(picture: Picture, profile: bytes) -> pyvips.Image:
@@ -107,7 +113,7 @@ def _in_lab(picture: Picture, profile: bytes) -> pyvips.Image:
 
 
 def _with_profile(picture: Picture, profile: bytes) -> pyvips.Image:
-    image = to_libvips(picture)
+    image = to_libvips(reversed_channels(picture))
     blob: Any = profile
     image.set_type(pyvips.GValue.blob_type, PROFILE, blob)
     return image

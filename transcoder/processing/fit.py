@@ -11,6 +11,7 @@ from transcoder.processing.picture import Picture, from_libvips, to_libvips
 NEARLY_THE_SAME: Final = 0.8
 # What is left for the kernel after halving; libvips' own shrink stops there too.
 HALVE_FROM: Final = 4
+LARGE: Final = 1500
 
 
 def fit(picture: Picture, *, max_width: int, max_height: int) -> Picture:
@@ -21,7 +22,7 @@ def fit(picture: Picture, *, max_width: int, max_height: int) -> Picture:
         return picture
     if min(size[0] / width, size[1] / height) > NEARLY_THE_SAME:
         return cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]
-    while min(picture.shape[1] // size[0], picture.shape[0] // size[1]) >= HALVE_FROM:
+    while _can_be_halved(picture, size):
         picture = _halve(picture)
     return from_libvips(resize(to_libvips(picture), size))
 
@@ -40,6 +41,14 @@ def resize(image: pyvips.Image, size: tuple[int, int]) -> pyvips.Image:
 def average(picture: Picture, size: tuple[int, int]) -> Picture:
     """A smaller picture, each of whose pixels is the mean of those it stands for."""
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def _can_be_halved(picture: Picture, size: tuple[int, int]) -> bool:
+    """An odd row or column goes, and moves the others a little: nobody sees it in a large one."""
+    height, width = picture.shape[:2]
+    unharmed = min(width, height) >= LARGE or width % 2 == height % 2 == 0
+    shrinks_enough: bool = min(width // size[0], height // size[1]) >= HALVE_FROM
+    return unharmed and shrinks_enough
 
 
 def _halve(picture: Picture) -> Picture:

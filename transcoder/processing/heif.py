@@ -11,7 +11,7 @@ from transcoder.processing.failure import failure_of
 from transcoder.processing.flatten import flatten
 from transcoder.processing.picture import Picture, from_libvips
 
-_RGBA_BANDS: Final = 4
+_BANDS_WITH_ALPHA: Final = 4
 _EIGHT_BITS: Final = 8
 # What libheif keeps at once of a picture of 8 bits, measured: the more chroma, the more planes.
 _BYTES_PER_PIXEL: Final = {"monochrome": 6.0, "420": 6.0, "422": 7.5, "444": 9.5}
@@ -45,10 +45,10 @@ def decode_heif(content: bytes) -> Picture:
         OutOfMemory: there is not enough of it.
     """
     try:
-        picture = np.asarray(pillow_heif.open_heif(content, convert_hdr_to_8bit=True))
+        picture = np.asarray(pillow_heif.open_heif(content, bgr_mode=True))
     except _TROUBLE as error:
         raise failure_of(error) from error
-    if picture.shape[-1] == _RGBA_BANDS:
+    if picture.shape[-1] == _BANDS_WITH_ALPHA:
         image = pyvips.Image.new_from_array(picture).copy(interpretation="srgb")
         return from_libvips(flatten(image))
     return picture

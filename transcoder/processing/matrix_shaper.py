@@ -14,19 +14,19 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from transcoder.processing.picture import Picture
+from transcoder.processing.picture import Picture, reversed_channels, to_libvips
 
 # Pixels that are worked on at a time, so that they stay in the processor's cache.
 _STRIP_PIXELS: Final = 1 << 16
 _LIGHT_LEVELS: Final = 1 << 16
-# Red, green and blue alone, each from darkest to brightest.
+# Blue, green and red alone, each from darkest to brightest.
 _RAMPS: Final = np.zeros((3, 256, 3), np.uint8)
 _RAMPS[np.arange(3), :, np.arange(3)] = np.arange(256)
 _LUMINANCE: Final = 1
 
 
 class MatrixShaper:
-    """A conversion to sRGB; call it with an RGB picture. Two levels of 255 from exact at most."""
+    """A conversion to sRGB; call it with a picture in colour."""
 
     def __init__(
         self, curves: NDArray[np.uint16], matrix: NDArray[np.float32], back: NDArray[np.uint8]
@@ -71,7 +71,7 @@ def _curves_and_primaries(ramps: pyvips.Image) -> tuple[NDArray[np.float64], NDA
 
 @cache
 def _of_srgb() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    image = pyvips.Image.new_from_array(_RAMPS).copy(interpretation="srgb")
+    image = to_libvips(reversed_channels(_RAMPS))
     return _curves_and_primaries(
         image.icc_import(input_profile="srgb", pcs="lab", intent="relative")
     )

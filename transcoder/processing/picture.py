@@ -1,12 +1,17 @@
-"""Pictures: decoded pixels as NumPy arrays, and the way to libvips and back without a copy."""
+"""Pictures: decoded pixels as NumPy arrays, and the way to libvips and back without a copy.
+
+Colours are in the order of OpenCV, which encodes them: blue, green, red. libvips takes them for
+red, green, blue, which is all the same to a resize; whoever cares calls `reversed_channels`.
+"""
 
 from typing import Final, TypeAlias
 
+import cv2
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-# Height × width × 3 of sRGB, or height × width of grey; 8 bits each.
+# Height × width × 3 of blue, green and red, or height × width of grey; 8 bits each.
 Picture: TypeAlias = NDArray[np.uint8]
 
 GREY_DIMENSIONS: Final = 2
@@ -15,6 +20,15 @@ GREY_DIMENSIONS: Final = 2
 def is_grey(picture: Picture) -> bool:
     """Whether it has lightness alone."""
     return picture.ndim == GREY_DIMENSIONS
+
+
+def reversed_channels(picture: Picture) -> Picture:
+    """Red, green, blue from blue, green, red, and the other way round."""
+    return (
+        picture
+        if is_grey(picture)
+        else np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+    )
 
 
 def to_libvips(picture: Picture) -> pyvips.Image:

@@ -4,10 +4,10 @@ import hashlib
 from typing import Final
 
 from domain.formats import ContentType
-from domain.recipes import ORIGINAL, RECIPE_VERSION, RECIPES
+from domain.recipes import MEDIUM, ORIGINAL, RECIPE_VERSION, RECIPES, Recipe
 from transcoder.processing.colour import convert_colour
 from transcoder.processing.decode import decode
-from transcoder.processing.encode import encode
+from transcoder.processing.encode import Encoded, encode
 from transcoder.processing.fingerprint import encoder_fingerprint
 from transcoder.processing.fit import fit
 from transcoder.processing.load import load
@@ -42,19 +42,24 @@ def render(content: bytes, announced: ContentType, limits: Limits) -> Rendering:
         decoded = decode(content, content_type, header, box=_BOX)
     with watch.step("colour"):
         picture = convert_colour(decoded.picture, decoded.profile)
-    with watch.step("fit original"):
-        picture = fit(picture, max_width=_BOX, max_height=_BOX)
-    with watch.step("orient"):
-        picture = orient(picture, header)
-    picture, variants = _render_variants(picture, watch)
+    variants = []
+    for recipe in _LARGEST_FIRST:
+        with watch.step(f"fit {recipe.variant}"):
+            fitted = fit(picture, max_width=recipe.max_width, max_height=recipe.max_height)
+        with watch.step("orient"):
+            upright = orient(fitted, header)
+        with watch.step(f"encode {recipe.variant}"):
+            encoded = encode(upright, recipe)
+        variants.append(_variant(recipe, encoded, watch))
+        picture = _source_of_the_next(picture, fitted)
     with watch.step("placeholder"):
-        placeholder = placeholder_of(picture)
+        placeholder = placeholder_of(upright)
     width, height = upright_size(header)
     return Rendering(
         content_type=content_type,
         width=width,
         height=height,
-        variants=variants,
+        variants=tuple(variants),
         removed_metadata=removed_metadata,
         blurhash=placeholder.blurhash,
         dominant_colour=placeholder.dominant_colour,
@@ -64,28 +69,20 @@ def render(content: bytes, announced: ContentType, limits: Limits) -> Rendering:
     )
 
 
-def _render_variants(
-    picture: Picture, watch: Stopwatch
-) -> tuple[Picture, tuple[RenderedVariant, ...]]:
-    """Largest first, each from the one before it; and the smallest picture."""
-    variants = []
-    for recipe in _LARGEST_FIRST:
-        with watch.step(f"fit {recipe.variant}"):
-            picture = fit(picture, max_width=recipe.max_width, max_height=recipe.max_height)
-        with watch.step(f"encode {recipe.variant}"):
-            encoded = encode(picture, recipe)
-            sha256 = hashlib.sha256(encoded.content).hexdigest()
-        variants.append(
-            RenderedVariant(
-                variant=recipe.variant,
-                content=encoded.content,
-                sha256=sha256,
-                width=encoded.width,
-                height=encoded.height,
-                quality=encoded.quality,
-                shrunk=encoded.shrunk,
-                milliseconds=watch.milliseconds[f"fit {recipe.variant}"]
-                + watch.milliseconds[f"encode {recipe.variant}"],
-            )
-        )
-    return picture, tuple(variants)
+def _source_of_the_next(picture: Picture, fitted: Picture) -> Picture:
+    """What has become small serves for the rest; a large one was resized too little to be."""
+    return fitted if max(fitted.shape) <= MEDIUM.max_width else picture
+
+
+def _variant(recipe: Recipe, encoded: Encoded, watch: Stopwatch) -> RenderedVariant:
+    return RenderedVariant(
+        variant=recipe.variant,
+        content=encoded.content,
+        sha256=hashlib.sha256(encoded.content).hexdigest(),
+        width=encoded.width,
+        height=encoded.height,
+        quality=encoded.quality,
+        shrunk=encoded.shrunk,
+        milliseconds=watch.milliseconds[f"fit {recipe.variant}"]
+        + watch.milliseconds[f"encode {recipe.variant}"],
+    )

@@ -7,7 +7,7 @@ from fast_blurhash import PixelMode, encode
 from msgspec import Struct
 
 from transcoder.processing.fit import average, size_within
-from transcoder.processing.picture import Picture, is_grey
+from transcoder.processing.picture import Picture, is_grey, reversed_channels
 
 # Enough for waves this long, and a tenth of a millisecond.
 _SIDE: Final = 32
@@ -27,7 +27,7 @@ def placeholder_of(picture: Picture) -> Placeholder:
     """The placeholder of a photo, from its thumbnail."""
     height, width = picture.shape[:2]
     size = size_within(width, height, max_width=_SIDE, max_height=_SIDE)
-    small = average(picture, size)
+    small = reversed_channels(average(picture, size))
     if is_grey(small):
         small = np.dstack([small] * 3)
     across, down = (_WAVES_LONG, _WAVES_SHORT) if width >= height else (_WAVES_SHORT, _WAVES_LONG)

@@ -9,7 +9,7 @@ import cv2
 import pyvips
 
 from transcoder.prctl import die_with_parent
-from transcoder.rendering import Limits
+from transcoder.rendering import MIB, Limits
 
 LOADERS: Final = ("VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp")
 HEIF_LOADER: Final = "VipsForeignLoadHeif"
@@ -19,6 +19,10 @@ _KEPT_VARIABLES: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_
 THREADS: Final = 1
 _BLOCKED: Final = True
 _M_ARENA_MAX: Final = -8
+_M_MMAP_THRESHOLD: Final = -3
+_M_TRIM_THRESHOLD: Final = -1
+# As much as the pictures of phones take.
+_KEPT_BYTES: Final = 128 * MIB
 
 
 def enter_sandbox(limits: Limits) -> None:
@@ -26,7 +30,7 @@ def enter_sandbox(limits: Limits) -> None:
     _forget_environment()
     _allow_only_our_loaders(heif=limits.heif)
     _stay_in_one_thread()
-    _share_one_arena()
+    _keep_memory()
     _limit_resources(limits)
     die_with_parent()
 
@@ -58,12 +62,17 @@ def _stay_in_one_thread() -> None:
     cv2.setNumThreads(THREADS)
 
 
-def _share_one_arena() -> None:
-    # glibc reserves 64 MiB or more of the limited address space for each thread that allocates,
-    # and keeps it: the second picture of 50 megapixels would not find what the first one did.
+def _keep_memory() -> None:
+    """Have glibc keep what it has got, for the next picture: getting it anew costs as much as work.
+
+    And in one arena: it would reserve 64 MiB or more of the limited address space for each thread
+    that allocates, and the second picture of 50 megapixels would not find what the first one did.
+    """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, 1)
+        mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def _limit_resources(limits: Limits) -> None:

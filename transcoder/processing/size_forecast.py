@@ -6,6 +6,7 @@ leaves as the whole picture, and tells its size within some per cent; after the 
 within a few per mille.
 """
 
+from math import log
 from typing import Final
 
 import numpy as np
@@ -37,18 +38,30 @@ class SizeForecast:
 
     def highest_quality(self, *, max_bytes: int, at_least: int, at_most: int) -> int:
         """The highest that seems to meet `max_bytes`; `at_least` if none does."""
+        tried: set[int] = set()
         quality = at_most
-        while quality > at_least and (size := self._size(quality)) > max_bytes:
-            coarser = _coarseness(quality) * (size / max_bytes) ** (1 / _POWER)
-            quality = max(at_least, min(quality - 1, _quality(coarser)))
-        while quality < at_most and self._size(quality + 1) <= max_bytes:
-            quality += 1
-        return quality
+        while quality not in tried:
+            tried.add(quality)
+            quality = min(at_most, max(at_least, self._next_guess(quality, max_bytes)))
+        return max((q for q in tried if self._size(q) <= max_bytes), default=at_least)
+
+    def _next_guess(self, quality: int, max_bytes: int) -> int:
+        """The quality that meets `max_bytes` just so, going by the size at another one."""
+        excess = self._size(quality) / max_bytes
+        return _quality(_coarseness(quality) * excess ** (1 / self._power()))
+
+    def _power(self) -> float:
+        """As the last two samples have it."""
+        *_, (one, small), (other, large) = [(90, 1.0), (90, 1.0), *self._sizes.items()]
+        if one == other or small == large:
+            return _POWER
+        power = log(small / large) / log(_coarseness(other) / _coarseness(one))
+        return min(max(power, _POWER / 2), _POWER * 2)
 
     def _size(self, quality: int) -> float:
         if quality not in self._sizes:
-            pixels = len(encode_jpeg(self._sample, quality)) - _FIXED_BYTES
-            self._sizes[quality] = _FIXED_BYTES + pixels / self._share
+            growing = max(1, len(encode_jpeg(self._sample, quality)) - _FIXED_BYTES)
+            self._sizes[quality] = _FIXED_BYTES + growing / self._share
         return self._sizes[quality] * self._correction
 
 

@@ -1,0 +1,183 @@
+"""The image transcoder against its peers: the same variants of the same photos, side by side.
+
+Ratios are medians of interleaved rounds in one run: absolute times are the machine's, not ours.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import geometric_mean, median
+from typing import Final
+
+import anyio
+import numpy as np
+import psutil
+import pytest
+import simplejpeg
+
+from benchmarks import contenders
+from benchmarks.contenders import Contender, Subject
+from benchmarks.corpus import corpus, twelve_megapixels
+from benchmarks.similarity import ssim
+from domain.formats import SNIFF_BYTES, sniff
+from transcoder.pool import RenderPool
+from transcoder.rendering import MIB, Limits
+
+ROUNDS: Final = 7
+# Our time over that of each: what the geometric mean over the corpus may be.
+MOST: Final = {"sharp": 0.5, "Pillow": 0.33, "codec": 1.7}
+MOST_OF_SHARP_FOR_ANY_PHOTO: Final = 0.8
+# As far as rounding goes: what people could see starts at a hundred times as much.
+SAME_SSIM: Final = 0.001
+TWO_WORKERS: Final = 1.8
+MOST_MEMORY: Final = 250 * MIB
+PHOTOS_IN_A_ROW: Final = 500
+
+
+@pytest.fixture(scope="module")
+def is_smoke(request: pytest.FixtureRequest) -> bool:
+    """Whether this run only has to show that the benchmark runs."""
+    return not request.config.getoption("--benchmark-enable")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def peers() -> Iterator[dict[str, Contender]]:
+    """Everyone that can run here by name, ourselves first."""
+    with ExitStack() as processes:
+        found = {
+            name: processes.enter_context(contenders.in_a_process(contender))
+            for name, contender in {
+                "ours": contenders.ours,
+                "libvips": contenders.tuned_libvips,
+                "Pillow": contenders.pillow,
+                "codec": contenders.codec,
+            }.items()
+        }
+        if sharp := processes.enter_context(contenders.sharp()):
+            found["sharp"] = sharp
+        else:
+            print("\nsharp is left out: no Node here, or no benchmarks/peers/node_modules")
+        yield found
+
+
+def test_we_are_faster_than_every_peer_and_not_far_from_the_codec(
+    photos: list[Path],
+    peers: dict[str, Contender],
+    is_smoke: bool,  # noqa: FBT001 - a fixture
+) -> None:
+    ratios: dict[str, list[float]] = {name: [] for name in peers if name != "ours"}
+    print(f"\n{'photo':28}{'ours ms':>9}" + "".join(f"{f'/ {name}':>11}" for name in ratios))
+    for path in photos[:2] if is_smoke else photos:
+        photo = contenders.subject(path)
+        spent = _interleaved(photo, peers, rounds=1 if is_smoke else ROUNDS)
+        line = f"{path.name[:27]:28}{spent['ours']:9.1f}"
+        for name in ratios:
+            ratios[name] += [spent["ours"] / spent[name]] if name in spent else []
+            line += f"{ratios[name][-1]:11.2f}" if name in spent else f"{'–':>11}"
+        print(line)
+    means = {name: geometric_mean(all_) for name, all_ in ratios.items() if all_}
+    print(f"{'geometric mean':37}" + "".join(f"{mean:11.2f}" for mean in means.values()))
+    if is_smoke:
+        return
+    assert {name for name, most in MOST.items() if means.get(name, 0) > most} == set()
+    assert max(ratios.get("sharp", [0])) <= MOST_OF_SHARP_FOR_ANY_PHOTO
+
+
+def test_our_variants_look_as_good_as_those_of_tuned_libvips(
+    photos: list[Path],
+    is_smoke: bool,  # noqa: FBT001 - a fixture
+) -> None:
+    differences: dict[str, list[float]] = {}
+    print(f"\n{'SSIM against lossless':28}{'original':>19}{'medium':>19}{'thumbnail':>19}")
+    for path in photos[:2] if is_smoke else photos:
+        photo = contenders.subject(path)
+        if photo.content_type == "image/heic":
+            continue
+        line = f"{path.name[:27]:28}"
+        theirs = contenders.tuned_libvips_variants(photo)
+        for variant, other in zip(photo.rendering.variants, theirs, strict=True):
+            mine = _similarity(photo, variant.content)
+            differences.setdefault(variant.variant, []).append(mine - _similarity(photo, other))
+            line += f"{mine:10.4f}{differences[variant.variant][-1]:+9.4f}"
+        print(line)
+    means = {name: float(np.mean(all_)) for name, all_ in differences.items()}
+    print(f"{'mean difference':28}" + "".join(f"{mean:+19.4f}" for mean in means.values()))
+    assert is_smoke or min(means.values()) >= -SAME_SSIM
+
+
+@pytest.mark.anyio
+async def test_two_workers_render_almost_twice_as_much_and_none_grows(
+    photos: list[Path],
+    is_smoke: bool,  # noqa: FBT001 - a fixture
+) -> None:
+    contents = [path.read_bytes() for path in twelve_megapixels(photos)]
+    rates: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(1 if is_smoke else 3):
+        for workers, measured in rates.items():
+            pool = RenderPool(size=workers, limits=Limits())
+            measured.append(await _rate(pool, contents, 4 if is_smoke else 40))
+    gain = median(rates[2]) / median(rates[1])
+    print(f"\n12-megapixel photos per second: one worker {median(rates[1]):.1f}, two workers")
+    print(f"{median(rates[2]):.1f}, which is {gain:.2f} times as many ({os.cpu_count()} cores)")
+    others = set(psutil.Process().children())
+    pool = RenderPool(size=1, limits=Limits())
+    peaks = []
+    for count in (20, 20 if is_smoke else PHOTOS_IN_A_ROW - 20):
+        await _rate(pool, contents, count)
+        peaks.append(max(_peak_bytes(process) for process in _new(others)))
+    print(
+        f"peak memory of a worker: {peaks[0] / MIB:.0f} MiB after 20 photos, "
+        f"{peaks[1] / MIB:.0f} MiB after {PHOTOS_IN_A_ROW}"
+    )
+    assert is_smoke or gain >= TWO_WORKERS
+    assert is_smoke or peaks[1] <= MOST_MEMORY
+    assert peaks[1] <= peaks[0] + 16 * MIB
+
+
+def _similarity(photo: Subject, content: bytes) -> float:
+    """Of a variant to what it should look like."""
+    picture = simplejpeg.decode_jpeg(content)
+    return ssim(picture, contenders.lossless(photo, picture.shape[1], picture.shape[0]))
+
+
+def _interleaved(photo: Subject, all_: dict[str, Contender], *, rounds: int) -> dict[str, float]:
+    """The median milliseconds of each that can take this photo."""
+    spent: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for name, contender in all_.items():
+            milliseconds = contender(photo)
+            if milliseconds is not None:
+                spent.setdefault(name, []).append(milliseconds)
+    return {name: median(measured) for name, measured in spent.items()}
+
+
+async def _rate(pool: RenderPool, contents: list[bytes], count: int) -> float:
+    """Photos per second when the pool always has one more to do than it has processes."""
+    await pool.warm()
+    started = time.perf_counter()
+    async with anyio.create_task_group() as tasks:
+        for number in range(count):
+            tasks.start_soon(_render, pool, contents[number % len(contents)])
+    return count / (time.perf_counter() - started)
+
+
+async def _render(pool: RenderPool, content: bytes) -> None:
+    content_type = sniff(content[:SNIFF_BYTES])
+    assert content_type
+    await pool.render(content, content_type=content_type)
+
+
+def _new(others: set[psutil.Process]) -> set[psutil.Process]:
+    return set(psutil.Process().children()) - others
+
+
+def _peak_bytes(process: psutil.Process) -> int:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
