@@ -117,16 +117,20 @@ async def test_two_workers_render_almost_twice_as_much_and_none_grows(
     photos: list[Path],
     is_smoke: bool,  # noqa: FBT001 - a fixture
 ) -> None:
-    contents = [path.read_bytes() for path in twelve_megapixels(photos)]
+    # libheif takes both cores for one photo: two workers cannot have twice as many.
+    contents = [path.read_bytes() for path in twelve_megapixels(photos) if path.suffix != ".heic"]
+    others = set(psutil.Process().children())
     rates: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(1 if is_smoke else 3):
         for workers, measured in rates.items():
             pool = RenderPool(size=workers, limits=Limits())
             measured.append(await _rate(pool, contents, 4 if is_smoke else 40))
     gain = median(rates[2]) / median(rates[1])
-    print(f"\n12-megapixel photos per second: one worker {median(rates[1]):.1f}, two workers")
-    print(f"{median(rates[2]):.1f}, which is {gain:.2f} times as many ({os.cpu_count()} cores)")
-    others = set(psutil.Process().children())
+    print(
+        f"\n12-megapixel JPEGs per second: one worker {median(rates[1]):.1f}, two workers"
+        f" {median(rates[2]):.1f}, which is {gain:.2f} times as many ({os.cpu_count()} cores)"
+    )
+    contents = [path.read_bytes() for path in twelve_megapixels(photos)]
     pool = RenderPool(size=1, limits=Limits())
     peaks = []
     for count in (20, 20 if is_smoke else PHOTOS_IN_A_ROW - 20):

@@ -1,9 +1,8 @@
 """Decode: all pixels into memory, once, 8 bits each; every later step shares them."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import pyvips
-from msgspec import Struct
 
 from domain.formats import ContentType
 from transcoder.processing.colour import is_standard, profile_of, standardise
@@ -18,7 +17,7 @@ from transcoder.processing.picture import Picture, from_libvips, reversed_channe
 _HEVC: Final = frozenset({"image/heic", "image/heif"})
 
 
-class Decoded(Struct, frozen=True):
+class Decoded(NamedTuple):
     """Pixels, and the profile that says which colours they mean; without one it is sRGB."""
 
     picture: Picture

@@ -12,6 +12,8 @@ from transcoder.processing.size_forecast import SizeForecast
 
 # Below this, artefacts show more than missing pixels do: then the picture shrinks instead.
 LOWEST_QUALITY: Final = 50
+# At the highest quality, most photos need less: nothing is asked of a forecast before they do not.
+LIKELY_BYTES_PER_PIXEL: Final = 0.25
 # How much one shrink takes from each side at most and at least.
 _SHRINK_MOST, _SHRINK_LEAST = 0.5, 0.95
 
@@ -45,23 +47,31 @@ def encode(picture: Picture, recipe: Recipe) -> Encoded:
 def _best_within(picture: Picture, recipe: Recipe) -> tuple[int, bytes]:
     """The highest quality that meets the cap, give or take one; the lowest if none does."""
     forecast = SizeForecast(picture)
+    lowest = min(LOWEST_QUALITY, recipe.quality)
     best: tuple[int, bytes] | None = None
     too_large = recipe.quality + 1
-    lowest = min(LOWEST_QUALITY, recipe.quality)
-    while True:
-        quality = forecast.highest_quality(
-            max_bytes=recipe.max_bytes, at_least=lowest, at_most=too_large - 1
-        )
-        if best and quality <= best[0]:
-            return best
+    quality = recipe.quality
+    if not _fits_probably(picture, recipe):
+        quality = forecast.highest_quality(recipe.max_bytes, at_least=lowest, at_most=quality)
+    while best is None or quality > best[0]:
         content = encode_jpeg(picture, quality)
-        forecast.learn(quality, len(content))
         if len(content) <= recipe.max_bytes:
             best = quality, content
         elif quality == lowest:
             return quality, content
         else:
             too_large = quality
+        if best and best[0] == too_large - 1:
+            return best
+        forecast.learn(quality, len(content))
+        quality = forecast.highest_quality(recipe.max_bytes, at_least=lowest, at_most=too_large - 1)
+    return best
+
+
+def _fits_probably(picture: Picture, recipe: Recipe) -> bool:
+    height, width = picture.shape[:2]
+    likely_bytes: float = height * width * LIKELY_BYTES_PER_PIXEL
+    return likely_bytes <= recipe.max_bytes
 
 
 def _smaller(picture: Picture, *, excess: float) -> Picture:

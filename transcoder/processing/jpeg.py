@@ -14,8 +14,8 @@ _GREY, _COLOUR = 1, 3
 _CHROMA_420: Final = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420)
 # What libjpeg says when pixels are missing; it would paint them grey.
 _PIXELS_MISSING: Final = "premature end"
-# Scaling while decoding is fast by powers of two only; other steps cost more than they save.
-_HALF: Final = 2
+# Scaling by eighths while decoding costs something, too: less than a resize from here on.
+_SHRINK_FROM: Final = 4 / 3
 # Of a picture in several passes, all coefficients are kept besides all pixels. libvips takes the
 # pixels row by row, which is slower, and needs less memory where that becomes scarce.
 _MOST_PROGRESSIVE_PIXELS: Final = 30 * MEGAPIXEL
@@ -30,7 +30,7 @@ def decode_jpeg(content: bytes, header: pyvips.Image, *, box: int) -> Picture | 
     Args:
         content: the file.
         header: the same file as libvips has opened it.
-        box: what is larger than two boxes, in pixels, is halved while it is decoded.
+        box: in pixels; what is much larger is made smaller while it is decoded, not below this.
 
     Raises:
         CorruptImage: the file ends before its pixels do.
@@ -38,7 +38,7 @@ def decode_jpeg(content: bytes, header: pyvips.Image, *, box: int) -> Picture | 
     if header.bands not in {_GREY, _COLOUR}:
         return None
     longer = max(header.width, header.height)
-    shrink = longer >= _HALF * box
+    shrink = longer >= _SHRINK_FROM * box
     if not shrink and _keeps_too_much(header):
         return None
     try:
@@ -47,7 +47,7 @@ def decode_jpeg(content: bytes, header: pyvips.Image, *, box: int) -> Picture | 
             colorspace="BGR" if header.bands == _COLOUR else "GRAY",
             min_width=header.width * box // longer if shrink else 0,
             min_height=header.height * box // longer if shrink else 0,
-            min_factor=_HALF if shrink else 1,
+            min_factor=_SHRINK_FROM if shrink else 1,
         )
     except ValueError as error:
         if _PIXELS_MISSING in str(error).lower():

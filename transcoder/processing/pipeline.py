@@ -39,9 +39,9 @@ def render(content: bytes, announced: ContentType, limits: Limits) -> Rendering:
         check_limits(content, content_type, header, limits)
         removed_metadata = metadata_kinds(header)
     with watch.step("decode"):
-        decoded = decode(content, content_type, header, box=_BOX)
+        picture, profile = decode(content, content_type, header, box=_BOX)
     with watch.step("colour"):
-        picture = convert_colour(decoded.picture, decoded.profile)
+        picture = convert_colour(picture, profile)
     variants = []
     for recipe in _LARGEST_FIRST:
         with watch.step(f"fit {recipe.variant}"):

@@ -36,7 +36,7 @@ class SizeForecast:
         """Take into account that the whole picture is `size` bytes at `quality`."""
         self._correction *= size / self._size(quality)
 
-    def highest_quality(self, *, max_bytes: int, at_least: int, at_most: int) -> int:
+    def highest_quality(self, max_bytes: int, *, at_least: int, at_most: int) -> int:
         """The highest that seems to meet `max_bytes`; `at_least` if none does."""
         tried: set[int] = set()
         quality = at_most
