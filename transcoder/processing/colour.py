@@ -7,14 +7,14 @@ and OpenCV does the same to all the others.
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, Final, TypeAlias
 
 import cv2
 import numpy as np
 import pyvips
 
-from transcoder.processing.matrix_shaper import MatrixShaper
+from transcoder.processing.matrix_shaper import RAMPS, MatrixShaper
 from transcoder.processing.picture import (
     Picture,
     from_libvips,
@@ -28,11 +28,14 @@ PROFILE: Final = "icc-profile-data"
 _SPACE: Final = slice(16, 20)
 _GREY: Final = frozenset({"b-w", "grey16"})
 _STANDARD: Final = frozenset({"srgb", "b-w"})
-# Of 255: what a conversion may differ in from that of LittleCMS.
-TOLERANCE: Final = 2
+# Of 255: how far a profile may be from sRGB and count as sRGB, and how far our conversion of some
+# colours may be from that of LittleCMS, so that no other colour is further off than twice that.
+_SAME, _CLOSE = 2, 1
 # Every combination of these in red, green and blue stands for all colours.
 _STEPS: Final = np.linspace(0, 255, 18).round().astype(np.uint8)
 _COLOURS: Final = np.stack(np.meshgrid(_STEPS, _STEPS, _STEPS), axis=-1).reshape(18, -1, 3)
+# Lab is exact in the dark and ends before the greenest green; XYZ is the other way round.
+_CONNECTION_SPACES: Final = ("lab", "xyz")
 _GREYS: Final = np.arange(256, dtype=np.uint8).reshape(1, 256)
 
 Conversion: TypeAlias = Callable[[Picture], Picture]
@@ -89,14 +92,18 @@ def _of_grey(profile: bytes) -> Conversion:
 def _of_colour(profile: bytes) -> Conversion:
     exact = partial(_by_libvips, profile=profile)
     expected = exact(_COLOURS)
-    if _is_close(_COLOURS, expected):
+    if _is_close(_COLOURS, expected, within=_SAME):
         return _unchanged
-    shaper = MatrixShaper.of(partial(_in_lab, profile=profile))
-    return shaper if _is_close(shaper(_COLOURS), expected) else exact
+    for space in _CONNECTION_SPACES:
+        ramps = _light_of(_with_profile(RAMPS, profile), space, embedded=True)
+        shaper = MatrixShaper.of(ramps, _light_of_srgb(space))
+        if _is_close(shaper(_COLOURS), expected, within=_CLOSE):
+            return shaper
+    return exact
 
 
-def _is_close(colours: Picture, expected: Picture) -> bool:
-    return bool(np.abs(colours.astype(int) - expected).max() <= TOLERANCE)
+def _is_close(colours: Picture, expected: Picture, *, within: int) -> bool:
+    return bool(np.abs(colours.astype(int) - expected).max() <= within)
 
 
 def _unchanged(picture: Picture) -> Picture:
@@ -107,9 +114,16 @@ def _by_libvips(picture: Picture, profile: bytes) -> Picture:
     return reversed_channels(from_libvips(_transformed(_with_profile(picture, profile))))
 
 
-def _in_lab(picture: Picture, profile: bytes) -> pyvips.Image:
-    image = _with_profile(picture, profile)
-    return image.icc_import(embedded=True, pcs="lab", intent="relative")
+def _light_of(image: pyvips.Image, space: str, **profile: bool | str) -> pyvips.Image:
+    """The CIE XYZ of its pixels, by way of a profile connection space."""
+    light = image.icc_import(pcs=space, intent="relative", **profile)
+    return light.Lab2XYZ() if space == "lab" else light
+
+
+@cache
+def _light_of_srgb(space: str) -> pyvips.Image:
+    image = to_libvips(reversed_channels(RAMPS))
+    return _light_of(image, space, input_profile="srgb").copy_memory()
 
 
 def _with_profile(picture: Picture, profile: bytes) -> pyvips.Image:

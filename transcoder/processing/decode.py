@@ -2,18 +2,20 @@
 
 from typing import Final, NamedTuple
 
+import cv2
 import pyvips
 
 from domain.formats import ContentType
 from transcoder.processing.colour import is_standard, profile_of, standardise
 from transcoder.processing.failure import failure_of
 from transcoder.processing.fit import resize, size_within
-from transcoder.processing.flatten import flatten
+from transcoder.processing.flatten import flatten, flatten_lazily
 from transcoder.processing.heif import decode_heif
 from transcoder.processing.jpeg import decode_jpeg
 from transcoder.processing.load import load
 from transcoder.processing.picture import Picture, from_libvips, reversed_channels
 
+_RGBA: Final = 4
 _HEVC: Final = frozenset({"image/heic", "image/heif"})
 
 
@@ -48,10 +50,12 @@ def decode(content: bytes, content_type: ContentType, header: pyvips.Image, *, b
 
 
 def _decode_with_libvips(header: pyvips.Image, *, box: int) -> Decoded:
-    """Everything in one pass over the file: a large picture never is in memory as a whole."""
+    """In one pass over the file: a picture larger than the box never is in memory as a whole."""
     profile = profile_of(header) if is_standard(header) else None
+    if is_standard(header) and header.bands == _RGBA and max(header.width, header.height) <= box:
+        return Decoded(flatten(from_libvips(header), to_bgr=cv2.COLOR_RGBA2BGR), profile)
     if header.hasalpha():
-        image = _fitted(flatten(standardise(header)), box)
+        image = _fitted(flatten_lazily(standardise(header)), box)
     else:
         # The fewer pixels, the fewer colours to convert.
         image = standardise(_fitted(header, box))

@@ -2,14 +2,14 @@
 
 from typing import Final
 
+import cv2
 import numpy as np
 import pillow_heif
-import pyvips
 from pillow_heif import options
 
 from transcoder.processing.failure import failure_of
 from transcoder.processing.flatten import flatten
-from transcoder.processing.picture import Picture, from_libvips
+from transcoder.processing.picture import Picture
 
 _BANDS_WITH_ALPHA: Final = 4
 _EIGHT_BITS: Final = 8
@@ -49,6 +49,5 @@ def decode_heif(content: bytes) -> Picture:
     except _TROUBLE as error:
         raise failure_of(error) from error
     if picture.shape[-1] == _BANDS_WITH_ALPHA:
-        image = pyvips.Image.new_from_array(picture).copy(interpretation="srgb")
-        return from_libvips(flatten(image))
+        return flatten(picture, to_bgr=cv2.COLOR_BGRA2BGR)
     return picture

@@ -14,8 +14,9 @@ _GREY, _COLOUR = 1, 3
 _CHROMA_420: Final = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420)
 # What libjpeg says when pixels are missing; it would paint them grey.
 _PIXELS_MISSING: Final = "premature end"
-# Scaling by eighths while decoding costs something, too: less than a resize from here on.
-_SHRINK_FROM: Final = 4 / 3
+# libjpeg scales by eighths while it decodes. That costs something, too: from six on, more than a
+# resize does.
+_WHOLE, _MOST_EIGHTHS = 8, 6
 # Of a picture in several passes, all coefficients are kept besides all pixels. libvips takes the
 # pixels row by row, which is slower, and needs less memory where that becomes scarce.
 _MOST_PROGRESSIVE_PIXELS: Final = 30 * MEGAPIXEL
@@ -37,23 +38,31 @@ def decode_jpeg(content: bytes, header: pyvips.Image, *, box: int) -> Picture | 
     """
     if header.bands not in {_GREY, _COLOUR}:
         return None
-    longer = max(header.width, header.height)
-    shrink = longer >= _SHRINK_FROM * box
-    if not shrink and _keeps_too_much(header):
+    eighths = _eighths(header.width, header.height, box)
+    if eighths == _WHOLE and _keeps_too_much(header):
         return None
     try:
         decoded: Picture = simplejpeg.decode_jpeg(
             content,
             colorspace="BGR" if header.bands == _COLOUR else "GRAY",
-            min_width=header.width * box // longer if shrink else 0,
-            min_height=header.height * box // longer if shrink else 0,
-            min_factor=_SHRINK_FROM if shrink else 1,
+            min_width=header.width * eighths // _WHOLE,
+            min_height=header.height * eighths // _WHOLE,
+            min_factor=_WHOLE / eighths,
         )
     except ValueError as error:
         if _PIXELS_MISSING in str(error).lower():
             raise CorruptImage(reason=str(error)) from error
         return None
     return decoded if header.bands == _COLOUR else decoded[:, :, 0]
+
+
+def _eighths(width: int, height: int, box: int) -> int:
+    """How much of each side to decode; all where a part of a pixel would be left at the edge."""
+    longer = max(width, height)
+    for eighths in range(1, _MOST_EIGHTHS + 1):
+        if longer * eighths >= _WHOLE * box:
+            return eighths if width * eighths % _WHOLE == height * eighths % _WHOLE == 0 else _WHOLE
+    return _WHOLE
 
 
 def _keeps_too_much(header: pyvips.Image) -> bool:

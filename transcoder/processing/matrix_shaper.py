@@ -5,8 +5,6 @@ one space from those of another, and the curve of sRGB makes numbers for eyes ag
 matrix are not read from the profile but seen in what LittleCMS makes of pure colours.
 """
 
-from collections.abc import Callable
-from functools import cache
 from typing import Final
 
 import cv2
@@ -14,14 +12,14 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from transcoder.processing.picture import Picture, reversed_channels, to_libvips
+from transcoder.processing.picture import Picture
 
 # Pixels that are worked on at a time, so that they stay in the processor's cache.
 _STRIP_PIXELS: Final = 1 << 16
 _LIGHT_LEVELS: Final = 1 << 16
 # Blue, green and red alone, each from darkest to brightest.
-_RAMPS: Final = np.zeros((3, 256, 3), np.uint8)
-_RAMPS[np.arange(3), :, np.arange(3)] = np.arange(256)
+RAMPS: Final = np.zeros((3, 256, 3), np.uint8)
+RAMPS[np.arange(3), :, np.arange(3)] = np.arange(256)
 _LUMINANCE: Final = 1
 
 
@@ -36,14 +34,15 @@ class MatrixShaper:
         self._back = back
 
     @classmethod
-    def of(cls, in_lab: Callable[[Picture], pyvips.Image]) -> "MatrixShaper":
+    def of(cls, ramps: pyvips.Image, srgb_ramps: pyvips.Image) -> "MatrixShaper":
         """The one that comes closest to a profile.
 
         Args:
-            in_lab: the colours, as CIE Lab, that the profile gives to pixels.
+            ramps: the colours, in CIE XYZ, that the profile gives to `RAMPS`.
+            srgb_ramps: those that they have in sRGB.
         """
-        curves, primaries = _curves_and_primaries(in_lab(_RAMPS))
-        srgb_curves, srgb_primaries = _of_srgb()
+        curves, primaries = _curves_and_primaries(ramps)
+        srgb_curves, srgb_primaries = _curves_and_primaries(srgb_ramps)
         light = np.linspace(0, 1, _LIGHT_LEVELS)
         return cls(
             curves=(curves.clip(0, 1) * (_LIGHT_LEVELS - 1)).round().astype(np.uint16)[:, None],
@@ -63,15 +62,7 @@ class MatrixShaper:
 
 def _curves_and_primaries(ramps: pyvips.Image) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """256 × 3 from 0 to 1, and the X, Y and Z of each primary as columns."""
-    light = ramps.Lab2XYZ().numpy().astype(np.float64)
+    light = ramps.numpy().astype(np.float64)
     luminance = light[..., _LUMINANCE].T
     brightest = np.maximum(luminance[-1], np.finfo(float).tiny)
     return luminance / brightest, light[:, -1].T
-
-
-@cache
-def _of_srgb() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    image = to_libvips(reversed_channels(_RAMPS))
-    return _curves_and_primaries(
-        image.icc_import(input_profile="srgb", pcs="lab", intent="relative")
-    )

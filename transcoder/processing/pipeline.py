@@ -37,7 +37,7 @@ def render(content: bytes, announced: ContentType, limits: Limits) -> Rendering:
     with watch.step("probe"):
         header = load(content, content_type)
         check_limits(content, content_type, header, limits)
-        removed_metadata = metadata_kinds(header)
+        removed_metadata = metadata_kinds(content, header)
     with watch.step("decode"):
         picture, profile = decode(content, content_type, header, box=_BOX)
     with watch.step("colour"):

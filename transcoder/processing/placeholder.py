@@ -5,15 +5,19 @@ from typing import Final
 import numpy as np
 from fast_blurhash import PixelMode, encode
 from msgspec import Struct
+from numpy.typing import NDArray
 
-from transcoder.processing.fit import average, size_within
+from transcoder.processing.fit import average
 from transcoder.processing.picture import Picture, is_grey, reversed_channels
 
-# Enough for waves this long, and a tenth of a millisecond.
-_SIDE: Final = 32
+# Enough for waves this long. A BlurHash knows nothing of the aspect, and needs several pixels to
+# each of its waves: whatever the picture is, it becomes a square.
+_SIDE: Final = 64
 _WAVES_LONG, _WAVES_SHORT = 4, 3
-# Colours are counted in boxes of this many levels a side.
+# Similar colours are counted in boxes of this many levels a side, in two grids, since one of them
+# may have its borders just where the photo has its colours.
 _BOX: Final = 32
+_GRIDS: Final = (0, _BOX // 2)
 
 
 class Placeholder(Struct, frozen=True, kw_only=True):
@@ -26,21 +30,23 @@ class Placeholder(Struct, frozen=True, kw_only=True):
 def placeholder_of(picture: Picture) -> Placeholder:
     """The placeholder of a photo, from its thumbnail."""
     height, width = picture.shape[:2]
-    size = size_within(width, height, max_width=_SIDE, max_height=_SIDE)
-    small = reversed_channels(average(picture, size))
+    small = reversed_channels(average(picture, (_SIDE, _SIDE)))
     if is_grey(small):
         small = np.dstack([small] * 3)
     across, down = (_WAVES_LONG, _WAVES_SHORT) if width >= height else (_WAVES_SHORT, _WAVES_LONG)
-    blurhash = encode(
-        small.tobytes(), across, down, width=size[0], height=size[1], mode=PixelMode.RGB
-    )
+    blurhash = encode(small.tobytes(), across, down, width=_SIDE, height=_SIDE, mode=PixelMode.RGB)
     return Placeholder(blurhash=blurhash, dominant_colour=_dominant_colour(small))
 
 
 def _dominant_colour(small: Picture) -> str:
     """The mean of the fullest box of similar colours."""
-    pixels = small.reshape(-1, 3)
-    boxes = pixels // _BOX @ np.array([1, 256 // _BOX, (256 // _BOX) ** 2])
-    fullest = np.bincount(boxes).argmax()
-    red, green, blue = pixels[boxes == fullest].mean(axis=0).round().astype(int)
+    pixels = small.reshape(-1, 3).astype(int)
+    fullest = max((_fullest_box(pixels, shift) for shift in _GRIDS), key=np.count_nonzero)
+    red, green, blue = pixels[fullest].mean(axis=0).round().astype(int)
     return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def _fullest_box(pixels: NDArray[np.int64], shift: int) -> NDArray[np.bool_]:
+    """Which pixels are in it."""
+    boxes = (pixels + shift) // _BOX @ np.array([1, _BOX, _BOX * _BOX])
+    return np.asarray(boxes == np.bincount(boxes).argmax())
