@@ -1,8 +1,9 @@
 """Contenders: ways to make the same three variants of a photo.
 
-Each has one thread in a process of its own, prepared like the worker's image processes, and gets a
-file that is in memory and the qualities that the transcoder has chosen, so that all encode equally
-much. None of the others keeps a byte cap.
+Each has one thread in a process of its own, and gets a file that is in memory and the qualities
+that the transcoder has chosen, so that all encode equally much; none of the others keeps a byte
+cap. Peers run as their users run them. The codec alone, which is the measure of what is possible,
+runs in a process that is prepared like ours.
 """
 
 import io
@@ -55,12 +56,22 @@ class Subject(Struct, frozen=True, kw_only=True):
 Contender: TypeAlias = Callable[[Subject], float | None]
 
 
+def like_ours() -> None:
+    """Prepare a process as the worker prepares its image processes."""
+    prepare(Limits())
+
+
+def as_it_comes() -> None:
+    """Prepare nothing but that there is one thread."""
+    pyvips.voperation.concurrency_set(1)
+    pyvips.cache_set_max(0)
+
+
 @contextmanager
-def in_a_process(contender: Contender) -> Iterator[Contender]:
-    """The contender with everything to itself, as an image process of the worker is."""
-    with ProcessPoolExecutor(
-        1, mp_context=get_context("spawn"), initializer=prepare, initargs=(Limits(),)
-    ) as executor:
+def in_a_process(contender: Contender, prepared: Callable[[], None]) -> Iterator[Contender]:
+    """The contender with everything to itself."""
+    context = get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, initializer=prepared) as executor:
         yield lambda photo: executor.submit(contender, photo).result()
 
 

@@ -52,13 +52,13 @@ def peers() -> Iterator[dict[str, Contender]]:
     """Everyone that can run here by name, ourselves first."""
     with ExitStack() as processes:
         found = {
-            name: processes.enter_context(contenders.in_a_process(contender))
-            for name, contender in {
-                "ours": contenders.ours,
-                "libvips": contenders.tuned_libvips,
-                "Pillow": contenders.pillow,
-                "codec": contenders.codec,
-            }.items()
+            name: processes.enter_context(contenders.in_a_process(contender, prepared))
+            for name, contender, prepared in (
+                ("ours", contenders.ours, contenders.like_ours),
+                ("codec", contenders.codec, contenders.like_ours),
+                ("libvips", contenders.tuned_libvips, contenders.as_it_comes),
+                ("Pillow", contenders.pillow, contenders.as_it_comes),
+            )
         }
         if sharp := processes.enter_context(contenders.sharp()):
             found["sharp"] = sharp
