@@ -185,9 +185,9 @@ def _timed(run: Callable[[], object]) -> float:
 
 def _saved(image: pyvips.Image, quality: int) -> bytes:
     if image.hasalpha():
-        image = image.flatten(background=255)
+        image = image.flatten(background=[255.0])
     content: bytes = image.jpegsave_buffer(
-        Q=quality, keep="none", subsample_mode="on", optimize_coding=False
+        Q=quality, keep=0, subsample_mode="on", optimize_coding=False
     )
     return content
 
@@ -229,7 +229,7 @@ def lossless(photo: Subject, width: int, height: int) -> np.ndarray[Any, np.dtyp
     """What a variant of that size should look like: resized by Lanczos and not encoded."""
     image = pyvips.Image.new_from_buffer(photo.content, "").autorot()
     if image.hasalpha():
-        image = image.flatten(background=255)
+        image = image.flatten(background=[255.0])
     if _has_other_colours(photo.content):
         image = image.icc_transform("srgb", embedded=True, intent="perceptual", depth=8)
     resized = image.resize(width / image.width, vscale=height / image.height)

@@ -95,8 +95,7 @@ def _of_colour(profile: bytes) -> Conversion:
     if _is_close(_COLOURS, expected, within=_SAME):
         return _unchanged
     for space in _CONNECTION_SPACES:
-        ramps = _light_of(_with_profile(RAMPS, profile), space, embedded=True)
-        shaper = MatrixShaper.of(ramps, _light_of_srgb(space))
+        shaper = MatrixShaper.of(_light_of_ramps(profile, space), _light_of_ramps_in_srgb(space))
         if _is_close(shaper(_COLOURS), expected, within=_CLOSE):
             return shaper
     return exact
@@ -114,16 +113,17 @@ def _by_libvips(picture: Picture, profile: bytes) -> Picture:
     return reversed_channels(from_libvips(_transformed(_with_profile(picture, profile))))
 
 
-def _light_of(image: pyvips.Image, space: str, **profile: bool | str) -> pyvips.Image:
-    """The CIE XYZ of its pixels, by way of a profile connection space."""
-    light = image.icc_import(pcs=space, intent="relative", **profile)
+def _light_of_ramps(profile: bytes, space: str) -> pyvips.Image:
+    """Their CIE XYZ, by way of a profile connection space."""
+    image = _with_profile(RAMPS, profile)
+    light = image.icc_import(embedded=True, pcs=space, intent="relative")
     return light.Lab2XYZ() if space == "lab" else light
 
 
 @cache
-def _light_of_srgb(space: str) -> pyvips.Image:
-    image = to_libvips(reversed_channels(RAMPS))
-    return _light_of(image, space, input_profile="srgb").copy_memory()
+def _light_of_ramps_in_srgb(space: str) -> pyvips.Image:
+    srgb = pyvips.Operation.call("profile_load", "srgb")
+    return _light_of_ramps(srgb, space).copy_memory()
 
 
 def _with_profile(picture: Picture, profile: bytes) -> pyvips.Image:

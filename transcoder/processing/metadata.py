@@ -24,7 +24,7 @@ _FIELDS: Final[dict[MetadataKind, tuple[str, ...]]] = {
 def metadata_kinds(content: bytes, header: pyvips.Image) -> tuple[MetadataKind, ...]:
     """What the file tells about its photo besides the pixels, in alphabetical order."""
     fields = header.get_fields()
-    found = {
+    found: set[MetadataKind] = {
         kind
         for kind, prefixes in _FIELDS.items()
         if any(field.startswith(prefixes) for field in fields)

@@ -42,7 +42,7 @@ def render(content: bytes, announced: ContentType, limits: Limits) -> Rendering:
         picture, profile = decode(content, content_type, header, box=_BOX)
     with watch.step("colour"):
         picture = convert_colour(picture, profile)
-    variants = []
+    variants, upright = [], picture
     for recipe in _LARGEST_FIRST:
         with watch.step(f"fit {recipe.variant}"):
             fitted = fit(picture, max_width=recipe.max_width, max_height=recipe.max_height)
