@@ -15,6 +15,7 @@ from litestar.types import ControllerRouterHandler
 from api.auth import bearer_auth
 from api.correlation import HEADER, answer_with_correlation_id
 from api.problems import exception_handlers
+from api.routes.audit import audit_router
 from api.routes.capabilities import read_capabilities
 from api.routes.health import health_router
 from api.routes.media import read_media
@@ -43,7 +44,13 @@ def create_app(settings: ApiSettings, *, open_services: OpenServices = open_serv
 
     api = Router(
         API_PATH,
-        route_handlers=[uploads_router, posts_router, read_capabilities, health_router],
+        route_handlers=[
+            uploads_router,
+            posts_router,
+            audit_router,
+            read_capabilities,
+            health_router,
+        ],
     )
     routes: list[ControllerRouterHandler] = [api]
     if settings.cloudfront_url is None:

@@ -14,6 +14,8 @@ from uuid import UUID
 
 import typer
 
+from api.audit_cli import audit_app
+
 app = typer.Typer(
     name="nova",
     help="Nova Publishing: photos in, web-ready variants out, every step an event.",
@@ -21,6 +23,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(audit_app)
 
 DEFAULT_FOLDER = Path(".nova")
 EXIT_WRONG_SETTINGS = 2

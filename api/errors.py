@@ -6,6 +6,8 @@ ApiError
 ├── FileTooSmall            the announced size is below the limit
 ├── NotUploaded             the announced bytes are not in the object store
 ├── WrongCursor             the page cursor is not one that we gave out
+├── WrongQuestion           what is asked contradicts itself or cannot be answered
+├── NotForThisRole          the caller's role does not let it ask this
 └── ReadsBehind             the write is stored, but reads do not show it yet
 """
 
@@ -52,6 +54,18 @@ class NotUploaded(ApiError):
 
 class WrongCursor(ApiError):
     """The page cursor is not one that we gave out."""
+
+
+class WrongQuestion(ApiError):
+    """What is asked contradicts itself or cannot be answered; the message says how to ask."""
+
+
+class NotForThisRole(ApiError):
+    """The caller's role does not let it ask this."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__(f"your role is {role}; auditors and operators may ask this")
+        self.role = role
 
 
 class RangeBeyondEnd(ApiError):

@@ -20,11 +20,13 @@ from api.correlation import correlation_id_of
 from api.errors import (
     FileTooLarge,
     FileTooSmall,
+    NotForThisRole,
     NotUploaded,
     RangeBeyondEnd,
     ReadsBehind,
     UnsupportedContentType,
     WrongCursor,
+    WrongQuestion,
 )
 from api.upload_tokens import WrongUploadToken
 from domain.errors import (
@@ -91,6 +93,12 @@ KINDS: Final[dict[type[Exception], Kind]] = {
     # JSON that is nested deeper than any request of ours.
     RecursionError: Kind("invalid-request", HTTPStatus.BAD_REQUEST, "The request is not valid"),
     WrongCursor: Kind("wrong-cursor", HTTPStatus.BAD_REQUEST, "The cursor is not one of ours"),
+    WrongQuestion: Kind(
+        "wrong-question", HTTPStatus.BAD_REQUEST, "The question cannot be answered as it is asked"
+    ),
+    NotForThisRole: Kind(
+        "not-for-this-role", HTTPStatus.FORBIDDEN, "This is for auditors and operators"
+    ),
     QueueFull: Kind(
         "queue-full",
         HTTPStatus.SERVICE_UNAVAILABLE,

@@ -1,0 +1,54 @@
+"""Audit accesses: who read the audit trail of others, kept for ever like the events."""
+
+from datetime import datetime
+from typing import Any, Final, Literal, TypeAlias
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import asdict
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+AuditRole: TypeAlias = Literal["operator", "auditor"]
+
+_RECORD: Final = """
+INSERT INTO audit_accesses (actor, role, question, filters, correlation_id)
+VALUES (%(actor)s, %(role)s, %(question)s, %(filters)s, %(correlation_id)s)
+"""
+_NEWEST: Final = """
+SELECT access_id, recorded_at, actor, role, question, filters, correlation_id
+FROM audit_accesses ORDER BY access_id DESC LIMIT %(limit)s
+"""
+
+
+class Access(Struct, frozen=True, kw_only=True):
+    """What is asked, and by whom: `question` is a path or a command."""
+
+    actor: str
+    role: AuditRole
+    question: str
+    filters: dict[str, Any]
+    correlation_id: UUID
+
+
+class RecordedAccess(Access, frozen=True, kw_only=True):
+    """An access as it was recorded, before it was answered."""
+
+    access_id: int
+    recorded_at: datetime
+
+
+async def record_access(connection: AsyncConnection[object], access: Access) -> None:
+    """Record it; what cannot be recorded must not be answered."""
+    parameters = {**asdict(access), "filters": Jsonb(access.filters)}
+    await connection.execute(_RECORD, parameters)
+
+
+async def newest_accesses(
+    connection: AsyncConnection[object], *, limit: int
+) -> list[RecordedAccess]:
+    """The newest accesses, newest first."""
+    async with connection.cursor(row_factory=class_row(RecordedAccess)) as cursor:
+        await cursor.execute(_NEWEST, {"limit": limit})
+        return await cursor.fetchall()

@@ -1,0 +1,55 @@
+"""Audit statistics: what the log holds, counted by the database."""
+
+from datetime import datetime
+from typing import Any, Final, LiteralString
+
+import msgspec
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+
+_STATS: Final[LiteralString] = """
+SELECT
+    (SELECT count(*) FROM post_events) AS events,
+    (SELECT coalesce(jsonb_object_agg(topic, count), '{}') FROM (
+        SELECT topic, count(*) FROM post_events GROUP BY topic
+    ) AS each_topic) AS events_by_type,
+    (SELECT coalesce(jsonb_object_agg(status, count), '{}') FROM (
+        SELECT status, count(*) FROM posts GROUP BY status
+        UNION ALL
+        SELECT 'deleted', count(*) FROM post_events WHERE topic = 'post.deleted'
+    ) AS each_status) AS posts_by_status,
+    first.position AS first_position, first.recorded_at AS first_recorded_at,
+    last.position AS last_position, last.recorded_at AS last_recorded_at,
+    (SELECT count(*) FROM audit_accesses) AS accesses
+FROM (SELECT) AS always
+LEFT JOIN (
+    SELECT notification_id AS position, event_recorded_at(state) AS recorded_at
+    FROM post_events ORDER BY notification_id LIMIT 1
+) AS first ON true
+LEFT JOIN (
+    SELECT notification_id AS position, event_recorded_at(state) AS recorded_at
+    FROM post_events ORDER BY notification_id DESC LIMIT 1
+) AS last ON true
+"""
+
+
+class AuditStats(Struct, frozen=True, kw_only=True):
+    """The log in figures; posts by status as the read tables show them, and the deleted ones."""
+
+    events: int
+    events_by_type: dict[str, int]
+    posts_by_status: dict[str, int]
+    first_position: int | None
+    first_recorded_at: datetime | None
+    last_position: int | None
+    last_recorded_at: datetime | None
+    accesses: int
+
+
+async def audit_stats(connection: AsyncConnection[object]) -> AuditStats:
+    """Count everything, in one statement and so at one moment."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_STATS)
+        row: dict[str, Any] | None = await cursor.fetchone()
+    return msgspec.convert(row, AuditStats)

@@ -1,0 +1,169 @@
+"""`nova audit` as people and machines use it, as a process, on a real database."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from uuid import UUID, uuid4
+from xml.etree import ElementTree as ET
+
+import psycopg
+import pytest
+
+from domain.publishing import Publishing
+from tests.acceptance.test_commands import bare_environ
+from tests.histories import OWNER, confirm_upload, create_post, fail_post, publishing_commands
+
+AUDIT = (sys.executable, "-m", "api", "audit")
+WITHIN_SECONDS = 60
+
+
+def run_audit(
+    *words: str | Path | UUID, url: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run one verb to its end."""
+    return subprocess.run(
+        [*AUDIT, *map(str, words)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_SECONDS,
+        env={**bare_environ(), **({"DATABASE_URL": url} if url else {})},
+    )
+
+
+@pytest.fixture
+def published(publishing: Publishing) -> UUID:
+    """A published post, beside one that failed."""
+    post_id, failed = uuid4(), uuid4()
+    for command in (
+        *publishing_commands(post_id),
+        create_post(failed),
+        confirm_upload(failed),
+        fail_post(failed),
+    ):
+        publishing.execute(command)
+    return post_id
+
+
+def test_post_tells_the_history_of_one_post(database_url: str, published: UUID) -> None:
+    for_people = run_audit("post", published, url=database_url)
+    assert for_people.returncode == 0, for_people.stderr
+    for kind in ("post.created", "post.uploaded", "post.variant_ready", "post.published"):
+        assert kind in for_people.stdout
+    history = json.loads(run_audit("post", published, "--json", url=database_url).stdout)
+    assert [event["version"] for event in history["items"]] == [1, 2, 3, 4, 5, 6]
+    nobody = run_audit("post", uuid4(), url=database_url)
+    assert nobody.returncode == 1
+    assert "Traceback" not in nobody.stderr
+
+
+def test_events_are_filtered_ordered_and_limited(database_url: str, published: UUID) -> None:
+    def told(*words: str | UUID) -> list[str]:
+        done = run_audit("events", *words, "--json", url=database_url)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line)["type"] for line in done.stdout.splitlines()]
+
+    assert len(told()) == 9
+    assert told("--limit", "1") == ["post.failed"]
+    assert told("--order", "oldest", "--limit", "2") == ["post.created", "post.uploaded"]
+    assert told("--type", "post.published") == ["post.published"]
+    assert len(told("--post", published)) == 6
+    assert len(told("--user", OWNER)) == 9
+    assert told("--actor", "nobody") == []
+    assert told("--since", "2999-01-01") == []
+    assert len(told("--until", "2026-11-23T12:00:00+00:00", "--since", "2000-01-01")) == 0
+    shown = run_audit("events", url=database_url)
+    assert "code=corrupt_image" in shown.stdout
+
+
+def test_an_export_is_every_event_in_order_and_a_file_only_when_complete(
+    database_url: str, published: UUID, tmp_path: Path
+) -> None:
+    piped = run_audit("export", url=database_url)
+    lines = [json.loads(line) for line in piped.stdout.splitlines()]
+    assert len(lines) == 9
+    assert str(published) == lines[0]["post_id"]
+    assert "9 events" in piped.stderr
+    out = tmp_path / "events.ndjson"
+    saved = run_audit("export", "--out", out, "--json", url=database_url)
+    assert out.read_text() == piped.stdout
+    assert json.loads(saved.stderr)["events"] == 9
+    assert [path.name for path in tmp_path.iterdir()] == ["events.ndjson"]
+    missing = run_audit("export", "--out", tmp_path / "no" / "where", url=database_url)
+    assert missing.returncode == 1
+    assert "Traceback" not in missing.stderr
+
+
+@pytest.mark.usefixtures("published")
+def test_stats_and_slo_tell_the_same_to_people_and_machines(
+    database_url: str, tmp_path: Path
+) -> None:
+    assert json.loads(run_audit("stats", "--json", url=database_url).stdout)["events"] == 9
+    assert "post.variant_ready" in run_audit("stats", url=database_url).stdout
+    plot = tmp_path / "slo.svg"
+    measured = run_audit("slo", "--json", "--plot", plot, url=database_url)
+    slo = json.loads(measured.stdout)
+    assert slo["complete_to_published"]["count"] == 1
+    assert slo["failures"] == {"corrupt_image": 1}
+    assert slo["not_recorded"] == ["queue_wait", "download", "upload", "projection"]
+    assert ET.parse(plot).getroot().tag.endswith("svg")  # noqa: S314 - we have just drawn it
+    shown = run_audit("slo", url=database_url).stdout
+    for told in ("within 2 s: 100.00%", "corrupt_image 1", "no event records it"):
+        assert told in shown
+    png = run_audit("slo", "--plot", tmp_path / "slo.png", url=database_url)
+    assert png.returncode == 2
+
+
+def test_every_question_on_the_command_line_is_recorded(
+    database_url: str, published: UUID, tmp_path: Path
+) -> None:
+    run_audit("events", "--type", "post.failed", url=database_url)
+    run_audit("post", published, url=database_url)
+    run_audit("export", "--out", tmp_path / "events.ndjson", url=database_url)
+    run_audit("stats", url=database_url)
+    run_audit("slo", url=database_url)
+    listed = run_audit("accesses", "--json", url=database_url)
+    accesses = [json.loads(line) for line in listed.stdout.splitlines()]
+    verbs = ["accesses", "slo", "stats", "export", "post", "events"]
+    assert [access["question"] for access in accesses] == [f"nova audit {verb}" for verb in verbs]
+    assert {access["role"] for access in accesses} == {"operator"}
+    assert all(access["actor"].startswith("cli:") for access in accesses)
+    assert accesses[-1]["filters"]["type"] == "post.failed"
+    assert accesses[-2]["filters"] == {"post_id": str(published)}
+    assert "nova audit export" in run_audit("accesses", url=database_url).stdout
+
+
+def test_what_is_wrong_is_said_in_one_line(empty_database_url: str) -> None:
+    without = run_audit("stats")
+    assert (without.returncode, "DATABASE_URL is not set" in without.stderr) == (2, True)
+    old = run_audit("stats", url=empty_database_url)
+    assert (old.returncode, "run nova migrate" in old.stderr) == (1, True)
+    away = run_audit("stats", url="postgresql://nova@127.0.0.1:9/nova")
+    assert (away.returncode, "does not answer" in away.stderr) == (1, True)
+    for words in (["events", "--since", "soon"], ["events", "--type", "x"], ["post", "me"]):
+        assert run_audit(*words, url=empty_database_url).returncode == 2
+    for done in (without, old, away):
+        assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_has_seen_enough_ends_an_export_quietly(
+    database_url: str, publishing: Publishing
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        publishing.execute(create_post())
+        connection.execute(
+            "INSERT INTO post_events (originator_id, originator_version, topic, state) "
+            "SELECT gen_random_uuid(), 1, topic, state FROM post_events, generate_series(1, 20000)"
+        )
+    piped = subprocess.run(
+        ["/bin/sh", "-c", '"$0" "$@" | head -n 1', *AUDIT, "export"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_SECONDS,
+        env={**bare_environ(), "DATABASE_URL": database_url},
+    )
+    assert json.loads(piped.stdout)["version"] == 1
+    assert "Traceback" not in piped.stderr
+    assert "Exception ignored" not in piped.stderr
