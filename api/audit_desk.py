@@ -3,7 +3,7 @@
 import getpass
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +17,10 @@ class AuditDesk(Struct, frozen=True):
     """A connection without time limits, for questions about the whole log."""
 
     connection: AsyncConnection[object]
+
+    def connect(self) -> AbstractAsyncContextManager[AsyncConnection[object]]:
+        """The one connection, for those that take one for each of their statements."""
+        return nullcontext(self.connection)
 
     async def record(self, question: str, **filters: Any) -> None:  # noqa: ANN401 - JSON of any shape
         """Record what is asked, before it is answered; who may use the database is an operator."""

@@ -31,7 +31,7 @@ async def export_events(
     )
     started, count, encoder = time.perf_counter(), 0, msgspec.json.Encoder()
     with _opened(out) as file, progress() as tell:
-        async for batch in stream_events(desk.connection, asked):
+        async for batch in stream_events(desk.connect, asked):
             file.write(encoder.encode_lines(batch))
             count += len(batch)
             tell(count)

@@ -51,7 +51,7 @@ async def report_events(
     filters = {**msgspec.to_builtins(asked), **msgspec.to_builtins(page)}
     await desk.record("nova audit events", **filters)
     batches = stream_events(
-        desk.connection, asked, order=page.order, after=page.after, limit=page.limit
+        desk.connect, asked, order=page.order, after=page.after, limit=page.limit
     )
     async for batch in batches:
         if not as_json:

@@ -4,7 +4,8 @@ Events are shown as their bytes say, never upcast: evidence is not improved. Pos
 commit order, so that a reader of pages, oldest first, misses nothing that is appended meanwhile.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Final, Literal, LiteralString, TypeAlias
 from uuid import UUID
@@ -19,6 +20,8 @@ from domain.events import Fact
 from domain.mapper import EventRow
 from projections.log import head_position
 
+# Where a connection comes from, for as long as it is needed.
+Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[AsyncConnection[object]]]
 Order: TypeAlias = Literal["newest", "oldest"]
 Topic: TypeAlias = Literal[
     "post.created",
@@ -139,7 +142,7 @@ async def page_of_events(
 
 
 async def stream_events(
-    connection: AsyncConnection[object],
+    connect: Connect,
     asked: EventFilter,
     *,
     order: Order = "oldest",
@@ -148,15 +151,17 @@ async def stream_events(
 ) -> AsyncIterator[list[AuditedEvent]]:
     """All such events up to the head as it is now, in batches: memory holds one batch at a time.
 
-    Each batch is one short statement: a slow reader holds no transaction open.
+    Each batch is one short statement on a connection of its own: a slow reader holds none.
     """
-    if asked.at_most is None:
-        asked = replace(asked, at_most=await head_position(connection))
-    asked = await _within_positions(connection, asked)
+    async with connect() as connection:
+        if asked.at_most is None:
+            asked = replace(asked, at_most=await head_position(connection))
+        asked = await _within_positions(connection, asked)
     left = limit
     while left is None or left > 0:
         size = BATCH if left is None else min(BATCH, left)
-        page = await page_of_events(connection, asked, limit=size, order=order, after=after)
+        async with connect() as connection:
+            page = await page_of_events(connection, asked, limit=size, order=order, after=after)
         yield page.items
         after, left = page.next_after, None if left is None else left - size
         if after is None:

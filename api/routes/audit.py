@@ -177,12 +177,11 @@ async def _lines(
     connections: Connections, asked: EventFilter, page: PageQuestion
 ) -> AsyncIterator[bytes]:
     encoder = msgspec.json.Encoder()
-    async with connections.connection() as connection:
-        batches = stream_events(
-            connection, asked, order=page.order, after=page.after, limit=page.limit
-        )
-        async for batch in batches:
-            yield encoder.encode_lines(batch)
+    batches = stream_events(
+        connections.connection, asked, order=page.order, after=page.after, limit=page.limit
+    )
+    async for batch in batches:
+        yield encoder.encode_lines(batch)
 
 
 def _refuse_local_times(**times: datetime | None) -> None:

@@ -209,7 +209,12 @@ async def test_a_stream_is_the_pages_in_one(
     async with connections.connection() as connection:
         for order, limit in (("oldest", None), ("newest", None), ("newest", 7), ("oldest", 8)):
             asked = EventFilter(actor="system:transcoder")
-            stream = stream_events(connection, asked, order=order, limit=limit)  # type: ignore[arg-type]
+            stream = stream_events(
+                connections.connection,
+                asked,
+                order=order,  # type: ignore[arg-type]
+                limit=limit,
+            )
             batches = [batch async for batch in stream]
             page = await page_of_events(connection, asked, limit=limit or 1000, order=order)  # type: ignore[arg-type]
             assert list(chain.from_iterable(batches)) == page.items
