@@ -15,6 +15,7 @@ from uuid import UUID
 import typer
 
 from api.audit_cli import audit_app
+from api.audit_proofs_cli import proofs_app
 
 app = typer.Typer(
     name="nova",
@@ -24,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+audit_app.add_typer(proofs_app)
 app.add_typer(audit_app)
 
 DEFAULT_FOLDER = Path(".nova")

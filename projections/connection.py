@@ -6,6 +6,7 @@ from psycopg import AsyncConnection
 
 # A follower that stalls in the middle of a batch must not keep the others from following.
 TRANSACTION_SECONDS: Final = 5
+CONNECT_TIMEOUT_SECONDS: Final = 10
 
 _LIMIT_TRANSACTIONS: Final = """
 SELECT set_config(name, %(limit)s, false) FROM pg_settings

@@ -1,4 +1,4 @@
-"""The projector process: follows the log until it is told to stop."""
+"""The projector process: follows the log, and seals it, until it is told to stop."""
 
 import signal
 
@@ -8,6 +8,7 @@ import structlog
 from domain.settings import DatabaseSettings
 from projections.projection import POSTS
 from projections.runner import follow
+from projections.sealer import keep_sealed
 
 _log = structlog.get_logger(__name__)
 
@@ -16,6 +17,7 @@ async def run_projector(settings: DatabaseSettings) -> None:
     """Follow the log until SIGTERM or SIGINT; any other end is an error that stops the process."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(follow, settings.database_url, POSTS)
+        tasks.start_soon(keep_sealed, settings.database_url)
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async for received in signals:
                 _log.info("stopping", signal=received.name)

@@ -1,0 +1,270 @@
+"""`nova audit verify|head|prove|check|media`: evidence that history is as it was.
+
+Every verb loads only what it needs, when it runs: `check` needs no database and no settings.
+"""
+# ruff: noqa: PLC0415 - as the first lines say
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+from uuid import UUID
+
+import typer
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+    from projections.log_tree_evidence import Evidence, Head
+    from projections.log_tree_verification import Verification
+    from transcoder.media_audit import AuditedVariant
+
+proofs_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+EXIT_WRONG_SETTINGS = 2
+EXIT_INTERRUPTED = 130
+_T = TypeVar("_T")
+
+AsJson = Annotated[bool, typer.Option("--json", help="JSON, for machines.")]
+Out = Annotated[
+    Path | None, typer.Option(dir_okay=False, help="The file; standard output without it.")
+]
+Since = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True, dir_okay=False, help="Also prove that the log goes on from this older head."
+    ),
+]
+
+
+@proofs_app.command()
+def verify(
+    head: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, dir_okay=False, help="An exported head; any number of them."),
+    ] = None,
+    *,
+    seal: Annotated[bool, typer.Option("--seal", help="Seal what is not sealed yet.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Walk the whole log and name the first event that is not as it was sealed."""
+    from projections.log_tree_sealing import seal as seal_log
+    from projections.log_tree_verification import verify as verify_log
+
+    with _explained():
+        heads = [_read(path).head for path in head or []]
+
+        async def walk(connection: "AsyncConnection[object]") -> "tuple[Verification, int]":
+            with _progress() as show:
+                found = await verify_log(connection, exported=heads, progress=show)
+            # Nothing is added to a tree that is damaged.
+            return found, await seal_log(connection) if seal and not found.finding else 0
+
+        found, sealed = _on_the_database(walk)
+    _report(found, sealed=sealed, as_json=as_json)
+    raise typer.Exit(1 if found.finding else 0)
+
+
+@proofs_app.command()
+def head(out: Out = None, since: Since = None) -> None:
+    """Export the newest head of the log: keep it where the database's masters cannot reach."""
+    from projections.log_tree_proofs import export_head
+
+    with _explained():
+        old = _read(since).head if since else None
+        _export(_on_the_database(lambda connection: export_head(connection, since=old)), out)
+
+
+@proofs_app.command()
+def prove(
+    position: Annotated[int, typer.Argument(min=1, help="The event's position in the log.")],
+    out: Out = None,
+    since: Since = None,
+) -> None:
+    """Export the proof that an event is in the log, with its bytes and the newest head."""
+    from projections.log_tree_proofs import export_proof
+
+    with _explained():
+        old = _read(since).head if since else None
+        proof = _on_the_database(lambda connection: export_proof(connection, position, since=old))
+        _export(proof, out)
+
+
+@proofs_app.command()
+def check(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A head or a proof.")],
+    trusted: Annotated[
+        Path | None,
+        typer.Option("--head", exists=True, dir_okay=False, help="An older head that you trust."),
+    ] = None,
+    public_key: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Whose signature it must be: PEM, base64."),
+    ] = None,
+) -> None:
+    """Check a head or a proof with no database at hand."""
+    from projections.log_tree_evidence import check_evidence, public_key_of
+
+    with _explained():
+        key = public_key_of(public_key.read_bytes()) if public_key else None
+        old = _read(trusted).head if trusted else None
+        for line in check_evidence(_read(file), trusted=old, public_key=key):
+            typer.echo(line)
+
+
+@proofs_app.command()
+def media(
+    post_id: Annotated[UUID | None, typer.Argument(help="Only this post.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Derive variants again from the stored originals, and compare them with what was recorded."""
+    import anyio
+
+    from transcoder.media_audit import run_media_audit
+    from transcoder.settings import worker_settings
+
+    seen: list[bool] = []
+
+    def show(variants: "list[AuditedVariant]") -> None:
+        for variant in variants:
+            seen.append(variant.is_wrong())
+            _show_variant(variant, as_json=as_json)
+
+    async def audit() -> None:
+        await run_media_audit(worker_settings(), post_id, audited=show)
+
+    with _explained():
+        anyio.run(audit)
+    typer.echo(f"{len(seen)} variants, {sum(seen)} not as recorded", err=True)
+    raise typer.Exit(1 if any(seen) else 0)
+
+
+def _on_the_database(ask: "Callable[[AsyncConnection[object]], Awaitable[_T]]") -> _T:
+    import anyio
+    from psycopg import AsyncConnection
+
+    from projections.settings import projector_settings
+
+    async def connect_and_ask() -> _T:
+        url = projector_settings().database_url
+        async with await AsyncConnection.connect(url, autocommit=True) as connection:
+            await connection.execute("SET TIME ZONE 'UTC'")
+            return await ask(connection)
+
+    return anyio.run(connect_and_ask)
+
+
+def _read(path: Path) -> "Evidence":
+    from projections.log_tree_evidence import read_evidence
+
+    return read_evidence(path.read_bytes())
+
+
+def _export(evidence: "Evidence", out: Path | None) -> None:
+    from msgspec.structs import replace
+
+    from projections.log_tree_evidence import write_evidence
+
+    evidence = replace(evidence, head=_signed(evidence.head))
+    content = write_evidence(evidence)
+    if out is None:
+        typer.echo(content.decode(), nl=False)
+    else:
+        out.write_bytes(content)
+    how = "signed" if evidence.head.signature else "not signed: AUDIT_SIGNING_KEY is not set"
+    where = f" is in {out}" if out else ""
+    typer.echo(f"The head of {evidence.head.tree_size} events{where}, {how}.", err=True)
+
+
+def _signed(head: "Head") -> "Head":
+    from api.settings import environ
+    from domain.settings import WrongSettings
+    from projections.log_tree_evidence import sign, signing_key
+
+    setting = environ().get("AUDIT_SIGNING_KEY", "").strip()
+    if not setting:
+        return head
+    try:
+        return sign(head, signing_key(setting))
+    except (ValueError, OSError) as error:
+        raise WrongSettings([f"AUDIT_SIGNING_KEY is wrong: {error}"]) from error
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal; nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("verifying", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=max(total, done))
+
+
+def _report(found: "Verification", *, sealed: int, as_json: bool) -> None:
+    import msgspec
+
+    if as_json:
+        fields = {**msgspec.to_builtins(found), "sealed_now": sealed}
+        typer.echo(msgspec.json.encode(fields).decode())
+        return
+    finding = found.finding
+    if finding is None:
+        typer.echo(f"{found.events} events are as they were sealed ({found.heads} heads fit).")
+    else:
+        until = f" to {finding.until_position}" if finding.until_position else ""
+        name = f", event {finding.version} of post {finding.post_id}" if finding.post_id else ""
+        typer.echo(f"{finding.what} at position {finding.position}{until}{name}: {finding.detail}")
+        if finding.until_position is None:
+            typer.echo(f"Before it, {found.events} events are as they were.")
+    if found.unsealed:
+        now = "sealed now" if sealed else "not sealed yet"
+        typer.echo(f"{found.unsealed} events at the end of the log: {now}.")
+
+
+def _show_variant(variant: "AuditedVariant", *, as_json: bool) -> None:
+    import msgspec
+
+    if as_json:
+        typer.echo(msgspec.json.encode(variant).decode())
+        return
+    stored, derived = variant.stored, variant.derived.replace("_", " ")
+    typer.echo(f"{variant.post_id}  {variant.variant:9}  stored: {stored:7}  derived: {derived}")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn the errors that people can mend into one line and an exit code."""
+    import psycopg
+
+    from domain.errors import PostNotFound
+    from domain.mapper import UnreadableEvent
+    from domain.settings import WrongSettings
+    from projections.log_tree_evidence import WrongEvidence
+    from projections.log_tree_proofs import NotProvable
+    from projections.log_tree_sealing import SealsDamaged
+    from transcoder.errors import ObjectStoreUnavailable
+
+    try:
+        yield
+    except WrongSettings as error:
+        for problem in error.problems:
+            typer.echo(f"nova: {problem} (see .env.example)", err=True)
+        raise typer.Exit(EXIT_WRONG_SETTINGS) from error
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
+        _fail("the database is of an older version: run nova migrate", error)
+    except psycopg.OperationalError as error:
+        _fail(f"the database does not answer: {error}", error)
+    except (WrongEvidence, NotProvable, SealsDamaged, OSError) as error:
+        _fail(str(error), error)
+    except (PostNotFound, UnreadableEvent, ObjectStoreUnavailable) as error:
+        _fail(str(error), error)
+    except KeyboardInterrupt:
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def _fail(reason: str, error: Exception) -> None:
+    typer.echo(f"nova: {reason}", err=True)
+    raise typer.Exit(1) from error

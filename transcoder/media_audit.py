@@ -1,0 +1,223 @@
+"""The media audit: derives variants again from stored originals, and compares bytes."""
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final, Literal, TypeAlias
+from uuid import UUID
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import class_row, scalar_row
+
+from domain.errors import PostNotFound
+from domain.events import VariantReady
+from domain.mapper import EventRow, decode_event
+from domain.post import Post, fold
+from domain.recipes import RECIPE_VERSION, VariantName
+from transcoder.errors import (
+    ChecksumMismatch,
+    ObjectStoreUnavailable,
+    OriginalMissing,
+    TranscoderError,
+    first_failure,
+)
+from transcoder.object_store import Announced, ObjectStore
+from transcoder.pool import RenderPool
+from transcoder.prctl import hide_memory
+from transcoder.rendering import Rendering
+from transcoder.s3 import open_s3
+from transcoder.settings import WorkerSettings
+from transcoder.transcode import Renderer
+
+# Of a derivation: `other_encoder` and `other_recipe` cannot be compared by this worker.
+Derived: TypeAlias = Literal[
+    "same",
+    "differs",
+    "original_missing",
+    "original_differs",
+    "other_encoder",
+    "other_recipe",
+    "not_rendered",
+]
+Stored: TypeAlias = Literal["same", "differs", "missing"]
+
+_FIRST: Final = UUID(int=0)
+_BATCH: Final = 200
+
+_POSTS: Final = """
+SELECT DISTINCT originator_id FROM post_events
+WHERE topic = 'post.variant_ready' AND originator_id > %(after)s
+ORDER BY originator_id LIMIT %(limit)s
+"""
+_EVENTS: Final = """
+SELECT originator_id AS post_id, originator_version AS version, topic, state FROM post_events
+WHERE originator_id = %(post_id)s ORDER BY originator_version
+"""
+
+
+class AuditedVariant(Struct, frozen=True, kw_only=True):
+    """One recorded variant: whether it can be derived again, and whether it is still stored."""
+
+    post_id: UUID
+    variant: VariantName
+    key: str
+    sha256: str
+    derived: Derived
+    stored: Stored
+
+    def is_wrong(self) -> bool:
+        """Whether bytes are not those that the events recorded, or not there any more."""
+        incomparable = {"other_encoder", "other_recipe"}
+        return self.stored != "same" or self.derived not in {"same", *incomparable}
+
+
+class MediaAudit:
+    """Audits posts, also several at once."""
+
+    def __init__(self, *, store: ObjectStore, renderer: Renderer) -> None:
+        self._store = store
+        self._renderer = renderer
+
+    async def of_post(self, post: Post) -> list[AuditedVariant]:
+        """What became of each variant that the events of the post recorded.
+
+        Raises:
+            ObjectStoreUnavailable: the object store does not answer.
+        """
+        outcome = await self._derive(post)
+        return [
+            AuditedVariant(
+                post_id=post.id,
+                variant=recorded.variant,
+                key=recorded.key,
+                sha256=recorded.sha256,
+                derived=outcome if isinstance(outcome, str) else _compare(recorded, outcome),
+                stored=await self._stored(recorded),
+            )
+            for recorded in post.variants.values()
+        ]
+
+    async def _derive(self, post: Post) -> Rendering | Derived:
+        if all(made.recipe_version != RECIPE_VERSION for made in post.variants.values()):
+            return "other_recipe"
+        try:
+            original = await self._store.download(_announced(post))
+            return await self._renderer.render(original, content_type=post.content_type)
+        except OriginalMissing:
+            return "original_missing"
+        except ChecksumMismatch:
+            return "original_differs"
+        except ObjectStoreUnavailable:
+            raise
+        except TranscoderError:
+            return "not_rendered"
+
+    async def _stored(self, recorded: VariantReady) -> Stored:
+        content = await self._store.read(recorded.key)
+        if content is None:
+            return "missing"
+        return "same" if hashlib.sha256(content).hexdigest() == recorded.sha256 else "differs"
+
+
+async def run_media_audit(
+    settings: WorkerSettings,
+    post_id: UUID | None,
+    *,
+    audited: Callable[[list[AuditedVariant]], None],
+) -> None:
+    """Audit one post, or all that ever had variants; `audited` is called with each as it is done.
+
+    As many side by side as the worker renders; memory is that of those.
+
+    Raises:
+        PostNotFound: there is no such post.
+        UnreadableEvent: an event is damaged; `nova audit verify` says more.
+        ObjectStoreUnavailable: the object store does not answer.
+        psycopg.Error: the database does not.
+    """
+    try:
+        async with _open(settings) as (connection, audit), anyio.create_task_group() as tasks:
+            # One stream for all: whoever is free takes the next post.
+            send, receive = anyio.create_memory_object_stream[Post]()
+            async with send:
+                for _ in range(settings.worker_concurrency):
+                    tasks.start_soon(_audit_each, audit, receive.clone(), audited)
+                receive.close()
+                async for post in _posts(connection, post_id):
+                    await send.send(post)
+    except ExceptionGroup as group:
+        raise first_failure(group) from group
+
+
+@asynccontextmanager
+async def _open(
+    settings: WorkerSettings,
+) -> AsyncIterator[tuple[AsyncConnection[object], MediaAudit]]:
+    """The composition root: the worker's own pool and store."""
+    hide_memory()
+    pool = RenderPool(size=settings.worker_concurrency, limits=settings.limits())
+    await pool.warm()
+    async with (
+        await AsyncConnection.connect(settings.database_url, autocommit=True) as connection,
+        open_s3(settings) as store,
+        pool.kept_warm(),
+    ):
+        yield connection, MediaAudit(store=store, renderer=pool)
+
+
+async def _audit_each(
+    audit: MediaAudit,
+    posts: MemoryObjectReceiveStream[Post],
+    audited: Callable[[list[AuditedVariant]], None],
+) -> None:
+    async with posts:
+        async for post in posts:
+            audited(await audit.of_post(post))
+
+
+async def _posts(connection: AsyncConnection[object], post_id: UUID | None) -> AsyncIterator[Post]:
+    if post_id is not None:
+        post = await _post(connection, post_id)
+        if post is None:
+            raise PostNotFound(post_id)
+        yield post
+        return
+    after = _FIRST
+    while ids := await _ids(connection, after):
+        for one in ids:
+            if post := await _post(connection, one):
+                yield post
+        after = ids[-1]
+
+
+async def _ids(connection: AsyncConnection[object], after: UUID) -> list[UUID]:
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_POSTS, {"after": after, "limit": _BATCH})
+        return await cursor.fetchall()
+
+
+async def _post(connection: AsyncConnection[object], post_id: UUID) -> Post | None:
+    async with connection.cursor(row_factory=class_row(EventRow)) as cursor:
+        await cursor.execute(_EVENTS, {"post_id": post_id})
+        return fold([decode_event(row) for row in await cursor.fetchall()])
+
+
+def _compare(recorded: VariantReady, made: Rendering) -> Derived:
+    if recorded.recipe_version != made.recipe_version:
+        return "other_recipe"
+    if recorded.encoder != made.encoder:
+        return "other_encoder"
+    hashes = {variant.variant: variant.sha256 for variant in made.variants}
+    return "same" if hashes.get(recorded.variant) == recorded.sha256 else "differs"
+
+
+def _announced(post: Post) -> Announced:
+    return Announced(
+        key=post.image_key,
+        content_type=post.content_type,
+        file_size=post.file_size,
+        sha256=post.sha256,
+    )
