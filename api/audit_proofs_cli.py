@@ -178,15 +178,15 @@ def _export(evidence: "Evidence", out: Path | None) -> None:
 
 
 def _signed(head: "Head") -> "Head":
-    from api.settings import environ
+    from api.settings import audit_settings
     from domain.settings import WrongSettings
     from projections.log_tree_evidence import sign, signing_key
 
-    setting = environ().get("AUDIT_SIGNING_KEY", "").strip()
-    if not setting:
+    key = audit_settings().audit_signing_key
+    if key is None:
         return head
     try:
-        return sign(head, signing_key(setting))
+        return sign(head, signing_key(key))
     except (ValueError, OSError) as error:
         raise WrongSettings([f"AUDIT_SIGNING_KEY is wrong: {error}"]) from error
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from domain.recipes import KB, MB
 from domain.settings import WrongSettings, load_settings
@@ -36,6 +36,17 @@ def api_settings() -> ApiSettings:
         # Serving the variants ourselves is for development.
         raise WrongSettings(["CLOUDFRONT_URL is not set"])
     return settings
+
+
+class AuditSettings(Struct, frozen=True, kw_only=True):
+    """What exported evidence needs: the path of an Ed25519 key in PEM, or the key in base64."""
+
+    audit_signing_key: str | None = None
+
+
+def audit_settings() -> AuditSettings:
+    """Read the environment."""
+    return load_settings(AuditSettings, os.environ)
 
 
 def environ() -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from domain.events import Event
-from domain.mapper import EventRow, decode_event
+from domain.mapper import EventRow, UnreadableEvent, decode_event
 
 # The channel on which every append notifies: a hint to look, never the only way to hear.
 CHANNEL: Final = "post_events"
@@ -39,14 +39,23 @@ class _Row(EventRow, frozen=True, kw_only=True):
 async def read_log(
     connection: AsyncConnection[object], after_position: int, *, limit: int
 ) -> list[LoggedEvent]:
-    """The next events after a position, oldest first.
+    """The next events after a position, oldest first, up to the first that cannot be read.
 
     Raises:
-        UnreadableEvent: the log holds something that this code cannot read.
+        UnreadableEvent: the very next event is something that this code cannot read.
     """
-    async with connection.cursor(row_factory=class_row(_Row)) as cursor:
+    async with connection.cursor(row_factory=class_row(_Row), binary=True) as cursor:
         await cursor.execute(_AFTER, {"position": after_position, "limit": limit}, prepare=True)
-        return [LoggedEvent(row.position, decode_event(row)) for row in await cursor.fetchall()]
+        rows = await cursor.fetchall()
+    readable: list[LoggedEvent] = []
+    for row in rows:
+        try:
+            readable.append(LoggedEvent(row.position, decode_event(row)))
+        except UnreadableEvent:
+            if not readable:
+                raise
+            break
+    return readable
 
 
 async def head_position(connection: AsyncConnection[object]) -> int:

@@ -1,21 +1,24 @@
 """A projection: a name, the tables it keeps, and one batch of following the log."""
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, LiteralString
 
 from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import scalar_row
 
 from domain.events import Event
-from projections.change import Change
+from projections.change import Change, make
 from projections.log import LoggedEvent, read_log
 from projections.tables import post_images, post_metadata, posts, upload_sessions
 
-BATCH_EVENTS: Final = 1000
+BATCH_EVENTS: Final = 2000
 
 _CLAIM: Final = """
 SELECT position FROM projection_positions WHERE projection = %(projection)s FOR UPDATE
+"""
+_POSITION: Final = """
+SELECT position FROM projection_positions WHERE projection = %(projection)s
 """
 _ADVANCE: Final = """
 UPDATE projection_positions SET position = %(position)s, updated_at = now()
@@ -27,17 +30,20 @@ class Projection(Struct, frozen=True, kw_only=True):
     """A set of read tables that follow the log together, in one transaction per batch."""
 
     name: str
-    tables: tuple[Callable[[Event], list[Change]], ...]
+    tables: tuple[Callable[[Sequence[Event]], list[Change]], ...]
 
-    def changes(self, event: Event) -> list[Change]:
-        """What `event` does to all the tables, in an order that their references allow."""
-        return [change for table in self.tables for change in table(event)]
+    def changes(self, events: Sequence[Event]) -> list[Change]:
+        """What `events` do to all the tables, in an order that their references allow."""
+        return [change for table in self.tables for change in table(events)]
 
 
 POSTS: Final = Projection(
     name="posts",
     tables=(posts.changes, post_images.changes, post_metadata.changes, upload_sessions.changes),
 )
+
+
+PROJECTIONS: Final = {POSTS.name: POSTS}
 
 
 class UnknownProjection(Exception):
@@ -55,19 +61,21 @@ class Batch(Struct, frozen=True):
     position: int
 
 
-async def project_batch(connection: AsyncConnection[object], projection: Projection) -> Batch:
-    """Follow the log by up to `BATCH_EVENTS` events; rows and position commit together.
+async def project_batch(
+    connection: AsyncConnection[object], projection: Projection, *, limit: int = BATCH_EVENTS
+) -> Batch:
+    """Follow the log by up to `limit` events; rows and position commit together.
 
     The row lock on the position makes any number of followers take turns, so that no event is
-    ever projected twice, whoever runs this.
+    ever projected twice, whoever runs this. The batch ends before an event that cannot be read.
 
     Raises:
-        UnreadableEvent: the log holds something that this code cannot read.
+        UnreadableEvent: the next event of the log is something that this code cannot read.
         psycopg.Error: a statement failed; nothing of the batch is stored.
     """
     async with connection.transaction():
         position = await _claim(connection, projection)
-        logged = await read_log(connection, position, limit=BATCH_EVENTS)
+        logged = await read_log(connection, position, limit=limit)
         if logged:
             position = logged[-1].position
             await _apply(connection, projection, logged)
@@ -75,8 +83,23 @@ async def project_batch(connection: AsyncConnection[object], projection: Project
 
 
 async def _claim(connection: AsyncConnection[object], projection: Projection) -> int:
+    return await _position(connection, projection, _CLAIM)
+
+
+async def tracking_position(connection: AsyncConnection[object], projection: Projection) -> int:
+    """How far the projection has followed the log.
+
+    Raises:
+        UnknownProjection: the migrations have not been run.
+    """
+    return await _position(connection, projection, _POSITION)
+
+
+async def _position(
+    connection: AsyncConnection[object], projection: Projection, query: LiteralString
+) -> int:
     async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_CLAIM, {"projection": projection.name})
+        await cursor.execute(query, {"projection": projection.name})
         position = await cursor.fetchone()
     if position is None:
         raise UnknownProjection(projection.name)
@@ -91,7 +114,6 @@ async def _apply(
         "position": logged[-1].position,
     }
     async with connection.pipeline(), connection.cursor() as cursor:
-        for one in logged:
-            for change in projection.changes(one.event):
-                await cursor.execute(change.statement, change.parameters)
+        for change in projection.changes([one.event for one in logged]):
+            await make(cursor, change)
         await cursor.execute(_ADVANCE, advanced)

@@ -1,7 +1,9 @@
 """The runner: follows the log for as long as it lives, and catches up on demand.
 
 It looks at least every `POLL_SECONDS`; a notification from an append only makes it look sooner,
-so that a LISTEN session that dies silently costs at most that long.
+so that a LISTEN session that dies silently costs at most that long. One runner per projection is
+active, the others stand by. An event that cannot be processed stops it, until an operator says
+retry or skip.
 """
 
 from typing import Final, NoReturn
@@ -12,13 +14,14 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from projections.connection import configure
+from projections.connection import CONNECT_TIMEOUT_SECONDS, configure
+from projections.failures import POISON, failure_of, record_failure
 from projections.log import CHANNEL, head_position
-from projections.projection import Projection, project_batch
+from projections.projection import BATCH_EVENTS, Batch, Projection, project_batch
+from projections.standing import RUNNER_LOCK, introduce, try_to_hold
 
 POLL_SECONDS: Final = 1.0
 RECONNECT_SECONDS: Final = 1.0
-CONNECT_TIMEOUT_SECONDS: Final = 10
 
 # The server ends a transaction that took too long by ending its session.
 CONNECTION_LOST: Final = (
@@ -33,10 +36,11 @@ _log = structlog.get_logger(__name__)
 async def follow(url: str, projection: Projection) -> NoReturn:
     """Keep `projection` up to date until cancelled; a lost connection is opened again.
 
+    Stands by while another runner is active. An event that cannot be processed is recorded as
+    the projection's failure, and nothing after it is projected until that is cleared.
+
     Raises:
-        UnreadableEvent: the log holds something that this code cannot read; nothing after it was
-            projected.
-        psycopg.Error: a read table refused a row; likewise.
+        psycopg.Error: the database refuses to work with us at all.
     """
     while True:
         try:
@@ -51,17 +55,44 @@ async def _follow_on_one_connection(url: str, projection: Projection) -> NoRetur
         url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
     ) as connection:
         await configure(connection)
+        await introduce(connection, "projector")
+        await _become_active(connection, projection)
         await connection.execute(f"LISTEN {CHANNEL}")
         _log.info("following", projection=projection.name)
         while True:
-            await _catch_up_fully(connection, projection)
+            await _follow_to_the_end(connection, projection)
             async for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
                 pass
 
 
-async def _catch_up_fully(connection: AsyncConnection[object], projection: Projection) -> None:
-    while (await project_batch(connection, projection)).events:
-        pass
+async def _become_active(connection: AsyncConnection[object], projection: Projection) -> None:
+    is_told = False
+    while not await try_to_hold(connection, RUNNER_LOCK, projection.name):
+        if not is_told:
+            _log.info("standing_by", projection=projection.name)
+            is_told = True
+        await anyio.sleep(POLL_SECONDS)
+
+
+async def _follow_to_the_end(connection: AsyncConnection[object], projection: Projection) -> None:
+    if await failure_of(connection, projection.name):
+        return
+    try:
+        while (await _project(connection, projection)).events:
+            pass
+    except POISON as error:
+        await record_failure(connection, projection.name, error)
+        _log.exception("projection_stopped", projection=projection.name)
+
+
+async def _project(connection: AsyncConnection[object], projection: Projection) -> Batch:
+    """One batch; when one of its events is refused, everything before that event."""
+    try:
+        return await project_batch(connection, projection)
+    except (psycopg.DataError, psycopg.IntegrityError):
+        for _ in range(BATCH_EVENTS):
+            await project_batch(connection, projection, limit=1)
+        return await project_batch(connection, projection, limit=1)
 
 
 async def catch_up(
@@ -74,10 +105,16 @@ async def catch_up(
 
     Without a position, everything is that was in the log when this was called. Whoever must
     answer for its own write calls this, instead of waiting for the runner to come round: they
-    share the work through the row lock, and nobody depends on the runner being alive.
+    share the work through the row lock, and nobody depends on the runner being alive. Only while
+    the projection is stopped by an event do reads stay behind.
     """
     async with pool.connection() as connection:
         target = position or await head_position(connection)
-        batch = await project_batch(connection, projection)
-        while batch.events and batch.position < target:
-            batch = await project_batch(connection, projection)
+        try:
+            batch = await _project(connection, projection)
+            while batch.events and batch.position < target:
+                batch = await _project(connection, projection)
+        except POISON as error:
+            # The write that is waited for is stored: to answer that it failed would be a lie. The
+            # runner has stopped, too, and says so.
+            _log.warning("not_caught_up", projection=projection.name, error=str(error))

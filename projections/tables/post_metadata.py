@@ -4,18 +4,22 @@ A projection adds the row at zero when there is none and never touches it again,
 replay and no rebuild ever resets what people did.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from domain.events import Event, PostCreated
 from projections.change import Change
 
 _INSERT: Final = """
-INSERT INTO post_metadata (post_id) VALUES (%(post_id)s) ON CONFLICT DO NOTHING
+INSERT INTO post_metadata (post_id)
+SELECT post_id FROM json_populate_recordset(NULL::post_metadata, %(rows)s::json)
+ON CONFLICT DO NOTHING
 """
 
 
-def changes(event: Event) -> list[Change]:
-    """What `event` does to `post_metadata`."""
-    if not isinstance(event, PostCreated):
-        return []
-    return [Change(_INSERT, {"post_id": event.post_id})]
+def changes(events: Sequence[Event]) -> list[Change]:
+    """What `events` add to `post_metadata`."""
+    rows: list[dict[str, object]] = [
+        {"post_id": event.post_id} for event in events if isinstance(event, PostCreated)
+    ]
+    return [Change(_INSERT, rows)]

@@ -1,6 +1,8 @@
 """The table `posts`: one row for every post that can be read."""
 
+from collections.abc import Sequence
 from typing import Final, assert_never
+from uuid import UUID
 
 from domain.events import (
     Event,
@@ -14,59 +16,85 @@ from domain.events import (
 from projections.change import Change
 
 _INSERT: Final = """
-INSERT INTO posts (id, version, user_id, caption, status, image_key, created_at, updated_at)
-VALUES (%(id)s, %(version)s, %(user_id)s, %(caption)s, 'pending', %(image_key)s, %(at)s, %(at)s)
+INSERT INTO posts (
+    id, version, user_id, caption, status, image_key, failure_code, failure_message,
+    created_at, updated_at, published_at, blurhash, dominant_colour
+)
+SELECT id, version, user_id, caption, status, image_key, failure_code, failure_message,
+       created_at, updated_at, published_at, blurhash, dominant_colour
+FROM json_populate_recordset(NULL::posts, %(rows)s::json)
 """
-_TOUCH: Final = """
-UPDATE posts SET version = %(version)s, updated_at = %(at)s WHERE id = %(id)s
-"""
-_PROCESS: Final = """
-UPDATE posts SET version = %(version)s, updated_at = %(at)s, status = 'processing'
-WHERE id = %(id)s
-"""
-_PUBLISH: Final = """
+# What a batch does not say of a post stays as it was.
+_UPDATE: Final = """
 UPDATE posts
-SET version = %(version)s, updated_at = %(at)s, status = 'published', published_at = %(at)s,
-    blurhash = %(blurhash)s, dominant_colour = %(dominant_colour)s
-WHERE id = %(id)s
-"""
-_FAIL: Final = """
-UPDATE posts
-SET version = %(version)s, updated_at = %(at)s, status = 'failed',
-    failure_code = %(code)s, failure_message = %(message)s
-WHERE id = %(id)s
+SET version = change.version, updated_at = change.updated_at,
+    status = coalesce(change.status, posts.status),
+    failure_code = coalesce(change.failure_code, posts.failure_code),
+    failure_message = coalesce(change.failure_message, posts.failure_message),
+    published_at = coalesce(change.published_at, posts.published_at),
+    blurhash = coalesce(change.blurhash, posts.blurhash),
+    dominant_colour = coalesce(change.dominant_colour, posts.dominant_colour)
+FROM json_populate_recordset(NULL::posts, %(rows)s::json) AS change
+WHERE posts.id = change.id
 """
 _DELETE: Final = """
-DELETE FROM posts WHERE id = %(id)s
+DELETE FROM posts USING json_populate_recordset(NULL::posts, %(rows)s::json) AS gone
+WHERE posts.id = gone.id
 """
 
 
-def changes(event: Event) -> list[Change]:
-    """What `event` does to `posts`."""
-    row: dict[str, object] = {
+def changes(events: Sequence[Event]) -> list[Change]:
+    """What `events`, in the order of the log, do to `posts` in the end."""
+    created: dict[UUID, dict[str, object]] = {}
+    changed: dict[UUID, dict[str, object]] = {}
+    gone: dict[UUID, dict[str, object]] = {}
+    for event in events:
+        post_id = event.post_id
+        if isinstance(event, PostCreated):
+            created[post_id] = _created(event)
+        elif isinstance(event, PostDeleted):
+            changed.pop(post_id, None)
+            if created.pop(post_id, None) is None:
+                gone[post_id] = {"id": post_id}
+        else:
+            row = created.get(post_id)
+            if row is None:
+                row = changed.setdefault(post_id, {"id": post_id})
+            _evolve(row, event)
+    return [
+        Change(_INSERT, list(created.values())),
+        Change(_UPDATE, list(changed.values())),
+        Change(_DELETE, list(gone.values())),
+    ]
+
+
+def _created(event: PostCreated) -> dict[str, object]:
+    return {
         "id": event.post_id,
         "version": event.version,
-        "at": event.recorded_at,
+        "user_id": event.user_id,
+        "caption": event.caption,
+        "status": "pending",
+        "image_key": event.image_key,
+        "created_at": event.recorded_at,
+        "updated_at": event.recorded_at,
     }
+
+
+def _evolve(
+    row: dict[str, object], event: PostUploaded | VariantReady | PostPublished | PostFailed
+) -> None:
+    row["version"], row["updated_at"] = event.version, event.recorded_at
     match event:
-        case PostCreated():
-            row |= {
-                "user_id": event.user_id,
-                "caption": event.caption,
-                "image_key": event.image_key,
-            }
-            return [Change(_INSERT, row)]
-        case PostUploaded():
-            return [Change(_PROCESS, row)]
         case VariantReady():
-            return [Change(_TOUCH, row)]
+            pass
+        case PostUploaded():
+            row["status"] = "processing"
         case PostPublished():
-            row |= {"blurhash": event.blurhash, "dominant_colour": event.dominant_colour}
-            return [Change(_PUBLISH, row)]
+            row["status"], row["published_at"] = "published", event.recorded_at
+            row["blurhash"], row["dominant_colour"] = event.blurhash, event.dominant_colour
         case PostFailed():
-            row |= {"code": event.code, "message": event.message}
-            return [Change(_FAIL, row)]
-        case PostDeleted():
-            return [Change(_DELETE, {"id": event.post_id})]
+            row["status"] = "failed"
+            row["failure_code"], row["failure_message"] = event.code, event.message
         case _:
             assert_never(event)

@@ -6,7 +6,7 @@ import pytest
 from dotenv import dotenv_values
 from msgspec.structs import fields
 
-from api.settings import ApiSettings, api_settings
+from api.settings import ApiSettings, AuditSettings, api_settings
 from domain.settings import DatabaseSettings, WrongSettings, load_settings, variable_name
 from transcoder.settings import ObjectStoreSettings, WorkerSettings
 
@@ -19,7 +19,7 @@ REQUIRED = {
 
 
 def test_the_example_lists_every_setting_and_nothing_else() -> None:
-    structs = (DatabaseSettings, ObjectStoreSettings, WorkerSettings, ApiSettings)
+    structs = (DatabaseSettings, ObjectStoreSettings, WorkerSettings, ApiSettings, AuditSettings)
     known = {variable_name(field) for struct in structs for field in fields(struct)}
     assert set(dotenv_values(EXAMPLE)) == known
 

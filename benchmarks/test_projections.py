@@ -1,0 +1,188 @@
+"""Following and rebuilding, on one log, against one transaction per event and mere reading.
+
+One transaction per event is what the event-sourcing library's `ProjectionRunner` does; here it is
+done by our own statements on events that are decoded already, which is the less it could cost.
+Without `--benchmark-enable` it runs small, asserts no speed and only shows that it runs.
+"""
+
+import resource
+import time
+from statistics import quantiles
+from typing import Final
+from uuid import UUID, uuid4
+
+import anyio
+import psycopg
+import pytest
+from anyio import to_thread
+from psycopg import AsyncConnection
+
+from domain.events import Event
+from domain.mapper import EventMapper
+from domain.publishing import Publishing
+from projections.change import make
+from projections.connection import configure
+from projections.log import LoggedEvent, read_log
+from projections.projection import BATCH_EVENTS, POSTS, project_batch
+from projections.rebuild import rebuild
+from projections.runner import follow
+from tests.conftest import anyio_backend, database_url, migrated_template  # noqa: F401 - fixtures
+from tests.histories import after, create_post, publishing_commands
+from tests.servers import postgres_server  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.anyio
+
+EVENTS_PER_POST: Final = 6
+TIMES_FASTER: Final = 15
+SHARE_OF_READING: Final = 0.4
+LIVE_POSTS_PER_SECOND: Final = 200
+LIVE_P99_SECONDS: Final = 0.050
+
+
+@pytest.fixture
+def is_measuring(request: pytest.FixtureRequest) -> bool:
+    """Whether speed counts in this run."""
+    return bool(request.config.getoption("benchmark_enable"))
+
+
+async def test_catching_up_beats_one_transaction_per_event(
+    database_url: str,  # noqa: F811 - the fixture
+    is_measuring: bool,  # noqa: FBT001 - a fixture
+) -> None:
+    events = fill(database_url, 60_000 if is_measuring else 600)
+    async with await connected(database_url) as connection:
+        singly = await one_transaction_per_event(connection, min(events, 6000))
+        reading = await read_and_decode(connection, events)
+        start_again(database_url)
+        started = time.perf_counter()
+        while (await project_batch(connection, POSTS)).events:
+            pass
+        following = events / (time.perf_counter() - started)
+    print(
+        f"\nevents/s: reading {reading:,.0f}, following {following:,.0f}, one transaction per "
+        f"event {singly:,.0f}: {following / singly:.1f} times that, "
+        f"{following / reading:.2f} of reading"
+    )
+    if is_measuring:
+        assert following >= TIMES_FASTER * singly
+        assert following >= SHARE_OF_READING * reading
+
+
+async def test_rebuilding_costs_what_the_log_is_long(
+    database_url: str,  # noqa: F811 - the fixture
+    is_measuring: bool,  # noqa: FBT001 - a fixture
+) -> None:
+    stored = 0
+    for size in (10_000, 100_000, 1_000_000) if is_measuring else (600, 1200):
+        stored = fill(database_url, size - stored)
+        started = time.perf_counter()
+        await rebuild(database_url, POSTS, report=lambda *_: None)
+        seconds = time.perf_counter() - started
+        megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(
+            f"\nrebuild of {stored:>9,} events: {seconds:6.1f} s, "
+            f"{stored / seconds:,.0f} events/s, {megabytes:.0f} MB at most"
+        )
+
+
+async def test_a_row_is_visible_soon_after_its_event(
+    database_url: str,  # noqa: F811 - the fixture
+    is_measuring: bool,  # noqa: FBT001 - a fixture
+) -> None:
+    number = 2000 if is_measuring else 40
+    appended: dict[UUID, float] = {}
+    lags: list[float] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(follow, database_url, POSTS)
+        await anyio.sleep(0.5)
+        tasks.start_soon(to_thread.run_sync, create_steadily, database_url, number, appended)
+        async with await connected(database_url) as connection:
+            seen: set[UUID] = set()
+            with anyio.fail_after(120):
+                while len(lags) < number:
+                    found = await connection.execute("SELECT post_id FROM post_metadata")
+                    visible_at = time.perf_counter()
+                    new = {row[0] for row in await found.fetchall()} - seen  # type: ignore[index]
+                    known = {post_id for post_id in new if post_id in appended}
+                    lags += [visible_at - appended[post_id] for post_id in known]
+                    seen |= known
+                    await anyio.sleep(0.002)
+        tasks.cancel_scope.cancel()
+    p99 = quantiles(lags, n=100)[98]
+    print(f"\nlive lag at {LIVE_POSTS_PER_SECOND} posts/s: p99 {p99 * 1000:.1f} ms")
+    if is_measuring:
+        assert p99 <= LIVE_P99_SECONDS
+
+
+def create_steadily(url: str, number: int, appended: dict[UUID, float]) -> None:
+    """Create posts at the live rate and note when each was appended."""
+    with Publishing(url) as publishing:
+        started = time.perf_counter()
+        for index in range(number):
+            time.sleep(max(0, started + index / LIVE_POSTS_PER_SECOND - time.perf_counter()))
+            post_id = uuid4()
+            publishing.execute(create_post(post_id))
+            appended[post_id] = time.perf_counter()
+
+
+def fill(url: str, events: int) -> int:
+    """Add so many events of published posts to the log, interleaved as posts in flight are."""
+    mapper, posts = EventMapper(), events // EVENTS_PER_POST
+    with psycopg.connect(url) as connection:
+        copy = "COPY post_events (originator_id, originator_version, topic, state) FROM STDIN"
+        with connection.cursor().copy(copy) as rows:
+            for _ in range(0, posts, 20):
+                histories = [published(uuid4()) for _ in range(20)]
+                for event in [event for step in zip(*histories, strict=True) for event in step]:
+                    stored = mapper.to_stored_event(event)
+                    row = (stored.originator_id, stored.originator_version)
+                    rows.write_row((*row, stored.topic, stored.state))
+        [found] = connection.execute("SELECT count(*) FROM post_events").fetchall()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE post_events")
+    return int(found[0]) if posts else 0
+
+
+def published(post_id: UUID) -> list[Event]:
+    """Everything that happens to a post until it is published."""
+    return after(*publishing_commands(post_id))[1]
+
+
+async def connected(url: str) -> AsyncConnection[object]:
+    """A connection as followers have it."""
+    connection: AsyncConnection[object] = await AsyncConnection.connect(url, autocommit=True)
+    await configure(connection)
+    return connection
+
+
+async def one_transaction_per_event(connection: AsyncConnection[object], events: int) -> float:
+    """Events per second when each is projected in a transaction of its own."""
+    logged = await read_log(connection, 0, limit=events)
+    started = time.perf_counter()
+    for one in logged:
+        await project_singly(connection, one)
+    return len(logged) / (time.perf_counter() - started)
+
+
+async def project_singly(connection: AsyncConnection[object], one: LoggedEvent) -> None:
+    """The rows of one event and its position, in one transaction."""
+    advance = "UPDATE projection_positions SET position = %s"
+    async with connection.transaction(), connection.pipeline(), connection.cursor() as cursor:
+        for change in POSTS.changes([one.event]):
+            await make(cursor, change)
+        await cursor.execute(advance, [one.position])
+
+
+async def read_and_decode(connection: AsyncConnection[object], events: int) -> float:
+    """Events per second when they are read and decoded, and nothing else."""
+    started, position = time.perf_counter(), 0
+    while logged := await read_log(connection, position, limit=BATCH_EVENTS):
+        position = logged[-1].position
+    return events / (time.perf_counter() - started)
+
+
+def start_again(url: str) -> None:
+    """Empty the read tables."""
+    with psycopg.connect(url) as connection:
+        connection.execute("TRUNCATE posts, post_images, upload_sessions, post_metadata")
+        connection.execute("UPDATE projection_positions SET position = 0")

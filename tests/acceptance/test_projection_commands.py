@@ -1,0 +1,72 @@
+"""`nova projections` as operators use it, and what it says when something is wrong."""
+
+import json
+import os
+import subprocess
+import sys
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from domain.publishing import Publishing
+from tests.histories import publishing_commands
+from tests.projections.test_runner import append_poison
+
+NOVA = (sys.executable, "-m", "api", "projections")
+
+
+def run_projections(url: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a verb to its end."""
+    environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [*NOVA, *words],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**environ, "DATABASE_URL": url},
+    )
+
+
+@pytest.fixture
+def url(publishing: Publishing, database_url: str) -> str:
+    """A database with a published post in its log."""
+    for command in publishing_commands(uuid4()):
+        publishing.execute(command)
+    return database_url
+
+
+def test_an_operator_rebuilds_verifies_and_sees_where_it_stands(url: str) -> None:
+    assert "position 0 of 6" in run_projections(url, "list").stdout
+    rebuilt = run_projections(url, "rebuild", "posts")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert "0 differences" in rebuilt.stdout
+    assert run_projections(url, "verify").returncode == 0
+    [status] = map(json.loads, run_projections(url, "status", "--json").stdout.splitlines())
+    assert (status["position"], status["head"], status["lag_events"]) == (6, 6, 0)
+    lines = run_projections(url, "rebuild", "posts", "--json").stdout.splitlines()
+    assert json.loads(lines[-1])["phase"] == "done"
+
+
+def test_verify_lists_what_differs_and_fails(url: str) -> None:
+    run_projections(url, "rebuild", "posts")
+    with psycopg.connect(url) as connection:
+        connection.execute("DELETE FROM post_images WHERE variant = 'medium'")
+    found = run_projections(url, "verify", "posts", "--json")
+    assert found.returncode == 1
+    [difference] = json.loads(found.stdout)["differences"]
+    assert (difference["table"], difference["found"]) == ("post_images", None)
+    assert "1 differences" in run_projections(url, "verify").stdout
+
+
+def test_what_is_wrong_is_said_in_one_line(url: str) -> None:
+    append_poison(url)
+    rebuilt = run_projections(url, "rebuild", "posts")
+    assert rebuilt.returncode == 1
+    assert "unreadable" in rebuilt.stderr
+    assert "Traceback" not in rebuilt.stderr
+    skipped = run_projections(url, "skip", "posts", "7", "--reason", "because")
+    assert "not stopped at position 7" in skipped.stderr
+    assert "was not stopped" in run_projections(url, "retry", "posts").stdout
+    assert run_projections(url, "verify", "nothing").returncode == 2
