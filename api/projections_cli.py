@@ -5,8 +5,10 @@ Every verb loads only what it needs, when it runs.
 # ruff: noqa: PLC0415 - as the first lines say
 
 import getpass
+import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -27,9 +29,11 @@ projections_app = typer.Typer(
 EXIT_WRONG_SETTINGS = 2
 EXIT_INTERRUPTED = 130
 DEFAULT_BATCH = 5000
+DEFAULT_WORKERS = min(4, os.cpu_count() or 1)
 
 T = TypeVar("T")
 Name = Annotated[str, typer.Argument(help="The projection.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that share the work.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, for machines.")]
 
 
@@ -56,6 +60,7 @@ def status(*, as_json: AsJson = False) -> None:
 @projections_app.command()
 def verify(
     name: Annotated[str | None, typer.Argument(help="The projection; all without it.")] = None,
+    workers: Workers = DEFAULT_WORKERS,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -67,7 +72,7 @@ def verify(
     chosen = [_named(name)] if name else list(PROJECTIONS.values())
     differ = False
     for projection in chosen:
-        found = _ask(lambda connection, one=projection: compare(connection, one))  # type: ignore[misc]
+        found = _ask(partial(compare, projection=projection, workers=workers))
         report_verification(found, as_json=as_json)
         differ = differ or bool(found.differences)
     raise typer.Exit(1 if differ else 0)
@@ -77,6 +82,7 @@ def verify(
 def rebuild(
     name: Name,
     batch: Annotated[int, typer.Option(min=1, help="Events per batch.")] = DEFAULT_BATCH,
+    workers: Workers = DEFAULT_WORKERS,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -90,7 +96,9 @@ def rebuild(
     projection = _named(name)
     with _explained(), progress(as_json=as_json) as shown:
         url = projector_settings().database_url
-        rebuilt = anyio.run(lambda: build(url, projection, report=shown.report, batch_events=batch))
+        rebuilt = anyio.run(
+            lambda: build(url, projection, report=shown.report, batch_events=batch, workers=workers)
+        )
         shown.finish(rebuilt)
 
 
@@ -147,12 +155,15 @@ def _ask(question: "Callable[[AsyncConnection[object]], Awaitable[T]]") -> T:
 @contextmanager
 def _explained() -> Iterator[None]:
     import psycopg
+    from anyio import BrokenWorkerProcess
 
     from domain.mapper import UnreadableEvent
     from domain.settings import WrongSettings
     from projections.failures import NotStoppedThere
     from projections.projection import UnknownProjection
-    from projections.rebuild import RebuildDiffers, RebuildRunning
+    from projections.rebuild import RebuildRunning
+    from projections.rebuild_swap import NeverCaughtUp
+    from projections.verify import Differs
 
     try:
         yield
@@ -165,13 +176,16 @@ def _explained() -> Iterator[None]:
     except psycopg.Error as error:
         _fail(f"the database does not answer as it should: {error}", error)
     except (
+        Differs,
+        NeverCaughtUp,
         NotStoppedThere,
-        RebuildDiffers,
         RebuildRunning,
         UnknownProjection,
         UnreadableEvent,
     ) as error:
         _fail(str(error), error)
+    except BrokenWorkerProcess as error:
+        _fail("one of its workers was ended from outside: try again, with fewer workers", error)
     except KeyboardInterrupt:
         raise typer.Exit(EXIT_INTERRUPTED) from None
 

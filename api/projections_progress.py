@@ -41,23 +41,27 @@ class RebuildProgress:
         self._task = bar.add_task("start", total=None, rate=0.0)
         self._started = time.monotonic()
         self._phase = ""
-        self._said = 0.0
+        self._phase_started = self._said = 0.0
 
     def report(self, phase: str, position: int, target: int) -> None:
         """Show that `phase` has come to `position`."""
-        rate = position / max(time.monotonic() - self._started, 1e-6)
+        if phase != self._phase:
+            self._phase, self._phase_started, self._said = phase, time.monotonic(), 0.0
+            self._bar.reset(self._task, total=target, description=phase)
+        rate = position / max(time.monotonic() - self._phase_started, 1e-6)
         if not self._bar.disable:
             self._bar.update(
                 self._task, description=phase, completed=position, total=target, rate=rate
             )
             return
-        if phase == self._phase and time.monotonic() - self._said < LINE_EVERY_SECONDS:
+        if time.monotonic() - self._said < LINE_EVERY_SECONDS:
             return
-        self._phase, self._said = phase, time.monotonic()
+        self._said = time.monotonic()
         if self._as_json:
             self._print_json({"phase": phase, "position": position, "target": target})
         else:
-            typer.echo(f"{phase:7} {position:,} of {target:,}  {rate:,.0f} events/s")
+            pace = f"  {rate:,.0f} events/s" if position else ""
+            typer.echo(f"{phase:7} {position:,} of {target:,}{pace}")
 
     def finish(self, rebuilt: Rebuilt) -> None:
         """Say what was done."""

@@ -28,11 +28,17 @@ class EventRow(Struct, frozen=True, kw_only=True):
 class UnreadableEvent(Exception):
     """A stored event that no version of this code wrote: the log is damaged or newer than us."""
 
-    def __init__(self, row: EventRow, *, reason: str) -> None:
-        super().__init__(
-            f"event {row.version} of post {row.post_id} ({row.topic}) is unreadable: {reason}"
-        )
+    def __init__(self, row: EventRow, reason: str) -> None:
+        # Both, so that it can travel between processes.
+        super().__init__(row, reason)
         self.row = row
+        self.reason = reason
+
+    def __str__(self) -> str:
+        row = self.row
+        return (
+            f"event {row.version} of post {row.post_id} ({row.topic}) is unreadable: {self.reason}"
+        )
 
 
 def decode_event(row: EventRow) -> Event:
@@ -44,10 +50,10 @@ def decode_event(row: EventRow) -> Event:
     try:
         event = _decode(row.state)
     except msgspec.MsgspecError as error:
-        raise UnreadableEvent(row, reason=str(error)) from error
+        raise UnreadableEvent(row, str(error)) from error
     if (event.post_id, event.version, topic_of(event)) != (row.post_id, row.version, row.topic):
         reason = f"its state is that of event {event.version} of {event.post_id}"
-        raise UnreadableEvent(row, reason=reason)
+        raise UnreadableEvent(row, reason)
     return event
 
 

@@ -1,8 +1,13 @@
-"""Connections of the read side: no transaction on them can be held open for long."""
+"""Connections of the read side: limits on their transactions, questions, and others like them."""
 
-from typing import Final
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, Final, LiteralString
 
+from msgspec import Struct
 from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import scalar_row
 
 # A follower that stalls in the middle of a batch must not keep the others from following.
 TRANSACTION_SECONDS: Final = 5
@@ -18,3 +23,33 @@ async def configure(connection: AsyncConnection[object]) -> None:
     """Limit transactions, and answer with times in UTC whatever the server's own zone is."""
     await connection.execute(_LIMIT_TRANSACTIONS, {"limit": f"{TRANSACTION_SECONDS}s"})
     await connection.execute("SET TIME ZONE 'UTC'")
+
+
+async def ask(connection: AsyncConnection[object], question: LiteralString) -> Any:  # noqa: ANN401 - any SQL type
+    """The one value that a statement gives; None if it gives no row."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(question)
+        return await cursor.fetchone()
+
+
+class Origin(Struct, frozen=True):
+    """What another process needs to connect as a connection is: libpq's words and the schemas."""
+
+    conninfo: str
+    search_path: str
+
+
+async def origin_of(connection: AsyncConnection[object]) -> Origin:
+    """Where a connection leads, and in which schemas it finds its tables."""
+    conninfo = make_conninfo(connection.info.dsn, password=connection.info.password)
+    return Origin(conninfo, str(await ask(connection, "SHOW search_path")))
+
+
+@asynccontextmanager
+async def connected_like(origin: Origin) -> AsyncGenerator[AsyncConnection[object]]:
+    """A connection of its own to the same place, in autocommit."""
+    async with await AsyncConnection.connect(origin.conninfo, autocommit=True) as connection:
+        await connection.execute("SET TIME ZONE 'UTC'")
+        path = [origin.search_path]
+        await connection.execute("SELECT set_config('search_path', %s, false)", path)
+        yield connection

@@ -3,31 +3,64 @@
 Nothing here knows how the projection makes its rows: it is what the projection is checked by.
 """
 
-from typing import Final, LiteralString, TypeAlias
-from uuid import UUID
+from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from domain.events import Event, PostPublished, PostUploaded
 from domain.post import EventBeforeCreation, Post, fold
 
 Row: TypeAlias = tuple[object, ...]
 
-# The columns that are compared, in order of the post and then of the rest of the primary key.
-READ_TABLES: Final[dict[str, LiteralString]] = {
-    "posts": """
-        SELECT id, version, user_id, caption, status, image_key, failure_code, failure_message,
-               created_at, updated_at, published_at, blurhash, dominant_colour
-        FROM posts ORDER BY id
-    """,
-    "post_images": """
-        SELECT post_id, variant, key, content_type, width, height, file_size, sha256
-        FROM post_images ORDER BY post_id, variant COLLATE "C"
-    """,
+
+class ReadTable(Struct, frozen=True, kw_only=True):
+    """What of a read table is compared: its key, which begins with the post, and other columns."""
+
+    key: tuple[str, ...]
+    others: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Everything that is compared, the key first."""
+        return self.key + self.others
+
+
+READ_TABLES: Final = {
+    "posts": ReadTable(
+        key=("id",),
+        others=(
+            "version",
+            "user_id",
+            "caption",
+            "status",
+            "image_key",
+            "failure_code",
+            "failure_message",
+            "created_at",
+            "updated_at",
+            "published_at",
+            "blurhash",
+            "dominant_colour",
+        ),
+    ),
+    "post_images": ReadTable(
+        key=("post_id", "variant"),
+        others=("key", "content_type", "width", "height", "file_size", "sha256"),
+    ),
     # The counters are other writers': only that the row is there is the projection's.
-    "post_metadata": "SELECT post_id FROM post_metadata ORDER BY post_id",
-    "upload_sessions": """
-        SELECT post_id, status, image_key, content_type, file_size, sha256, created_at, expires_at
-        FROM upload_sessions ORDER BY post_id
-    """,
+    "post_metadata": ReadTable(key=("post_id",)),
+    "upload_sessions": ReadTable(
+        key=("post_id",),
+        others=(
+            "status",
+            "image_key",
+            "content_type",
+            "file_size",
+            "sha256",
+            "created_at",
+            "expires_at",
+        ),
+    ),
 }
 
 
@@ -99,9 +132,3 @@ def _session(post: Post, events: list[Event]) -> Row:
         post.created_at,
         post.upload_expires_at,
     )
-
-
-def post_of(row: Row) -> UUID:
-    """Whose row it is."""
-    assert isinstance(row[0], UUID)  # noqa: S101 - the first column of every table above
-    return row[0]

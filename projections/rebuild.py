@@ -4,38 +4,32 @@ Everything happens in a schema of the rebuild's own that comes first on its sear
 tracking position of its own: until the swap commits, nothing that anybody reads has changed.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Final, TypeAlias
 
-import psycopg
+import anyio
 from msgspec import Struct
 from psycopg import AsyncConnection, sql
-from psycopg.rows import scalar_row
 
+from projections.connection import ask
 from projections.log import head_position
-from projections.projection import Projection, UnknownProjection, project_batch
-from projections.rebuild_tables import adopt_tables, create_tables, drop_leftovers, schema_of
+from projections.projection import Projection, project_batch
+from projections.rebuild_filling import fill
+from projections.rebuild_swap import swap
+from projections.rebuild_tables import complete_tables, create_tables, drop_leftovers
 from projections.standing import REBUILD_LOCK, introduce, try_to_hold
-from projections.verify import Difference, Verification, verify
+from projections.verify import Differs, Verification, verify
 
 BATCH_EVENTS: Final = 5000
-# Readers wait at most this long for a swap that itself waits for somebody; then it is tried again.
-SWAP_LOCK_TIMEOUT: Final = "500ms"
-SWAP_ATTEMPTS: Final = 20
+CLEAN_UP_SECONDS: Final = 30
 
-# Told the phase, the position so far and the position to reach.
+# Told the phase, the events done so far and the events to do.
 Report: TypeAlias = Callable[[str, int, int], None]
 
-_CLAIM_LIVE: Final = """
-SELECT position FROM {live}.projection_positions WHERE projection = {name} FOR UPDATE
-"""
-_ADVANCE_LIVE: Final = """
-UPDATE {live}.projection_positions SET position = {position}, updated_at = now()
-WHERE projection = {name}
-"""
-# What stopped the projection before is behind it now.
-_CLEAR_FAILURE: Final = """
-DELETE FROM {live}.projection_failures WHERE projection = {name} AND position <= {position}
+# In the rebuild's own schema, which comes first.
+_FILLED_UNTIL: Final = """
+UPDATE projection_positions SET position = {position}
 """
 
 
@@ -47,15 +41,6 @@ class RebuildRunning(Exception):
         self.name = name
 
 
-class RebuildDiffers(Exception):
-    """The new tables are not what the events say; the live tables were left as they were."""
-
-    def __init__(self, name: str, differences: list[Difference]) -> None:
-        super().__init__(f"the rebuilt {name} differs from the log in {len(differences)} rows")
-        self.name = name
-        self.differences = differences
-
-
 class Rebuilt(Struct, frozen=True, kw_only=True):
     """A finished rebuild: the live tables are the new ones, as of `position`."""
 
@@ -64,89 +49,96 @@ class Rebuilt(Struct, frozen=True, kw_only=True):
 
 
 async def rebuild(
-    url: str, projection: Projection, *, report: Report, batch_events: int = BATCH_EVENTS
+    url: str,
+    projection: Projection,
+    *,
+    report: Report,
+    batch_events: int = BATCH_EVENTS,
+    workers: int = 1,
 ) -> Rebuilt:
     """Build, catch up, verify and swap; whatever ends it before, the live tables are untouched.
 
     Raises:
         RebuildRunning: another one has not ended yet.
-        RebuildDiffers: verification found a difference.
+        Differs: verification found a difference.
+        NeverCaughtUp: it never caught up.
         UnreadableEvent: the log holds something unreadable; a rebuild skips nothing.
-        psycopg.Error: the database refused; likewise.
+        BrokenWorkerProcess: one of the workers was killed.
+        psycopg.Error: the database refused.
     """
     async with await AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute("SET TIME ZONE 'UTC'")
         await introduce(connection, "rebuild")
         if not await try_to_hold(connection, REBUILD_LOCK, projection.name):
             raise RebuildRunning(projection.name)
-        live = await _current_schema(connection)
-        await drop_leftovers(connection, projection.name)
-        try:
-            return await _rebuild(connection, projection, live, report, batch_events)
-        except Exception:
-            if not connection.broken:
+        live = str(await ask(connection, "SELECT current_schema()"))
+        async with _nothing_left(connection, projection):
+            schema = await create_tables(connection, projection.name, live=live)
+            head = await _fill(connection, projection, report, batch_events, workers)
+            report("index", head, head)
+            await complete_tables(connection, schema, live=live)
+            await _follow(connection, projection, report, batch_events)
+            verification = await _verify(connection, projection, report, workers)
+            report("swap", verification.events, verification.events)
+            position = await swap(
+                connection, projection, schema, live=live, verified=verification.position
+            )
+            return Rebuilt(position=position, verification=verification)
+
+
+@asynccontextmanager
+async def _nothing_left(
+    connection: AsyncConnection[object], projection: Projection
+) -> AsyncGenerator[None]:
+    await drop_leftovers(connection, projection.name)
+    try:
+        yield
+    finally:
+        if not connection.broken:
+            with anyio.move_on_after(CLEAN_UP_SECONDS, shield=True):
                 await drop_leftovers(connection, projection.name)
-            raise
 
 
-async def _rebuild(
+async def _fill(
     connection: AsyncConnection[object],
     projection: Projection,
-    live: str,
     report: Report,
     batch_events: int,
-) -> Rebuilt:
-    await create_tables(connection, projection.name, live=live)
+    workers: int,
+) -> int:
     head = await head_position(connection)
     report("build", 0, head)
-    position = 0
+    await fill(
+        connection,
+        projection,
+        position=head,
+        batch_events=batch_events,
+        workers=workers,
+        report=lambda events: report("build", events, head),
+    )
+    await connection.execute(sql.SQL(_FILLED_UNTIL).format(position=head))
+    return head
+
+
+async def _follow(
+    connection: AsyncConnection[object], projection: Projection, report: Report, batch_events: int
+) -> None:
     while (batch := await project_batch(connection, projection, limit=batch_events)).events:
-        position = batch.position
-        report("build", position, max(head, position))
-    report("verify", position, position)
-    verification = await verify(connection, projection, honour_skips=False)
+        report("follow", batch.position, max(batch.position, await head_position(connection)))
+
+
+async def _verify(
+    connection: AsyncConnection[object], projection: Projection, report: Report, workers: int
+) -> Verification:
+    head = await head_position(connection)
+    report("verify", 0, head)
+    verification = await verify(
+        connection,
+        projection,
+        honour_skips=False,
+        workers=workers,
+        report=lambda events: report("verify", events, head),
+    )
     if verification.differences:
-        raise RebuildDiffers(projection.name, verification.differences)
-    report("swap", position, position)
-    position = await _swap_patiently(connection, projection, live)
-    await drop_leftovers(connection, projection.name)
-    return Rebuilt(position=position, verification=verification)
-
-
-async def _swap_patiently(
-    connection: AsyncConnection[object], projection: Projection, live: str
-) -> int:
-    for attempts_left in reversed(range(SWAP_ATTEMPTS)):
-        # What came during verification, or a wait, must not be done under the lock.
-        while (await project_batch(connection, projection)).events:
-            pass
-        try:
-            return await _swap(connection, projection, live)
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-            if not attempts_left:
-                raise
-    raise AssertionError
-
-
-async def _swap(connection: AsyncConnection[object], projection: Projection, live: str) -> int:
-    names: dict[str, sql.Composable] = {"live": sql.Identifier(live)}
-    names["name"] = sql.Literal(projection.name)
-    async with connection.transaction():
-        await connection.execute(f"SET LOCAL lock_timeout = '{SWAP_LOCK_TIMEOUT}'")
-        claimed = await connection.execute(sql.SQL(_CLAIM_LIVE).format(**names))
-        if await claimed.fetchone() is None:
-            raise UnknownProjection(projection.name)
-        # The live position stands still now, and everything up to it is in the log.
-        while (batch := await project_batch(connection, projection)).events:
-            pass
-        names["position"] = sql.Literal(batch.position)
-        await connection.execute(sql.SQL(_ADVANCE_LIVE).format(**names))
-        await connection.execute(sql.SQL(_CLEAR_FAILURE).format(**names))
-        await adopt_tables(connection, schema_of(projection.name), live=live)
-        return batch.position
-
-
-async def _current_schema(connection: AsyncConnection[object]) -> str:
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute("SELECT current_schema()")
-        return str(await cursor.fetchone())
+        raise Differs(projection.name, verification.differences)
+    return verification

@@ -1,15 +1,21 @@
 """The tables of a rebuild: made like the live ones under the same names, and put in their place."""
 
 from typing import Final, LiteralString
+from uuid import uuid4
 
 from psycopg import AsyncConnection, sql
-from psycopg.rows import tuple_row
+from psycopg.rows import scalar_row, tuple_row
 
 # In an order that their references allow.
 REPLACED: Final = ("posts", "post_images", "upload_sessions")
 # Filled anew only to tell which rows the live table lacks: its counters are other writers'.
 KEPT: Final = "post_metadata"
+BUILT: Final = (*REPLACED, KEPT)
+_POSITIONS: Final = "projection_positions"
 
+_LEFTOVERS: Final = """
+SELECT nspname FROM pg_namespace WHERE nspname ~ ('^rebuild_' || %(projection)s || '_[0-9a-f]{32}$')
+"""
 _CONSTRAINTS: Final = """
 SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
 WHERE conrelid = %(table)s::regclass AND contype IN ('p', 'u', 'f')
@@ -20,6 +26,15 @@ SELECT relname, pg_get_indexdef(indexrelid) FROM pg_index JOIN pg_class ON oid =
 WHERE indrelid = %(table)s::regclass
   AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
 """
+# Whoever may read the live tables may read the new ones.
+_GRANTS: Final = """
+SELECT format(
+    'GRANT %%s ON {table} TO %%s%%s', privilege_type,
+    CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,
+    CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
+)
+FROM pg_class, aclexplode(relacl) WHERE oid = %(table)s::regclass AND grantee <> relowner
+"""
 _ADD_MISSING: Final[LiteralString] = """
 INSERT INTO {live}.post_metadata (post_id)
 SELECT post_id FROM {built}.post_metadata AS built
@@ -28,33 +43,47 @@ ON CONFLICT DO NOTHING
 """
 
 
-def schema_of(name: str) -> str:
-    """The schema in which a projection is rebuilt."""
-    return f"rebuild_{name}"
-
-
 async def drop_leftovers(connection: AsyncConnection[object], name: str) -> None:
-    """Drop what a rebuild of this projection left, whole or half-made."""
+    """Drop what rebuilds of this projection left, whole or half-made."""
     await connection.execute("RESET search_path")
-    schema = sql.Identifier(schema_of(name))
-    await connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(schema))
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_LEFTOVERS, {"projection": name})
+        for schema in await cursor.fetchall():
+            drop = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE")
+            await cursor.execute(drop.format(sql.Identifier(schema)))
 
 
-async def create_tables(connection: AsyncConnection[object], name: str, *, live: str) -> None:
-    """Create empty tables with the live ones' columns, checks, keys and indexes, by name."""
-    schema = schema_of(name)
+async def create_tables(connection: AsyncConnection[object], name: str, *, live: str) -> str:
+    """Create empty tables with the live ones' columns and checks in a schema of their own.
+
+    Its name, which nobody had before, is returned; it comes first on the connection's path.
+    """
+    schema = f"rebuild_{name}_{uuid4().hex}"
     built, source = sql.Identifier(schema), sql.Identifier(live)
     async with connection.transaction():
         await connection.execute(sql.SQL("CREATE SCHEMA {}").format(built))
-        path = sql.SQL("SET search_path TO {}, {}").format(built, source)
-        await connection.execute(path)
-        for table in (*REPLACED, KEPT, "projection_positions"):
+        await connection.execute(sql.SQL("SET search_path TO {}, {}").format(built, source))
+        for table in (*BUILT, _POSITIONS):
             like = sql.SQL("CREATE TABLE {}.{} (LIKE {}.{} INCLUDING ALL EXCLUDING INDEXES)")
             here = sql.Identifier(table)
             await connection.execute(like.format(built, here, source, here))
+        start = sql.SQL("INSERT INTO {}.{} (projection) VALUES ({})")
+        await connection.execute(start.format(built, sql.Identifier(_POSITIONS), name))
+    return schema
+
+
+async def complete_tables(connection: AsyncConnection[object], schema: str, *, live: str) -> None:
+    """Give the filled tables the live ones' keys, indexes and grants, and fresh statistics.
+
+    Raises:
+        psycopg.IntegrityError: the rows break a key.
+    """
+    for table in BUILT:
+        async with connection.transaction():
             await _copy_keys_and_indexes(connection, schema, table, live=live)
-        start = sql.SQL("INSERT INTO {}.projection_positions (projection) VALUES ({})")
-        await connection.execute(start.format(built, sql.Literal(name)))
+            await _copy_grants(connection, schema, table, live=live)
+        vacuum = sql.SQL("VACUUM (ANALYZE) {}")
+        await connection.execute(vacuum.format(sql.Identifier(schema, table)))
 
 
 async def _copy_keys_and_indexes(
@@ -76,13 +105,31 @@ async def _copy_keys_and_indexes(
             await cursor.execute(_verbatim(moved))
 
 
+async def _copy_grants(
+    connection: AsyncConnection[object], schema: str, table: str, *, live: str
+) -> None:
+    target = sql.Identifier(schema, table).as_string().replace("%", "%%")
+    query = sql.SQL(_GRANTS).format(table=_verbatim(target))
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(query, {"table": f'"{live}"."{table}"'})
+        for grant in await cursor.fetchall():
+            await cursor.execute(_verbatim(grant))
+
+
+async def add_missing_counters(
+    connection: AsyncConnection[object], schema: str, *, live: str
+) -> None:
+    """Give the live counters the rows they lack; inside the caller's transaction."""
+    names = {"live": sql.Identifier(live), "built": sql.Identifier(schema)}
+    await connection.execute(sql.SQL(_ADD_MISSING).format(**names))
+
+
 async def adopt_tables(connection: AsyncConnection[object], schema: str, *, live: str) -> None:
     """Put the new tables in the live ones' place; inside the caller's transaction."""
     names = {"live": sql.Identifier(live), "built": sql.Identifier(schema)}
     for table in REPLACED:
         lock = sql.SQL("LOCK TABLE {live}.{table} IN ACCESS EXCLUSIVE MODE")
         await connection.execute(lock.format(**names, table=sql.Identifier(table)))
-    await connection.execute(sql.SQL(_ADD_MISSING).format(**names))
     for table in reversed(REPLACED):
         drop = sql.SQL("DROP TABLE {live}.{table}")
         await connection.execute(drop.format(**names, table=sql.Identifier(table)))
