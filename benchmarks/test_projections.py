@@ -1,13 +1,14 @@
-"""Following and rebuilding, on one log, against one transaction per event and mere reading.
+"""Following and rebuilding, on one log, against the library's `ProjectionRunner` and mere reading.
 
-One transaction per event is what the event-sourcing library's `ProjectionRunner` does; here it is
-done by our own statements on events that are decoded already, which is the less it could cost.
 Without `--benchmark-enable` it runs small, asserts no speed and only shows that it runs.
 """
 
-import resource
+import json
+import os
+import subprocess
+import sys
 import time
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -17,14 +18,13 @@ import pytest
 from anyio import to_thread
 from psycopg import AsyncConnection
 
+from benchmarks.library_runner import library_events_per_second
 from domain.events import Event
 from domain.mapper import EventMapper
 from domain.publishing import Publishing
-from projections.change import make
 from projections.connection import configure
-from projections.log import LoggedEvent, read_log
+from projections.log import read_log
 from projections.projection import BATCH_EVENTS, POSTS, project_batch
-from projections.rebuild import rebuild
 from projections.runner import follow
 from tests.conftest import anyio_backend, database_url, migrated_template  # noqa: F401 - fixtures
 from tests.histories import after, create_post, publishing_commands
@@ -33,8 +33,12 @@ from tests.servers import postgres_server  # noqa: F401 - a fixture
 pytestmark = pytest.mark.anyio
 
 EVENTS_PER_POST: Final = 6
+ROUNDS: Final = 5
 TIMES_FASTER: Final = 15
 SHARE_OF_READING: Final = 0.4
+# A million events against a hundred thousand, and against ten thousand.
+STAYS_LINEAR: Final = 0.8
+STAYS_FLAT: Final = 1.5
 LIVE_POSTS_PER_SECOND: Final = 200
 LIVE_P99_SECONDS: Final = 0.050
 
@@ -45,26 +49,27 @@ def is_measuring(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("benchmark_enable"))
 
 
-async def test_catching_up_beats_one_transaction_per_event(
+async def test_catching_up_beats_the_library_and_keeps_up_with_reading(
     database_url: str,  # noqa: F811 - the fixture
     is_measuring: bool,  # noqa: FBT001 - a fixture
 ) -> None:
     events = fill(database_url, 60_000 if is_measuring else 600)
+    followed, read = [], []
     async with await connected(database_url) as connection:
-        singly = await one_transaction_per_event(connection, min(events, 6000))
-        reading = await read_and_decode(connection, events)
-        start_again(database_url)
-        started = time.perf_counter()
-        while (await project_batch(connection, POSTS)).events:
-            pass
-        following = events / (time.perf_counter() - started)
+        for _ in range(ROUNDS if is_measuring else 1):
+            start_again(database_url)
+            read.append(await read_and_decode(connection, events))
+            followed.append(await catch_up(connection, events))
+    following, reading = median(followed), median(read)
+    start_again(database_url)
+    library = library_events_per_second(database_url, events // 10)
     print(
-        f"\nevents/s: reading {reading:,.0f}, following {following:,.0f}, one transaction per "
-        f"event {singly:,.0f}: {following / singly:.1f} times that, "
+        f"\nevents/s: reading {reading:,.0f}, following {following:,.0f}, the library's runner "
+        f"{library:,.0f}: {following / library:.1f} times that, "
         f"{following / reading:.2f} of reading"
     )
     if is_measuring:
-        assert following >= TIMES_FASTER * singly
+        assert following >= TIMES_FASTER * library
         assert following >= SHARE_OF_READING * reading
 
 
@@ -72,17 +77,37 @@ async def test_rebuilding_costs_what_the_log_is_long(
     database_url: str,  # noqa: F811 - the fixture
     is_measuring: bool,  # noqa: FBT001 - a fixture
 ) -> None:
-    stored = 0
+    stored, rates, megabytes = 0, [], []
+    print()
     for size in (10_000, 100_000, 1_000_000) if is_measuring else (600, 1200):
         stored = fill(database_url, size - stored)
-        started = time.perf_counter()
-        await rebuild(database_url, POSTS, report=lambda *_: None)
-        seconds = time.perf_counter() - started
-        megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        seconds, peak = rebuild(database_url)
+        rates.append(stored / seconds)
+        megabytes.append(peak)
         print(
-            f"\nrebuild of {stored:>9,} events: {seconds:6.1f} s, "
-            f"{stored / seconds:,.0f} events/s, {megabytes:.0f} MB at most"
+            f"rebuild of {stored:>9,} events: {seconds:6.2f} s, {rates[-1]:>7,.0f} events/s, "
+            f"{peak:.0f} MB in the largest process"
         )
+    start_again(database_url)
+    library = library_events_per_second(database_url, stored // 200)
+    print(f"{rates[-1] / library:.1f} times the library's runner ({library:,.0f} events/s)")
+    if is_measuring:
+        assert rates[-1] >= TIMES_FASTER * library
+        assert rates[-1] >= STAYS_LINEAR * rates[1]
+        assert megabytes[-1] <= STAYS_FLAT * megabytes[0]
+
+
+def rebuild(url: str) -> tuple[float, float]:
+    """Seconds that `nova projections rebuild` took, and megabytes of its largest process."""
+    environ = {**os.environ, "DATABASE_URL": url}
+    command = [sys.executable, "-m", "api", "projections", "rebuild", "posts", "--json"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        *_, done = process.stdout
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return float(json.loads(done)["seconds"]), usage.ru_maxrss / 1024
 
 
 async def test_a_row_is_visible_soon_after_its_event(
@@ -155,22 +180,12 @@ async def connected(url: str) -> AsyncConnection[object]:
     return connection
 
 
-async def one_transaction_per_event(connection: AsyncConnection[object], events: int) -> float:
-    """Events per second when each is projected in a transaction of its own."""
-    logged = await read_log(connection, 0, limit=events)
+async def catch_up(connection: AsyncConnection[object], events: int) -> float:
+    """Events per second when they are projected in batches."""
     started = time.perf_counter()
-    for one in logged:
-        await project_singly(connection, one)
-    return len(logged) / (time.perf_counter() - started)
-
-
-async def project_singly(connection: AsyncConnection[object], one: LoggedEvent) -> None:
-    """The rows of one event and its position, in one transaction."""
-    advance = "UPDATE projection_positions SET position = %s"
-    async with connection.transaction(), connection.pipeline(), connection.cursor() as cursor:
-        for change in POSTS.changes([one.event]):
-            await make(cursor, change)
-        await cursor.execute(advance, [one.position])
+    while (await project_batch(connection, POSTS)).events:
+        pass
+    return events / (time.perf_counter() - started)
 
 
 async def read_and_decode(connection: AsyncConnection[object], events: int) -> float:

@@ -17,5 +17,9 @@ class Change(Struct, frozen=True):
 async def make(cursor: AsyncCursor[object], change: Change) -> None:
     """Execute a change; one without rows costs nothing."""
     if change.rows:
-        rows = msgspec.json.encode(change.rows).decode()
-        await cursor.execute(change.statement, {"rows": rows}, prepare=True)
+        await cursor.execute(change.statement, {"rows": in_json(change.rows)}, prepare=True)
+
+
+def in_json(rows: list[dict[str, object]]) -> str:
+    """The rows as a statement takes them."""
+    return msgspec.json.encode(rows).decode()
