@@ -50,7 +50,6 @@ def _show(slo: Slo) -> None:
     table.add_row("whole, s", *_cells(slo.complete_to_published))
     for name, spread in slo.stages.items():
         table.add_row(f"  {name.replace('_', ' ')}, s", *_cells(spread))
-    table.add_row("  transcode, ms", *_cells(slo.transcode_milliseconds))
     for name in slo.not_recorded:
         table.add_row(f"  {name.replace('_', ' ')}", "no event records it")
     console.print(table)

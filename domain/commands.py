@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from msgspec import Struct
 
-from domain.events import MetadataKind, Stage
+from domain.events import MetadataKind, Stage, StageTimes
 from domain.formats import ContentType
 from domain.recipes import VariantName
 
@@ -55,7 +55,10 @@ class ConfirmUpload(Struct, frozen=True, kw_only=True):
 
 
 class RecordVariant(Struct, frozen=True, kw_only=True):
-    """Say that one variant is stored; the last one publishes the post, with its placeholder."""
+    """Say that one variant is stored; the last one publishes the post, with its placeholder.
+
+    `stages`: what this attempt has taken so far.
+    """
 
     origin: Origin
     post_id: UUID
@@ -73,6 +76,7 @@ class RecordVariant(Struct, frozen=True, kw_only=True):
     removed_metadata: tuple[MetadataKind, ...]
     blurhash: str
     dominant_colour: str
+    stages: StageTimes
 
 
 class FailPost(Struct, frozen=True, kw_only=True):

@@ -130,6 +130,7 @@ def _record_variant(post: Post, command: RecordVariant) -> list[Event]:
                 **_next(post, command.origin, ahead=2),
                 blurhash=command.blurhash,
                 dominant_colour=command.dominant_colour,
+                stages=command.stages,
             )
         )
     return ready

@@ -80,16 +80,29 @@ class VariantReady(Fact, frozen=True, kw_only=True, tag="post.variant_ready"):
     schema_version: Literal[2] = 2
 
 
+class StageTimes(Struct, frozen=True, kw_only=True):
+    """Where the time from complete to published went, in milliseconds.
+
+    `queue_ms` ends when the last attempt began; earlier attempts and their pauses are part of it.
+    """
+
+    queue_ms: int
+    download_ms: int
+    transcode_ms: int
+    upload_ms: int
+
+
 class PostPublished(Fact, frozen=True, kw_only=True, tag="post.published"):
     """Every variant is ready: others can see the post.
 
     `blurhash` and `dominant_colour` (`#rrggbb`) stand in for the photo while it loads; version 1
-    had none.
+    had none, and version 2 no `stages`.
     """
 
     blurhash: str | None
     dominant_colour: str | None
-    schema_version: Literal[2] = 2
+    stages: StageTimes | None
+    schema_version: Literal[3] = 3
 
 
 class PostFailed(Fact, frozen=True, kw_only=True, tag="post.failed"):

@@ -28,7 +28,12 @@ def _published_2(fields: Fields) -> None:
     fields.update(blurhash=None, dominant_colour=None)
 
 
+def _published_3(fields: Fields) -> None:
+    fields.update(stages=None)
+
+
 _STEPS: Final[dict[tuple[object, object], Callable[[Fields], None]]] = {
     ("post.variant_ready", 1): _variant_ready_2,
     ("post.published", 1): _published_2,
+    ("post.published", 2): _published_3,
 }

@@ -19,8 +19,15 @@ from psycopg import AsyncConnection
 from projections.audit import AuditedEvent, EventFilter, stream_events
 
 PROMISED_SECONDS: Final = (2.0, 5.0)
-# Stages of the pipeline that leave no event of their own.
-NOT_RECORDED: Final = ("queue_wait", "download", "upload", "projection")
+# What `post.published` says of each, since its third version.
+_STAGES: Final = {
+    "queue_wait": "queue_ms",
+    "download": "download_ms",
+    "transcode": "transcode_ms",
+    "upload": "upload_ms",
+}
+# It comes after the last event, and leaves none.
+NOT_RECORDED: Final = ("projection",)
 _ZonedTime: TypeAlias = Annotated[datetime, Meta(tz=True)]
 _PERCENTILES: Final = (50, 90, 99)
 
@@ -36,10 +43,10 @@ class Spread(Struct, frozen=True, kw_only=True):
 
 
 class Slo(Struct, frozen=True, kw_only=True):
-    """Posts against the promise; times in seconds but for `transcode_milliseconds`.
+    """Posts against the promise; times in seconds.
 
-    `transcode_milliseconds` is what fitting and encoding all variants of a post took, as its
-    events say. `share_within` goes from promised seconds to the share of published posts.
+    `stages` are of the attempt that published, with everything before it in `queue_wait`.
+    `share_within` goes from promised seconds to the share of published posts.
     """
 
     since: datetime | None
@@ -47,16 +54,9 @@ class Slo(Struct, frozen=True, kw_only=True):
     complete_to_published: Spread
     share_within: dict[str, float | None]
     stages: dict[str, Spread]
-    transcode_milliseconds: Spread
     not_recorded: tuple[str, ...]
     failures: dict[str, int]
     unfinished: int
-
-
-class _Flight(Struct):
-    uploaded_at: datetime
-    variant_at: datetime | None = None
-    transcode_ms: float = 0.0
 
 
 class SloMeter:
@@ -65,14 +65,9 @@ class SloMeter:
     def __init__(self) -> None:
         self.taken = 0
         self.seconds: array[float] = array("d")
-        self._stages: dict[str, array[float]] = {
-            "uploaded_to_first_variant": array("d"),
-            "between_variants": array("d"),
-            "last_variant_to_published": array("d"),
-        }
-        self._transcode_ms: array[float] = array("d")
+        self._stages: dict[str, array[float]] = {name: array("d") for name in _STAGES}
         self._failures: Counter[str] = Counter()
-        self._flights: dict[UUID, _Flight] = {}
+        self._uploaded_at: dict[UUID, datetime] = {}
 
     def take(self, event: AuditedEvent) -> None:
         """Take the next event; one without a readable time or an upload before it says nothing."""
@@ -81,9 +76,9 @@ class SloMeter:
         if at is None:
             return
         if event.type == "post.uploaded":
-            self._flights[event.post_id] = _Flight(uploaded_at=at)
-        elif flight := self._flights.get(event.post_id):
-            self._advance(flight, event, at)
+            self._uploaded_at[event.post_id] = at
+        elif event.type != "post.variant_ready":
+            self._end(event, at)
 
     def result(self, *, since: datetime | None, until: datetime | None) -> Slo:
         """What was measured so far."""
@@ -93,30 +88,22 @@ class SloMeter:
             complete_to_published=spread(self.seconds),
             share_within={f"{limit:g}": self._share(limit) for limit in PROMISED_SECONDS},
             stages={name: spread(figures) for name, figures in self._stages.items()},
-            transcode_milliseconds=spread(self._transcode_ms),
             not_recorded=NOT_RECORDED,
             failures=dict(self._failures.most_common()),
-            unfinished=len(self._flights),
+            unfinished=len(self._uploaded_at),
         )
 
-    def _advance(self, flight: _Flight, event: AuditedEvent, at: datetime) -> None:
-        if event.type == "post.variant_ready":
-            stage = "between_variants" if flight.variant_at else "uploaded_to_first_variant"
-            self._stages[stage].append(_seconds(flight.variant_at or flight.uploaded_at, at))
-            flight.variant_at = at
-            flight.transcode_ms += _milliseconds(event)
+    def _end(self, event: AuditedEvent, at: datetime) -> None:
+        uploaded_at = self._uploaded_at.pop(event.post_id, None)
+        if uploaded_at is None:
             return
-        if event.type == "post.published":
-            self._publish(flight, at)
-        elif event.type == "post.failed":
+        if event.type == "post.failed":
             self._failures[str(event.data.get("code"))] += 1
-        del self._flights[event.post_id]
-
-    def _publish(self, flight: _Flight, at: datetime) -> None:
-        self.seconds.append(_seconds(flight.uploaded_at, at))
-        self._transcode_ms.append(flight.transcode_ms)
-        if flight.variant_at is not None:
-            self._stages["last_variant_to_published"].append(_seconds(flight.variant_at, at))
+        elif event.type == "post.published":
+            self.seconds.append((at - uploaded_at).total_seconds())
+            told = event.data.get("stages")
+            for name, field in _STAGES.items() if isinstance(told, dict) else ():
+                self._stages[name].append(_seconds(told.get(field)))
 
     def _share(self, limit: float) -> float | None:
         if not self.seconds:
@@ -152,13 +139,8 @@ def spread(figures: Sequence[float]) -> Spread:
     )
 
 
-def _seconds(start: datetime, end: datetime) -> float:
-    return (end - start).total_seconds()
-
-
-def _milliseconds(event: AuditedEvent) -> float:
-    told = event.data.get("milliseconds")
-    return float(told) if isinstance(told, int | float) else 0.0
+def _seconds(milliseconds: object) -> float:
+    return milliseconds / 1000 if isinstance(milliseconds, int | float) else 0.0
 
 
 def _time(recorded_at: str | None) -> datetime | None:

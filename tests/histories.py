@@ -15,7 +15,7 @@ from domain.commands import (
     RecordVariant,
 )
 from domain.decisions import decide
-from domain.events import Event
+from domain.events import Event, StageTimes
 from domain.keys import original_key, variant_key
 from domain.post import Post, evolve
 from domain.recipes import RECIPE_VERSION, RECIPES, VariantName
@@ -80,6 +80,7 @@ def record_variant(post_id: UUID, variant: VariantName) -> RecordVariant:
         removed_metadata=("exif", "gps"),
         blurhash="LBDbNM^Q0#58N1-U%1g3aK%2-p%2",
         dominant_colour="#322c2a",
+        stages=StageTimes(queue_ms=20, download_ms=30, transcode_ms=140, upload_ms=40),
     )
 
 

@@ -16,11 +16,11 @@ import stamina
 import structlog
 from anyio import CapacityLimiter, to_thread
 from anyio.streams.memory import MemoryObjectSendStream
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from domain.commands import Command, FailPost, Origin, RecordVariant
 from domain.errors import PostNotFound, PostNotProcessing
-from domain.events import Stage
+from domain.events import Stage, StageTimes
 from domain.formats import ContentType
 from domain.keys import variant_key
 from domain.post import Post
@@ -89,18 +89,16 @@ class Transcoding:
             # Every attempt so far took its whole worker down: there will not be another.
             await self.give_up_or_raise(UnexpectedTrouble(), stage="render", work=work)
             return
-        stage: Stage = "download"
         watch = _Watch(since=post.updated_at)
+        stage: Stage = "download"
         try:
             original = await self._download(post)
-            watch.lap(stage)
-            stage = "render"
+            stage = watch.begin("render")
             rendering = await self._renderer.render(original, content_type=post.content_type)
-            watch.lap(stage)
-            stage = "upload"
-            await self._publish(post, rendering, work=work)
-            watch.lap(stage)
-            _log.info("published", post_id=str(post.id), attempt=work.attempt, **watch.milliseconds)
+            stage = watch.begin("upload")
+            await self._publish(post, rendering, work=work, watch=watch)
+            times = to_builtins(watch.times())
+            _log.info("published", post_id=str(post.id), attempt=work.attempt, **times)
         except (PostNotFound, PostNotProcessing) as gone:
             _log.info("post_gone", post_id=str(post.id), reason=str(gone))
         except TranscoderError as failure:
@@ -140,7 +138,9 @@ class Transcoding:
             )
         )
 
-    async def _publish(self, post: Post, rendering: Rendering, *, work: Work) -> None:
+    async def _publish(
+        self, post: Post, rendering: Rendering, *, work: Work, watch: "_Watch"
+    ) -> None:
         """Store the variants side by side, and record each as soon as it is stored."""
         announce, stored = anyio.create_memory_object_stream[Stored](len(rendering.variants))
         try:
@@ -149,7 +149,9 @@ class Transcoding:
                     for variant in rendering.variants:
                         uploads.start_soon(self._store_variant, post, variant, announce.clone())
                 async for key, variant in stored:
-                    command = _record(variant, key=key, rendering=rendering, work=work)
+                    command = _record(
+                        variant, key=key, rendering=rendering, work=work, stages=watch.times()
+                    )
                     post = (await self._execute(command, known=post)).post
         except ExceptionGroup as group:
             raise first_failure(group) from group
@@ -172,21 +174,30 @@ class Transcoding:
 
 
 class _Watch:
-    """How many milliseconds each stage took, the wait in the queue first."""
+    """How long each stage takes: the wait in the queue, and from now on the download."""
 
     def __init__(self, *, since: datetime) -> None:
-        waited = (datetime.now(UTC) - since).total_seconds()
-        self.milliseconds = {"queue_ms": round(1000 * waited)}
-        self._last = time.monotonic()
+        self._queue_ms = max(0, round(1000 * (datetime.now(UTC) - since).total_seconds()))
+        self._begun: dict[Stage, float] = {"download": time.monotonic()}
 
-    def lap(self, stage: Stage) -> None:
-        now = time.monotonic()
-        self.milliseconds[f"{stage}_ms"] = round(1000 * (now - self._last))
-        self._last = now
+    def begin(self, stage: Stage) -> Stage:
+        """From now on it is this stage."""
+        self._begun[stage] = time.monotonic()
+        return stage
+
+    def times(self) -> StageTimes:
+        """What every stage took so far."""
+        begun = self._begun
+        return StageTimes(
+            queue_ms=self._queue_ms,
+            download_ms=round(1000 * (begun["render"] - begun["download"])),
+            transcode_ms=round(1000 * (begun["upload"] - begun["render"])),
+            upload_ms=round(1000 * (time.monotonic() - begun["upload"])),
+        )
 
 
 def _record(
-    variant: RenderedVariant, *, key: str, rendering: Rendering, work: Work
+    variant: RenderedVariant, *, key: str, rendering: Rendering, work: Work, stages: StageTimes
 ) -> RecordVariant:
     return RecordVariant(
         origin=_origin(work),
@@ -205,6 +216,7 @@ def _record(
         removed_metadata=rendering.removed_metadata,
         blurhash=rendering.blurhash,
         dominant_colour=rendering.dominant_colour,
+        stages=stages,
     )
 
 

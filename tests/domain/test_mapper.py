@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from domain.events import Event, topic_of
 from domain.mapper import EventMapper, EventRow, UnreadableEvent, decode_event
 
-GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
+GOLDEN_FOLDER = Path(__file__).parent / "golden"
+GOLDEN = sorted(GOLDEN_FOLDER.glob("*.json"))
 
 
 def golden_row(path: Path) -> EventRow:
@@ -64,9 +65,21 @@ def test_there_is_a_golden_event_of_every_kind() -> None:
     assert set(todays_golden()) == kinds
 
 
+@pytest.mark.parametrize("kind", get_args(Event), ids=lambda kind: kind.__name__)
+def test_no_shape_changes_without_a_new_version(kind: type[Event]) -> None:
+    [version] = get_args(kind.__annotations__["schema_version"])
+    file = GOLDEN_FOLDER / f"{kind.__struct_config__.tag}.v{version}.schema"
+    schema = msgspec.json.schema(kind)
+    for struct in schema["$defs"].values():
+        struct.pop("description", None)
+    shape = json.dumps(schema, indent=2, sort_keys=True) + "\n"
+    # A new version gets a file of its own; one that is there never changes.
+    assert file.read_text() == shape, f"{file.name}: a new shape is a new schema_version"
+
+
 def test_a_shape_that_is_newer_than_this_code_is_named() -> None:
     row = golden_row(todays_golden()["post.published"])
-    newer = replace(row, state=row.state.replace(b'"schema_version":2', b'"schema_version":3'))
+    newer = replace(row, state=row.state.replace(b'"schema_version":3', b'"schema_version":4'))
     with pytest.raises(UnreadableEvent, match="is unreadable"):
         decode_event(newer)
 
