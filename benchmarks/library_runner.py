@@ -45,7 +45,11 @@ class LibraryProjection(Projection[LibraryTables]):
 
     name = "library"
 
-    def process_event(self, domain_event: Any, tracking: Tracking) -> None:  # noqa: ANN401 - the library's signature
+    def process_event(  # pyright: ignore[reportIncompatibleMethodOverride] - as the library shows
+        self,
+        domain_event: Any,  # noqa: ANN401 - as the library has it
+        tracking: Tracking,
+    ) -> None:
         """Project one event."""
         self.view.change(POSTS.changes([cast("Event", domain_event)]), tracking)
 

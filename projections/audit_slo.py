@@ -102,8 +102,9 @@ class SloMeter:
         elif event.type == "post.published":
             self.seconds.append((at - uploaded_at).total_seconds())
             told = event.data.get("stages")
-            for name, field in _STAGES.items() if isinstance(told, dict) else ():
-                self._stages[name].append(_seconds(told.get(field)))
+            if isinstance(told, dict):
+                for name, field in _STAGES.items():
+                    self._stages[name].append(_seconds(told.get(field)))
 
     def _share(self, limit: float) -> float | None:
         if not self.seconds:
