@@ -45,7 +45,7 @@ class LibraryProjection(Projection[LibraryTables]):
 
     name = "library"
 
-    def process_event(  # pyright: ignore[reportIncompatibleMethodOverride] - as the library shows
+    def process_event(  # pyright: ignore[reportIncompatibleVariableOverride] - as the library shows
         self,
         domain_event: Any,  # noqa: ANN401 - as the library has it
         tracking: Tracking,

@@ -19,20 +19,18 @@ from anyio import to_thread
 from psycopg import AsyncConnection
 
 from benchmarks.library_runner import library_events_per_second
-from domain.events import Event
-from domain.mapper import EventMapper
 from domain.publishing import Publishing
 from projections.connection import configure
 from projections.log import read_log
 from projections.projection import BATCH_EVENTS, POSTS, project_batch
 from projections.runner import follow
 from tests.conftest import anyio_backend, database_url, migrated_template  # noqa: F401 - fixtures
-from tests.histories import after, create_post, publishing_commands
+from tests.histories import create_post
+from tests.projections.filling import fill
 from tests.servers import postgres_server  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.anyio
 
-EVENTS_PER_POST: Final = 6
 ROUNDS: Final = 5
 TIMES_FASTER: Final = 15
 SHARE_OF_READING: Final = 0.4
@@ -148,29 +146,6 @@ def create_steadily(url: str, number: int, appended: dict[UUID, float]) -> None:
             post_id = uuid4()
             publishing.execute(create_post(post_id))
             appended[post_id] = time.perf_counter()
-
-
-def fill(url: str, events: int) -> int:
-    """Add so many events of published posts to the log, interleaved as posts in flight are."""
-    mapper, posts = EventMapper(), events // EVENTS_PER_POST
-    with psycopg.connect(url) as connection:
-        copy = "COPY post_events (originator_id, originator_version, topic, state) FROM STDIN"
-        with connection.cursor().copy(copy) as rows:
-            for _ in range(0, posts, 20):
-                histories = [published(uuid4()) for _ in range(20)]
-                for event in [event for step in zip(*histories, strict=True) for event in step]:
-                    stored = mapper.to_stored_event(event)
-                    row = (stored.originator_id, stored.originator_version)
-                    rows.write_row((*row, stored.topic, stored.state))
-        [found] = connection.execute("SELECT count(*) FROM post_events").fetchall()
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE post_events")
-    return int(found[0]) if posts else 0
-
-
-def published(post_id: UUID) -> list[Event]:
-    """Everything that happens to a post until it is published."""
-    return after(*publishing_commands(post_id))[1]
 
 
 async def connected(url: str) -> AsyncConnection[object]:

@@ -1,9 +1,5 @@
 """Rebuild and verify on a real PostgreSQL: nobody notices, and nothing is lost or left behind."""
 
-import random
-import subprocess
-import sys
-import time
 from typing import Any, LiteralString
 from uuid import uuid4
 
@@ -27,12 +23,6 @@ from tests.projections.test_projection import rows, run, write_all_kinds_of_post
 pytestmark = pytest.mark.anyio
 
 Connections = AsyncConnectionPool[AsyncConnection[object]]
-REBUILD = """
-import anyio, sys
-from projections.projection import POSTS
-from projections.rebuild import rebuild
-anyio.run(lambda: rebuild(sys.argv[1], POSTS, report=lambda *_: None, batch_events=5))
-"""
 SHAPE: LiteralString = """
 SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
 WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text IN
@@ -134,33 +124,6 @@ async def _read_for_ever(connections: Connections) -> None:
     while True:
         await rows(connections)
         await anyio.sleep(0.005)
-
-
-async def test_a_rebuild_killed_at_any_instant_leaves_the_live_tables_as_they_were(
-    publishing: Publishing, connections: Connections, database_url: str
-) -> None:
-    _write(publishing, 30)
-    await catch_up(connections, POSTS, position=None)
-    before = await rows(connections)
-    instants = random.Random(4)  # noqa: S311 - instants, not secrets
-    for _ in range(4):
-        await to_thread.run_sync(_kill_a_rebuild, database_url, 0.3 + instants.random() * 0.5)
-        assert await rows(connections) == before
-    with anyio.fail_after(10):
-        while True:
-            try:
-                await rebuild(database_url, POSTS, report=quiet)
-                break
-            except RebuildRunning:
-                await anyio.sleep(0.1)
-    assert await rows(connections) == before
-
-
-def _kill_a_rebuild(url: str, after_seconds: float) -> None:
-    process = subprocess.Popen([sys.executable, "-c", REBUILD, url])
-    time.sleep(after_seconds)
-    process.kill()
-    process.wait()
 
 
 async def test_two_rebuilds_exclude_each_other(database_url: str) -> None:
