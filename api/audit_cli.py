@@ -29,6 +29,7 @@ audit_app = typer.Typer(
 EXIT_WRONG_SETTINGS = 2
 EXIT_INTERRUPTED = 130
 DEFAULT_LINES = 50
+PLOT_FORMATS = (".svg", ".png", ".pdf")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -167,7 +168,8 @@ def slo(
     since: Since = None,
     until: Until = None,
     plot: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Draw a histogram into this .svg file.")
+        Path | None,
+        typer.Option(dir_okay=False, help="Draw a histogram into this file: .svg, .png or .pdf."),
     ] = None,
     *,
     as_json: AsJson = False,
@@ -175,8 +177,9 @@ def slo(
     """Tell from the events alone how long posts took from complete to published."""
     from api.audit_slo import report_slo
 
-    if plot is not None and plot.suffix != ".svg":
-        raise typer.BadParameter("the histogram is drawn as .svg", param_hint="--plot")
+    if plot is not None and plot.suffix not in PLOT_FORMATS:
+        allowed = ", ".join(PLOT_FORMATS)
+        raise typer.BadParameter(f"a histogram is drawn as {allowed}", param_hint="--plot")
     _at_the_desk(
         lambda desk: report_slo(desk, since=since, until=until, plot=plot, as_json=as_json)
     )

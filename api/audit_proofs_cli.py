@@ -82,12 +82,18 @@ def prove(
     since: Since = None,
 ) -> None:
     """Export the proof that an event is in the log, with its bytes and the newest head."""
+    from api.audit_desk import AuditDesk
     from projections.log_tree_proofs import export_proof
 
     with _explained():
         old = _read(since).head if since else None
-        proof = _on_the_database(lambda connection: export_proof(connection, position, since=old))
-        _export(proof, out)
+
+        async def answer(connection: "AsyncConnection[object]") -> "Evidence":
+            # It shows what is in the event, as a history does.
+            await AuditDesk(connection).record("nova audit prove", position=position)
+            return await export_proof(connection, position, since=old)
+
+        _export(_on_the_database(answer), out)
 
 
 @proofs_app.command()
@@ -121,6 +127,7 @@ def media(
     """Derive variants again from the stored originals, and compare them with what was recorded."""
     import anyio
 
+    from api.audit_desk import open_audit_desk
     from transcoder.media_audit import run_media_audit
     from transcoder.settings import worker_settings
 
@@ -132,7 +139,10 @@ def media(
             _show_variant(variant, as_json=as_json)
 
     async def audit() -> None:
-        await run_media_audit(worker_settings(), post_id, audited=show)
+        settings = worker_settings()
+        async with open_audit_desk(settings.database_url) as desk:
+            await desk.record("nova audit media", post_id=str(post_id) if post_id else None)
+        await run_media_audit(settings, post_id, audited=show)
 
     with _explained():
         anyio.run(audit)

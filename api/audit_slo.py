@@ -7,7 +7,6 @@ from rich.table import Table
 
 from api.audit_desk import AuditDesk
 from api.audit_export import progress
-from api.audit_plot import draw_histogram
 from api.audit_reports import console, print_json
 from projections.audit_slo import PROMISED_SECONDS, Slo, SloMeter, Spread, measure_slo
 
@@ -40,7 +39,10 @@ async def report_slo(
 
 
 def _draw(meter: SloMeter, plot: Path) -> None:
-    plot.write_text(draw_histogram(meter.seconds, promised=PROMISED_SECONDS))
+    # Loads slowly, and nobody else needs it.
+    from api.audit_plot import draw_histogram  # noqa: PLC0415
+
+    draw_histogram(meter.seconds, promised=PROMISED_SECONDS, file=plot)
 
 
 def _show(slo: Slo) -> None:

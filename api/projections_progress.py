@@ -48,7 +48,9 @@ class RebuildProgress:
         if phase != self._phase:
             self._phase, self._phase_started, self._said = phase, time.monotonic(), 0.0
             self._bar.reset(self._task, total=target, description=phase)
-        rate = position / max(time.monotonic() - self._phase_started, 1e-6)
+        seconds = time.monotonic() - self._phase_started
+        # Before that it says nothing.
+        rate = position / seconds if seconds > LINE_EVERY_SECONDS else 0.0
         if not self._bar.disable:
             self._bar.update(
                 self._task, description=phase, completed=position, total=target, rate=rate
@@ -60,7 +62,7 @@ class RebuildProgress:
         if self._as_json:
             self._print_json({"phase": phase, "position": position, "target": target})
         else:
-            pace = f"  {rate:,.0f} events/s" if position else ""
+            pace = f"  {rate:,.0f} events/s" if rate else ""
             typer.echo(f"{phase:7} {position:,} of {target:,}{pace}")
 
     def finish(self, rebuilt: Rebuilt) -> None:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection, sql
 from psycopg.rows import scalar_row
 
-EVENTS_PER_SHARD: Final = 25_000
+EVENTS_PER_SHARD: Final = 10_000
 _SAMPLED_IDS: Final = 20_000
 _LOWEST, _HIGHEST = UUID(int=0), UUID(int=2**128 - 1)
 

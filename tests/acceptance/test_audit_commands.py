@@ -111,8 +111,9 @@ def test_stats_and_slo_tell_the_same_to_people_and_machines(
     shown = run_audit("slo", url=database_url).stdout
     for told in ("within 2 s: 100.00%", "corrupt_image 1", "no event records it"):
         assert told in shown
-    png = run_audit("slo", "--plot", tmp_path / "slo.png", url=database_url)
-    assert png.returncode == 2
+    run_audit("slo", "--plot", tmp_path / "slo.png", url=database_url)
+    assert (tmp_path / "slo.png").read_bytes().startswith(b"\x89PNG")
+    assert run_audit("slo", "--plot", tmp_path / "slo.xyz", url=database_url).returncode == 2
 
 
 def test_every_question_on_the_command_line_is_recorded(

@@ -1,0 +1,117 @@
+"""The operators' page is true: its commands are run in order on a stack of their own.
+
+With `NOVA_WRITE_PAGES` set, what they print is written into the page, to be read and committed.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
+
+import httpx
+import psycopg
+import pytest
+from anyio.from_thread import start_blocking_portal
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from api.stack.local import LocalStack, local_stack
+from tests.acceptance.app import App
+from tests.acceptance.pages import in_essence, run_page
+from tests.projections.test_runner import append_poison
+from tests.servers import temporary_stack_folder
+
+PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
+
+
+class Operator:
+    """Stands in a folder, with a stack of one's own and three posts on it."""
+
+    def __init__(self, stack: LocalStack, folder: Path) -> None:
+        self.folder = folder
+        self.url = stack.environ["DATABASE_URL"]
+        self.environ = {
+            **stack.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(folder),
+            "COLUMNS": "110",
+            "AUDIT_SIGNING_KEY": "key.pem",
+        }
+
+    def publish(self, app: App, photo: bytes) -> None:
+        """Two posts are published, and one fails."""
+        for content in (photo[: len(photo) // 2], photo, photo):
+            post_id = app.upload(content)
+            app.wait_until_final(post_id)
+            self.environ["POST"] = post_id
+
+    def make_keys(self) -> None:
+        """A signing key and its public half."""
+        key = Ed25519PrivateKey.generate()
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        (self.folder / "key.pem").write_bytes(private)
+        (self.folder / "public.pem").write_bytes(public)
+
+    def seal(self) -> None:
+        """Do not wait for the projector to do it."""
+        command = ["nova", "audit", "verify", "--seal"]
+        subprocess.run(command, env=self.environ, check=True, capture_output=True)
+
+    def tamper(self) -> None:
+        """Somebody changes an event by hand."""
+        self._against_the_rules(
+            "UPDATE post_events SET state = replace(convert_from(state, 'UTF8'), '.jpg', '.png')"
+            "::bytea WHERE notification_id = 1"
+        )
+
+    def mend_and_poison(self) -> None:
+        """The change is taken back, and an event is appended that nobody can read."""
+        self._against_the_rules(
+            "UPDATE post_events SET state = replace(convert_from(state, 'UTF8'), '.png', '.jpg')"
+            "::bytea WHERE notification_id = 1"
+        )
+        append_poison(self.url)
+
+    def _against_the_rules(self, statement: str) -> None:
+        with psycopg.connect(self.url) as connection:
+            connection.execute("ALTER TABLE post_events DISABLE TRIGGER USER")
+            connection.execute(statement.encode())
+            connection.execute("ALTER TABLE post_events ENABLE TRIGGER USER")
+
+
+@pytest.fixture
+def operator(jpeg: bytes, tmp_path: Path) -> Iterator[Operator]:
+    """One who may break things."""
+    with temporary_stack_folder() as folder, start_blocking_portal() as portal:
+        starting = local_stack(folder=folder, port=None, environ=MappingProxyType({}), report=print)
+        with portal.wrap_async_context_manager(starting) as stack:
+            operator = Operator(stack, tmp_path)
+            operator.make_keys()
+            with httpx.Client(base_url=stack.url, timeout=30) as http:
+                operator.publish(App(http, secret=stack.environ["JWT_SECRET"]), jpeg)
+            yield operator
+
+
+def test_the_page_shows_what_its_commands_print(operator: Operator) -> None:
+    page = PAGE.read_text()
+    now = run_page(
+        page,
+        folder=operator.folder,
+        environ=operator.environ,
+        first={
+            "seal": operator.seal,
+            "tamper": operator.tamper,
+            "poison": operator.mend_and_poison,
+        },
+    )
+    if "NOVA_WRITE_PAGES" in os.environ:
+        PAGE.write_text(now)
+    assert in_essence(now) == in_essence(page)
