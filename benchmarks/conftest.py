@@ -10,6 +10,8 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from api.stack.local import LocalStack, local_stack
 from benchmarks.targets import AIM_SECONDS, HARD_LIMIT_SECONDS, TARGET_SECONDS
+from tests.conftest import anyio_backend, database_url, migrated_template  # noqa: F401 - fixtures
+from tests.servers import postgres_server  # noqa: F401 - a fixture
 
 Report: TypeAlias = Callable[[str, list[float]], None]
 

@@ -19,7 +19,6 @@ from projections.audit import EventFilter, page_of_events, stream_events
 from projections.migrate import migrate
 from tests.histories import NOON, after, create_post, publishing_commands
 
-pytest_plugins = ["tests.servers"]
 pytestmark = pytest.mark.anyio
 
 EVENTS: Final = 1_000_000
@@ -52,12 +51,6 @@ CROSS JOIN unnest(%(versions)s::bigint[], %(topics)s::text[], %(states)s::text[]
     AS event (version, topic, state)
 ORDER BY post.number, event.version
 """
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """What psycopg runs on."""
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

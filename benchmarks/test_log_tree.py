@@ -23,8 +23,6 @@ from tests.histories import create_post
 
 EVENTS: Final = 1_000_000
 EVENTS_IN_SMOKE: Final = 20_000
-pytest_plugins = ["tests.servers"]
-
 WRITERS: Final = 4
 ROUND_SECONDS: Final = 4.0
 ROUNDS: Final = 3

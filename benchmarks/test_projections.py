@@ -24,10 +24,8 @@ from projections.connection import configure
 from projections.log import read_log
 from projections.projection import BATCH_EVENTS, POSTS, project_batch
 from projections.runner import follow
-from tests.conftest import anyio_backend, database_url, migrated_template  # noqa: F401 - fixtures
 from tests.histories import create_post
 from tests.projections.filling import fill
-from tests.servers import postgres_server  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +46,7 @@ def is_measuring(request: pytest.FixtureRequest) -> bool:
 
 
 async def test_catching_up_beats_the_library_and_keeps_up_with_reading(
-    database_url: str,  # noqa: F811 - the fixture
+    database_url: str,
     is_measuring: bool,  # noqa: FBT001 - a fixture
 ) -> None:
     events = fill(database_url, 60_000 if is_measuring else 600)
@@ -72,7 +70,7 @@ async def test_catching_up_beats_the_library_and_keeps_up_with_reading(
 
 
 async def test_rebuilding_costs_what_the_log_is_long(
-    database_url: str,  # noqa: F811 - the fixture
+    database_url: str,
     is_measuring: bool,  # noqa: FBT001 - a fixture
 ) -> None:
     stored, rates, megabytes = 0, [], []
@@ -109,7 +107,7 @@ def rebuild(url: str) -> tuple[float, float]:
 
 
 async def test_a_row_is_visible_soon_after_its_event(
-    database_url: str,  # noqa: F811 - the fixture
+    database_url: str,
     is_measuring: bool,  # noqa: FBT001 - a fixture
 ) -> None:
     number = 2000 if is_measuring else 40
