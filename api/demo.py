@@ -21,7 +21,7 @@ from api.schemas import PostView, UploadOpened
 from api.stack.environment import LOOPBACK
 from api.stack.local import LocalStack
 from domain.events import Event, PostDeleted, PostFailed, PostPublished, VariantReady, topic_of
-from projections.log import head_position, read_log
+from projections.log import decode_log, head_position, read_log
 
 GIVE_UP_SECONDS: Final = 300
 LOOK_AGAIN_SECONDS: Final = 0.01
@@ -104,7 +104,7 @@ async def _show_events(
 ) -> datetime:
     """Show what happens to one post until it is final, and return when it became so."""
     while True:
-        for logged in await read_log(log, position, limit=BATCH_EVENTS):
+        for logged in decode_log(await read_log(log, position, limit=BATCH_EVENTS)):
             position, event = logged.position, logged.event
             if event.post_id != upload.post_id:
                 continue

@@ -21,7 +21,7 @@ from psycopg import AsyncConnection
 from benchmarks.library_runner import library_events_per_second
 from domain.publishing import Publishing
 from projections.connection import configure
-from projections.log import read_log
+from projections.log import decode_log, read_log
 from projections.projection import BATCH_EVENTS, POSTS, project_batch
 from projections.runner import follow
 from tests.histories import create_post
@@ -164,8 +164,8 @@ async def catch_up(connection: AsyncConnection[object], events: int) -> float:
 async def read_and_decode(connection: AsyncConnection[object], events: int) -> float:
     """Events per second when they are read and decoded, and nothing else."""
     started, position = time.perf_counter(), 0
-    while logged := await read_log(connection, position, limit=BATCH_EVENTS):
-        position = logged[-1].position
+    while rows := await read_log(connection, position, limit=BATCH_EVENTS):
+        position = decode_log(rows)[-1].position
     return events / (time.perf_counter() - started)
 
 

@@ -18,7 +18,7 @@ Stage: TypeAlias = Literal["download", "render", "upload", "record"]
 MetadataKind: TypeAlias = Literal["comment", "exif", "gps", "icc", "iptc", "thumbnail", "xmp"]
 
 
-class Fact(Struct, frozen=True, kw_only=True, tag_field="type"):
+class Fact(Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
     """What every event carries.
 
     `correlation_id` is shared by everything that one request set in motion; `causation_id` is

@@ -16,7 +16,7 @@ _DECODER: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _OF_ANY_SHAPE: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 
 
-class EventRow(Struct, frozen=True, kw_only=True):
+class EventRow(Struct, frozen=True, kw_only=True, gc=False):
     """One row of the log as the database holds it."""
 
     post_id: UUID

@@ -1,5 +1,6 @@
 """The log: the events of all posts in the order of their positions."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -25,28 +26,34 @@ SELECT coalesce(max(notification_id), 0) FROM post_events
 """
 
 
-class LoggedEvent(Struct, frozen=True):
+class LoggedEvent(Struct, frozen=True, gc=False):
     """An event and its position in the log."""
 
     position: int
     event: Event
 
 
-class _Row(EventRow, frozen=True, kw_only=True):
+class LogRow(EventRow, frozen=True, kw_only=True):
+    """A row of the log and its position."""
+
     position: int
 
 
 async def read_log(
     connection: AsyncConnection[object], after_position: int, *, limit: int
-) -> list[LoggedEvent]:
-    """The next events after a position, oldest first, up to the first that cannot be read.
+) -> list[LogRow]:
+    """The next rows after a position, oldest first."""
+    async with connection.cursor(row_factory=class_row(LogRow), binary=True) as cursor:
+        await cursor.execute(_AFTER, {"position": after_position, "limit": limit}, prepare=True)
+        return await cursor.fetchall()
+
+
+def decode_log(rows: Sequence[LogRow]) -> list[LoggedEvent]:
+    """The events of some rows, up to the first that cannot be read.
 
     Raises:
-        UnreadableEvent: the very next event is something that this code cannot read.
+        UnreadableEvent: the very first is something that this code cannot read.
     """
-    async with connection.cursor(row_factory=class_row(_Row), binary=True) as cursor:
-        await cursor.execute(_AFTER, {"position": after_position, "limit": limit}, prepare=True)
-        rows = await cursor.fetchall()
     readable: list[LoggedEvent] = []
     for row in rows:
         try:

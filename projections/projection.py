@@ -1,6 +1,6 @@
 """A projection: a name, the tables it keeps, and one batch of following the log."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, LiteralString
 
 from msgspec import Struct
@@ -8,11 +8,13 @@ from psycopg import AsyncConnection
 from psycopg.rows import scalar_row
 
 from domain.events import Event
+from domain.mapper import UnreadableEvent
 from projections.change import Change, make
-from projections.log import LoggedEvent, read_log
+from projections.log import LoggedEvent, LogRow, decode_log, read_log
 from projections.tables import post_images, post_metadata, posts, upload_sessions
 
-BATCH_EVENTS: Final = 2000
+BATCH_EVENTS: Final = 4000
+PART_EVENTS: Final = 1000
 
 _CLAIM: Final = """
 SELECT position FROM projection_positions WHERE projection = %(projection)s FOR UPDATE
@@ -75,11 +77,8 @@ async def project_batch(
     """
     async with connection.transaction():
         position = await _claim(connection, projection)
-        logged = await read_log(connection, position, limit=limit)
-        if logged:
-            position = logged[-1].position
-            await _apply(connection, projection, logged)
-    return Batch(len(logged), position)
+        rows = await read_log(connection, position, limit=limit)
+        return await _apply(connection, projection, rows) if rows else Batch(0, position)
 
 
 async def _claim(connection: AsyncConnection[object], projection: Projection) -> int:
@@ -107,13 +106,33 @@ async def _position(
 
 
 async def _apply(
-    connection: AsyncConnection[object], projection: Projection, logged: list[LoggedEvent]
-) -> None:
-    advanced: dict[str, object] = {
-        "projection": projection.name,
-        "position": logged[-1].position,
-    }
+    connection: AsyncConnection[object], projection: Projection, rows: Sequence[LogRow]
+) -> Batch:
+    """Change the tables by one part of the rows after the other.
+
+    In a pipeline nobody waits for an answer: the server works on one part while the next one is
+    decoded here.
+    """
+    events, position = 0, 0
     async with connection.pipeline(), connection.cursor() as cursor:
-        for change in projection.changes([one.event for one in logged]):
-            await make(cursor, change)
+        for part in _readable_parts(rows):
+            for change in projection.changes([one.event for one in part]):
+                await make(cursor, change)
+            events, position = events + len(part), part[-1].position
+        advanced = {"projection": projection.name, "position": position}
         await cursor.execute(_ADVANCE, advanced)
+    return Batch(events, position)
+
+
+def _readable_parts(rows: Sequence[LogRow]) -> Iterator[list[LoggedEvent]]:
+    for start in range(0, len(rows), PART_EVENTS):
+        part = rows[start : start + PART_EVENTS]
+        try:
+            logged = decode_log(part)
+        except UnreadableEvent:
+            if start == 0:
+                raise
+            return
+        yield logged
+        if len(logged) < len(part):
+            return
