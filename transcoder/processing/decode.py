@@ -13,7 +13,7 @@ from transcoder.processing.flatten import flatten, flatten_lazily
 from transcoder.processing.heif import decode_heif
 from transcoder.processing.jpeg import decode_jpeg
 from transcoder.processing.load import load
-from transcoder.processing.picture import Picture, from_libvips, reversed_channels
+from transcoder.processing.picture import Picture, from_libvips, reverse_channels
 
 _RGBA: Final = 4
 _HEVC: Final = frozenset({"image/heic", "image/heif"})
@@ -59,7 +59,7 @@ def _decode_with_libvips(header: pyvips.Image, *, box: int) -> Decoded:
     else:
         # The fewer pixels, the fewer colours to convert.
         image = standardise(_fitted(header, box))
-    return Decoded(reversed_channels(from_libvips(image)), profile)
+    return Decoded(reverse_channels(from_libvips(image)), profile)
 
 
 def _fitted(image: pyvips.Image, box: int) -> pyvips.Image:
