@@ -44,6 +44,10 @@ bench-transcoder *ARGS:
     if command -v npm >/dev/null; then npm ci --silent --prefix benchmarks/peers || true; fi
     pytest benchmarks/test_transcoder.py --benchmark-enable --capture=no --quiet "$@"
 
+# Put the real stack under load: throughput, latency, the queue, and a plot of it all.
+bench-load *ARGS:
+    pytest benchmarks/test_load.py --benchmark-enable --capture=no --quiet "$@"
+
 # Measure following, rebuilding, the audit trail and its seals, at up to a million events.
 bench-projections *ARGS:
     pytest benchmarks/test_projections.py benchmarks/test_audit.py benchmarks/test_log_tree.py --benchmark-enable --capture=no --quiet "$@"

@@ -107,7 +107,7 @@ def worker() -> None:
 
     configure_logs()
     with _explained_with_servers():
-        anyio.run(run_worker, worker_settings())
+        anyio.run(run_worker, worker_settings(), backend_options={"use_uvloop": True})
 
 
 @app.command()

@@ -7,6 +7,8 @@ from api.settings import ApiSettings
 
 # Requests that run when the process is told to stop get this long to end.
 DRAIN_SECONDS = 5
+# Longer than load balancers keep idle connections: whoever closes first must not be us.
+KEEP_ALIVE_SECONDS = 75
 
 
 def run_api(settings: ApiSettings) -> None:
@@ -22,4 +24,5 @@ def run_api(settings: ApiSettings) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )

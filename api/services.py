@@ -13,7 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 from api.settings import ApiSettings
 from api.writer import Writer
 from domain.publishing import Publishing
-from projections.connection import configure
+from projections.connection import check_quickly, configure
 from transcoder.object_store import ObjectStore
 from transcoder.s3 import open_s3
 
@@ -55,7 +55,7 @@ async def services_with(store: ObjectStore, settings: ApiSettings) -> AsyncItera
         timeout=5.0,
         kwargs={"autocommit": True},
         configure=configure,
-        check=Connections.check_connection,
+        check=check_quickly,
         open=False,
     )
     async with connections:

@@ -35,6 +35,12 @@ def stack(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture
+def is_measuring(request: pytest.FixtureRequest) -> bool:
+    """Whether speed counts in this run."""
+    return bool(request.config.getoption("benchmark_enable"))
+
+
+@pytest.fixture
 def report_percentiles(request: pytest.FixtureRequest) -> Report:
     """Hand in measured seconds under a name, for the table at the end."""
     measured = request.config.stash.setdefault(_MEASURED, {})

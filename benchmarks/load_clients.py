@@ -1,6 +1,7 @@
 """Clients for load tests: they say what apps say, and note how long each answer took."""
 
 import hashlib
+import io
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
@@ -58,7 +59,9 @@ class Clients:
             said["post_id"], said["presigned_url"], said["upload_headers"], said["upload_token"]
         )
         with self._timed("put"):
-            async with self._http.put(opened.url, data=photo, headers=opened.headers) as answer:
+            async with self._http.put(
+                opened.url, data=io.BytesIO(photo), headers=opened.headers
+            ) as answer:
                 answer.raise_for_status()
         return opened
 
@@ -115,8 +118,8 @@ async def clients_of(stack: LocalStack) -> AsyncIterator[Clients]:
 
 def percentiles(seconds: list[float]) -> str:
     """The middle and the tail, in milliseconds."""
-    if len(seconds) == 1:
-        return f"{1000 * seconds[0]:.0f} ms once"
+    if len(seconds) < 2:
+        return f"{len(seconds)} times"
     cuts = quantiles(seconds, n=100, method="inclusive")
     return (
         f"{len(seconds)} times, p50 {1000 * cuts[49]:.1f}, p90 {1000 * cuts[89]:.1f}, "
@@ -126,4 +129,4 @@ def percentiles(seconds: list[float]) -> str:
 
 def p99(seconds: list[float]) -> float:
     """The time that one of a hundred exceeds."""
-    return quantiles(seconds, n=100, method="inclusive")[98]
+    return quantiles([*seconds, *seconds], n=100, method="inclusive")[98]

@@ -39,15 +39,9 @@ LIVE_POSTS_PER_SECOND: Final = 200
 LIVE_P99_SECONDS: Final = 0.050
 
 
-@pytest.fixture
-def is_measuring(request: pytest.FixtureRequest) -> bool:
-    """Whether speed counts in this run."""
-    return bool(request.config.getoption("benchmark_enable"))
-
-
 async def test_catching_up_beats_the_library_and_keeps_up_with_reading(
     database_url: str,
-    is_measuring: bool,  # noqa: FBT001 - a fixture
+    is_measuring: bool,
 ) -> None:
     events = fill(database_url, 60_000 if is_measuring else 600)
     followed, read = [], []
@@ -71,7 +65,7 @@ async def test_catching_up_beats_the_library_and_keeps_up_with_reading(
 
 async def test_rebuilding_costs_what_the_log_is_long(
     database_url: str,
-    is_measuring: bool,  # noqa: FBT001 - a fixture
+    is_measuring: bool,
 ) -> None:
     stored, rates, megabytes = 0, [], []
     print()
@@ -108,7 +102,7 @@ def rebuild(url: str) -> tuple[float, float]:
 
 async def test_a_row_is_visible_soon_after_its_event(
     database_url: str,
-    is_measuring: bool,  # noqa: FBT001 - a fixture
+    is_measuring: bool,
 ) -> None:
     number = 2000 if is_measuring else 40
     appended: dict[UUID, float] = {}

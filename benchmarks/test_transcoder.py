@@ -70,7 +70,7 @@ def peers() -> Iterator[dict[str, Contender]]:
 def test_we_are_faster_than_every_peer_and_not_far_from_the_codec(
     photos: list[Path],
     peers: dict[str, Contender],
-    is_smoke: bool,  # noqa: FBT001 - a fixture
+    is_smoke: bool,
 ) -> None:
     ratios: dict[str, list[float]] = {name: [] for name in peers if name != "ours"}
     print(f"\n{'photo':28}{'ours ms':>9}" + "".join(f"{f'/ {name}':>11}" for name in ratios))
@@ -92,7 +92,7 @@ def test_we_are_faster_than_every_peer_and_not_far_from_the_codec(
 
 def test_our_variants_look_as_good_as_those_of_tuned_libvips(
     photos: list[Path],
-    is_smoke: bool,  # noqa: FBT001 - a fixture
+    is_smoke: bool,
 ) -> None:
     differences: dict[str, list[float]] = {}
     print(f"\n{'SSIM against lossless':28}{'original':>19}{'medium':>19}{'thumbnail':>19}")
@@ -115,7 +115,7 @@ def test_our_variants_look_as_good_as_those_of_tuned_libvips(
 @pytest.mark.anyio
 async def test_two_workers_render_almost_twice_as_much_and_none_grows(
     photos: list[Path],
-    is_smoke: bool,  # noqa: FBT001 - a fixture
+    is_smoke: bool,
 ) -> None:
     # libheif takes both cores for one photo: two workers cannot have twice as many.
     contents = [path.read_bytes() for path in twelve_megapixels(photos) if path.suffix != ".heic"]

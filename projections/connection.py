@@ -1,5 +1,6 @@
 """Connections of the read side: limits on their transactions, questions, and others like them."""
 
+import select
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Final, LiteralString
@@ -8,6 +9,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import scalar_row
+from psycopg_pool import AsyncConnectionPool
 
 # A follower that stalls in the middle of a batch must not keep the others from following.
 TRANSACTION_SECONDS: Final = 5
@@ -30,6 +32,20 @@ async def ask(connection: AsyncConnection[object], question: LiteralString) -> A
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(question)
         return await cursor.fetchone()
+
+
+async def check_quickly(connection: AsyncConnection[Any]) -> None:
+    """Whether a connection from a pool still works, without asking the server each time.
+
+    A server that has gone has closed its side, which can be seen from here; only then is it asked.
+
+    Raises:
+        psycopg.OperationalError: it does not.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 class Origin(Struct, frozen=True):

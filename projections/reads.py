@@ -10,23 +10,26 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 from psycopg import AsyncConnection
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow, dict_row, scalar_row
 
 from domain.recipes import VariantName
 
 ReadableStatus: TypeAlias = Literal["pending", "processing", "published", "failed"]
 
+# Each row as JSON, which becomes a Struct at once: column by column would take three times as long.
 _WITH_IMAGES_AND_COUNTERS: Final[LiteralString] = """
-SELECT page.*,
-       coalesce(like_count, 0) AS like_count,
-       coalesce(comment_count, 0) AS comment_count,
-       coalesce(view_count, 0) AS view_count,
-(
-    SELECT coalesce(jsonb_object_agg(variant, to_jsonb(post_images)), '{}')
-    FROM post_images WHERE post_images.post_id = page.id
-) AS images
-FROM page LEFT JOIN post_metadata ON post_metadata.post_id = page.id
-ORDER BY page.created_at DESC, page.id DESC
+SELECT to_json(post)::text FROM (
+    SELECT page.*,
+           coalesce(like_count, 0) AS like_count,
+           coalesce(comment_count, 0) AS comment_count,
+           coalesce(view_count, 0) AS view_count,
+    (
+        SELECT coalesce(json_object_agg(variant, to_json(post_images)), '{}')
+        FROM post_images WHERE post_images.post_id = page.id
+    ) AS images
+    FROM page LEFT JOIN post_metadata ON post_metadata.post_id = page.id
+) AS post
+ORDER BY post.created_at DESC, post.id DESC
 """
 _ONE: Final[LiteralString] = f"""
 WITH page AS (
@@ -129,6 +132,9 @@ class PostRow(Struct, frozen=True, kw_only=True):
     images: dict[VariantName, Image]
 
 
+_POST: Final = msgspec.json.Decoder(PostRow)
+
+
 class PageStart(Struct, frozen=True, array_like=True):
     """Where a page starts: right after this post, going back in time."""
 
@@ -148,8 +154,8 @@ async def get_post(
     connection: AsyncConnection[object], post_id: UUID, *, reader_id: UUID
 ) -> PostRow | None:
     """One post, or None when there is none that this reader may see."""
-    rows = await _rows(connection, _ONE, {"post_id": post_id, "reader_id": reader_id})
-    return msgspec.convert(rows[0], PostRow) if rows else None
+    posts = await _posts(connection, _ONE, {"post_id": post_id, "reader_id": reader_id})
+    return posts[0] if posts else None
 
 
 async def list_posts(
@@ -166,8 +172,7 @@ async def list_posts(
         "before_at": start.before_at if start else None,
         "before_id": start.before_id if start else None,
     }
-    rows = await _rows(connection, _listing(asked), parameters)
-    return msgspec.convert(rows, list[PostRow])
+    return await _posts(connection, _listing(asked), parameters)
 
 
 async def get_image(connection: AsyncConnection[object], key: str) -> Image | None:
@@ -186,6 +191,14 @@ def _listing(asked: PostFilter) -> LiteralString:
     if asked.user_id is None:
         return _OF_EVERYBODY
     return _OF_READER if asked.user_id == asked.reader_id else _OF_SOMEBODY
+
+
+async def _posts(
+    connection: AsyncConnection[object], statement: LiteralString, parameters: dict[str, object]
+) -> list[PostRow]:
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(statement, parameters, prepare=True)
+        return [_POST.decode(row) for row in await cursor.fetchall()]
 
 
 async def _rows(
