@@ -46,7 +46,7 @@ bench-transcoder *ARGS:
 
 # Put the real stack under load: throughput, latency, the queue, and a plot of it all.
 bench-load *ARGS:
-    pytest benchmarks/test_load.py --benchmark-enable --capture=no --quiet "$@"
+    pytest benchmarks/test_load.py benchmarks/test_many_workers.py --benchmark-enable --capture=no --quiet "$@"
 
 # Measure following, rebuilding, the audit trail and its seals, at up to a million events.
 bench-projections *ARGS:

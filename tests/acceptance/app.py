@@ -3,7 +3,7 @@
 import hashlib
 import time
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 
@@ -15,9 +15,9 @@ PUBLISHED_WITHIN_SECONDS = 60
 class App:
     """One user's app."""
 
-    def __init__(self, http: httpx.Client, *, secret: str) -> None:
+    def __init__(self, http: httpx.Client, *, secret: str, user_id: UUID | None = None) -> None:
         self.http = http
-        self.user_id = uuid4()
+        self.user_id = user_id or uuid4()
         self.token = create_token(secret, User(id=self.user_id, role="user"))
 
     def ask(self, method: str, path: str, content: object = None) -> httpx.Response:

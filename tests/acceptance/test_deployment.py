@@ -20,12 +20,10 @@ SECRET = "a secret that the identity provider shares"
 
 
 @pytest.fixture
-def settings(empty_database_url: str, seaweedfs_server: S3Access, tmp_path: Path) -> dict[str, str]:
+def settings(empty_database_url: str, seaweedfs_server: S3Access) -> dict[str, str]:
     """What an operator sets."""
-    port = choose_ports(["api"], tmp_path / "ports.json")["api"]
     return {
         "APP_ENV": "production",
-        "APP_PORT": str(port),
         "DATABASE_URL": empty_database_url,
         "S3_BUCKET_NAME": "deployed-photos",
         "S3_ENDPOINT_URL": seaweedfs_server.endpoint_url,
@@ -38,23 +36,23 @@ def settings(empty_database_url: str, seaweedfs_server: S3Access, tmp_path: Path
 
 
 @pytest.fixture
-def deployment(settings: dict[str, str]) -> Iterator[int]:
-    """Migrated, with one API and one projector and two workers; the API's port."""
+def deployment(settings: dict[str, str], tmp_path: Path) -> Iterator[list[int]]:
+    """Migrated, with two APIs, three workers and two projectors; the ports of the APIs."""
+    ports = list(choose_ports(["one", "other"], tmp_path / "ports.json").values())
     for expected in ("applied 0001.post-events", "0 migrations applied"):
         migrated = run_nova("migrate", **settings)
         assert migrated.returncode == 0, migrated.stderr
         assert expected in migrated.stdout
     with ExitStack() as running:
+        environ = {**bare_environ(), **settings}
+        apis = [("api", {**environ, "APP_PORT": str(port)}) for port in ports]
+        others = [(verb, environ) for verb in (*["worker"] * 3, *["projector"] * 2)]
         processes = [
-            running.enter_context(
-                subprocess.Popen(
-                    [sys.executable, "-m", "api", verb], env={**bare_environ(), **settings}
-                )
-            )
-            for verb in ("api", "worker", "worker", "projector")
+            running.enter_context(subprocess.Popen([sys.executable, "-m", "api", verb], env=env))
+            for verb, env in (*apis, *others)
         ]
-        wait_until(lambda: answers(int(settings["APP_PORT"])))
-        yield int(settings["APP_PORT"])
+        wait_until(lambda: all(map(answers, ports)))
+        yield ports
         for process in processes:
             process.terminate()
         # uvicorn ends by the signal itself, once everything is answered and closed.
@@ -62,11 +60,15 @@ def deployment(settings: dict[str, str]) -> Iterator[int]:
 
 
 def test_processes_of_their_own_publish_behind_a_cdn_and_stop_when_they_are_told(
-    deployment: int, jpeg: bytes
+    deployment: list[int], jpeg: bytes
 ) -> None:
-    with httpx.Client(base_url=f"http://127.0.0.1:{deployment}", timeout=30) as http:
+    one, other = (f"http://127.0.0.1:{port}" for port in deployment)
+    with httpx.Client(base_url=one, timeout=30) as http, httpx.Client(base_url=other) as elsewhere:
         app = App(http, secret=SECRET)
-        posts = [app.wait_until_final(post_id) for post_id in [app.upload(jpeg) for _ in range(3)]]
+        same_user = App(elsewhere, secret=SECRET, user_id=app.user_id)
+        # What one API was told, the other one answers for.
+        uploaded = [each.upload(jpeg) for each in (app, same_user) * 3]
+        posts = [same_user.wait_until_final(post_id) for post_id in uploaded]
         for post in posts:
             assert post["status"] == "published", post
             for image in post["images"].values():

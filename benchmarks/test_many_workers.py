@@ -1,0 +1,73 @@
+"""How the queue itself scales: more and more workers that only wait, on one database."""
+
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+from uuid import uuid4
+
+import psycopg
+
+from domain.publishing import Publishing
+from tests.histories import confirm_upload, create_post
+
+RENDER_SECONDS: Final = 0.5
+JOBS_PER_WORKER: Final = 12
+STARTED_WITHIN_SECONDS: Final = 60
+FINISHED_WITHIN_SECONDS: Final = 300
+
+_PUBLISHED: Final = """
+SELECT count(*), max(event_recorded_at(state)) - min(event_recorded_at(state))
+FROM post_events WHERE topic = 'post.published' AND notification_id > %s
+"""
+_HEAD: Final = "SELECT coalesce(max(notification_id), 0) FROM post_events"
+
+
+def test_workers_that_only_wait_scale(database_url: str, is_measuring: bool) -> None:
+    print(f"\nworkers that wait {RENDER_SECONDS:g} s per post, one post at a time")
+    for number in (1, 2, 4, 8, 16, 32) if is_measuring else (1, 3):
+        ideal = number / RENDER_SECONDS
+        rate = jobs_per_second(database_url, number)
+        print(f"  {number:3} workers {rate:6.1f} jobs/s, {rate / ideal:.2f} of what they could")
+
+
+def test_the_ceiling_of_the_queue(database_url: str, is_measuring: bool) -> None:
+    number = 8 if is_measuring else 2
+    rate = jobs_per_second(database_url, number, render_seconds=0.0, each=60)
+    print(f"\n{number} workers that do not even wait: {rate:.0f} jobs/s, 4 appends each")
+
+
+def jobs_per_second(
+    url: str, number: int, *, render_seconds: float = RENDER_SECONDS, each: int = JOBS_PER_WORKER
+) -> float:
+    """From the first publication to the last, once every worker has had a post."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        [(before,)] = connection.execute(_HEAD).fetchall()
+        queue_posts(url, number * each)
+        command = [sys.executable, "-m", "benchmarks.waiting_workers", str(number)]
+        environ = {**os.environ, "DATABASE_URL": url}
+        with subprocess.Popen([*command, str(render_seconds)], env=environ) as workers:
+            try:
+                deadline = time.monotonic() + FINISHED_WITHIN_SECONDS
+                while True:
+                    [(done, span)] = connection.execute(_PUBLISHED, [before]).fetchall()
+                    if done == number * each:
+                        return float((done - number) / span.total_seconds())
+                    assert time.monotonic() < deadline, f"{done} of {number * each} are done"
+                    time.sleep(0.2)
+            finally:
+                workers.terminate()
+
+
+def queue_posts(url: str, number: int) -> None:
+    """So many uploaded posts."""
+    with Publishing(url) as publishing, ThreadPoolExecutor(4) as writers:
+
+        def upload(_: int) -> None:
+            post_id = uuid4()
+            publishing.execute(create_post(post_id))
+            publishing.execute(confirm_upload(post_id))
+
+        list(writers.map(upload, range(number)))
