@@ -48,6 +48,7 @@ class TopicName(StrEnum):
     VARIANT_READY = "post.variant_ready"
     PUBLISHED = "post.published"
     FAILED = "post.failed"
+    RETRIED = "post.retried"
     DELETED = "post.deleted"
 
 

@@ -31,6 +31,7 @@ from api.errors import (
 from api.upload_tokens import WrongUploadToken
 from domain.errors import (
     EventStoreUnavailable,
+    PostNotFailed,
     PostNotFound,
     QueueFull,
     UploadExpired,
@@ -80,6 +81,7 @@ KINDS: Final[dict[type[Exception], Kind]] = {
     WrongUploadToken: Kind(
         "wrong-upload-token", HTTPStatus.FORBIDDEN, "The upload token is not for this post"
     ),
+    PostNotFailed: Kind("post-not-failed", HTTPStatus.CONFLICT, "The post has not failed"),
     NotUploaded: Kind("not-uploaded", HTTPStatus.CONFLICT, "The photo has not been uploaded yet"),
     UnsupportedContentType: Kind(
         "unsupported-content-type",

@@ -1,10 +1,17 @@
-"""Responses: how the OpenAPI document shows the problems that a route can answer with."""
+"""Responses that several routes give, and how the OpenAPI document shows their problems."""
 
 from http import HTTPStatus
+from typing import Final
 
+from litestar import Response
 from litestar.openapi.datastructures import ResponseSpec
 
 from api.problems import MEDIA_TYPE, Problem
+from api.schemas import UploadCompleted
+from domain.post import Post
+
+# Most photos are published by then.
+LOOK_AGAIN_SECONDS: Final = 1
 
 
 def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
@@ -18,3 +25,14 @@ def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
         )
         for status in statuses
     }
+
+
+def being_published(post: Post) -> Response[UploadCompleted]:
+    """The photo is accepted: where to look for it, and when."""
+    return Response(
+        UploadCompleted(post_id=post.id, status="processing", image_key=post.image_key),
+        headers={
+            "Location": f"/api/v1/posts/{post.id}",
+            "Retry-After": str(LOOK_AGAIN_SECONDS),
+        },
+    )

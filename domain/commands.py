@@ -90,6 +90,14 @@ class FailPost(Struct, frozen=True, kw_only=True):
     attempt: int
 
 
+class RetryPost(Struct, frozen=True, kw_only=True):
+    """Try a failed photo once more; its owner may, and operators, who are nobody in particular."""
+
+    origin: Origin
+    post_id: UUID
+    user_id: UUID | None
+
+
 class DeletePost(Struct, frozen=True, kw_only=True):
     """Take the post away; only its owner may."""
 
@@ -106,5 +114,5 @@ class ExpireUpload(Struct, frozen=True, kw_only=True):
 
 
 Command: TypeAlias = (
-    CreatePost | ConfirmUpload | RecordVariant | FailPost | DeletePost | ExpireUpload
+    CreatePost | ConfirmUpload | RecordVariant | FailPost | RetryPost | DeletePost | ExpireUpload
 )

@@ -17,14 +17,22 @@ from domain.commands import (
     FailPost,
     Origin,
     RecordVariant,
+    RetryPost,
 )
-from domain.errors import PostAlreadyExists, PostNotFound, PostNotProcessing, UploadExpired
+from domain.errors import (
+    PostAlreadyExists,
+    PostNotFailed,
+    PostNotFound,
+    PostNotProcessing,
+    UploadExpired,
+)
 from domain.events import (
     Event,
     PostCreated,
     PostDeleted,
     PostFailed,
     PostPublished,
+    PostRetried,
     PostUploaded,
     VariantReady,
 )
@@ -49,6 +57,8 @@ def decide(post: Post | None, command: Command) -> list[Event]:
             return _record_variant(post, command)
         case FailPost():
             return _fail(post, command)
+        case RetryPost():
+            return _retry(post, command)
         case DeletePost():
             return _delete(post, command)
         case ExpireUpload():
@@ -171,6 +181,16 @@ def _fail(post: Post, command: FailPost) -> list[Event]:
             attempt=command.attempt,
         )
     ]
+
+
+def _retry(post: Post, command: RetryPost) -> list[Event]:
+    if command.user_id not in {None, post.user_id}:
+        raise PostNotFound(post.id)
+    if post.status == "processing":
+        return []
+    if post.status != "failed":
+        raise PostNotFailed(post.id, status=post.status)
+    return [PostRetried(**_next(post, command.origin))]
 
 
 def _delete(post: Post, command: DeletePost) -> list[Event]:

@@ -5,6 +5,7 @@ DomainError
 ├── PostAlreadyExists      the id is taken
 ├── UploadExpired          the time to upload is over
 ├── PostNotProcessing      a variant came for a post that no longer waits for one
+├── PostNotFailed          there is nothing to try again
 ├── QueueFull              the job queue has no room for the job that the event needs
 └── VersionConflict        others kept changing the post at the same moment
 """
@@ -47,6 +48,15 @@ class PostNotProcessing(DomainError):
 
     def __init__(self, post_id: UUID, *, status: str) -> None:
         super().__init__(f"post {post_id} is {status} and takes no variant")
+        self.post_id = post_id
+        self.status = status
+
+
+class PostNotFailed(DomainError):
+    """Only a post that has failed can be tried again."""
+
+    def __init__(self, post_id: UUID, *, status: str) -> None:
+        super().__init__(f"post {post_id} is {status}, not failed")
         self.post_id = post_id
         self.status = status
 

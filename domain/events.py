@@ -115,6 +115,12 @@ class PostFailed(Fact, frozen=True, kw_only=True, tag="post.failed"):
     schema_version: Literal[1] = 1
 
 
+class PostRetried(Fact, frozen=True, kw_only=True, tag="post.retried"):
+    """A photo that had failed is tried once more, with everything it has already."""
+
+    schema_version: Literal[1] = 1
+
+
 class PostDeleted(Fact, frozen=True, kw_only=True, tag="post.deleted"):
     """The post is gone from every read.
 
@@ -127,7 +133,13 @@ class PostDeleted(Fact, frozen=True, kw_only=True, tag="post.deleted"):
 
 
 Event: TypeAlias = (
-    PostCreated | PostUploaded | VariantReady | PostPublished | PostFailed | PostDeleted
+    PostCreated
+    | PostUploaded
+    | VariantReady
+    | PostPublished
+    | PostFailed
+    | PostRetried
+    | PostDeleted
 )
 
 

@@ -10,6 +10,7 @@ from domain.events import (
     PostDeleted,
     PostFailed,
     PostPublished,
+    PostRetried,
     PostUploaded,
     VariantReady,
 )
@@ -38,7 +39,7 @@ class Job(Struct, frozen=True, kw_only=True):
 def jobs_after(event: Event) -> list[Job]:
     """What must be done because `event` happened."""
     match event:
-        case PostUploaded():
+        case PostUploaded() | PostRetried():
             return [_transcode(event)]
         case PostDeleted(reason="upload_expired" | "upload_abandoned"):
             return [_remove_original(event)]
@@ -48,7 +49,7 @@ def jobs_after(event: Event) -> list[Job]:
             assert_never(event)
 
 
-def _transcode(event: PostUploaded) -> Job:
+def _transcode(event: PostUploaded | PostRetried) -> Job:
     return Job(
         queue_name=TRANSCODE_QUEUE,
         task_name=TRANSCODE_TASK,

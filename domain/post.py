@@ -15,6 +15,7 @@ from domain.events import (
     PostDeleted,
     PostFailed,
     PostPublished,
+    PostRetried,
     PostUploaded,
     VariantReady,
 )
@@ -60,6 +61,8 @@ def evolve(post: Post | None, event: Event) -> Post:
             return replace(post, status="published", published_at=event.recorded_at)
         case PostFailed():
             return replace(post, status="failed", failure=event)
+        case PostRetried():
+            return replace(post, status="processing", failure=None)
         case PostDeleted():
             return replace(post, status="deleted")
         case _:

@@ -29,6 +29,7 @@ Topic: TypeAlias = Literal[
     "post.variant_ready",
     "post.published",
     "post.failed",
+    "post.retried",
     "post.deleted",
 ]
 

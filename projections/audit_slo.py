@@ -75,7 +75,7 @@ class SloMeter:
         at = _time(event.recorded_at)
         if at is None:
             return
-        if event.type == "post.uploaded":
+        if event.type in {"post.uploaded", "post.retried"}:
             self._uploaded_at[event.post_id] = at
         elif event.type != "post.variant_ready":
             self._end(event, at)

@@ -13,6 +13,7 @@ from domain.commands import (
     FailPost,
     Origin,
     RecordVariant,
+    RetryPost,
 )
 from domain.decisions import decide
 from domain.events import Event, StageTimes
@@ -94,6 +95,11 @@ def fail_post(post_id: UUID) -> FailPost:
         stage="render",
         attempt=1,
     )
+
+
+def retry_post(post_id: UUID, *, user_id: UUID | None = OWNER) -> RetryPost:
+    """Try it once more."""
+    return RetryPost(origin=origin(), post_id=post_id, user_id=user_id)
 
 
 def delete_post(post_id: UUID, *, user_id: UUID = OWNER) -> DeletePost:

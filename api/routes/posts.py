@@ -7,15 +7,16 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from litestar import Response, Router, delete, get
+from litestar import Response, Router, delete, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.status_codes import HTTP_202_ACCEPTED
 
 from api.errors import WrongCursor
 from api.requests import AuthenticatedRequest, matches_etag, origin_of
-from api.responses import problem_responses
-from api.schemas import FailureView, ImageView, PostPage, PostView
+from api.responses import being_published, problem_responses
+from api.schemas import FailureView, ImageView, PostPage, PostView, UploadCompleted
 from api.services import UseServices
-from domain.commands import DeletePost
+from domain.commands import DeletePost, RetryPost
 from domain.errors import PostNotFound
 from projections.reads import PageStart, PostFilter, PostRow, ReadableStatus, get_post, list_posts
 
@@ -74,6 +75,22 @@ async def delete_post(
     )
 
 
+@post(
+    "/posts/{post_id:uuid}/retry",
+    status_code=HTTP_202_ACCEPTED,
+    responses=problem_responses(404, 409, 503),
+)
+async def retry_post(
+    post_id: FromPath[UUID], request: AuthenticatedRequest, services: UseServices
+) -> Response[UploadCompleted]:
+    """Try one's own failed photo once more, without uploading it again."""
+    outcome = await services.writer.execute(
+        RetryPost(origin=origin_of(request), post_id=post_id, user_id=request.user.id),
+        queue_capacity=services.settings.job_queue_capacity,
+    )
+    return being_published(outcome.post)
+
+
 def _view(row: PostRow, *, media_url: str) -> PostView:
     view = PostView(
         id=row.id,
@@ -119,4 +136,4 @@ def _page_start(cursor: str) -> PageStart:
         raise WrongCursor(cursor) from error
 
 
-posts_router = Router("/", route_handlers=[read_post, read_posts, delete_post])
+posts_router = Router("/", route_handlers=[read_post, read_posts, delete_post, retry_post])

@@ -10,7 +10,7 @@ from litestar.status_codes import HTTP_202_ACCEPTED
 
 from api.errors import FileTooLarge, FileTooSmall, NotUploaded, UnsupportedContentType
 from api.requests import AuthenticatedRequest, origin_of
-from api.responses import problem_responses
+from api.responses import being_published, problem_responses
 from api.schemas import (
     CompleteUpload,
     InitUpload,
@@ -34,8 +34,6 @@ from transcoder.object_store import Announced
 
 URL_LIFETIME: Final = timedelta(minutes=15)
 TOKEN_LIFETIME: Final = timedelta(hours=1)
-# Most photos are published by then.
-LOOK_AGAIN_SECONDS: Final = 1
 
 
 @post("/posts/upload/init", responses=problem_responses(400, 413, 415, 503))
@@ -119,13 +117,7 @@ async def complete_upload(
         known=post,
         queue_capacity=services.settings.job_queue_capacity,
     )
-    return Response(
-        UploadCompleted(post_id=post.id, status="processing", image_key=post.image_key),
-        headers={
-            "Location": f"/api/v1/posts/{post.id}",
-            "Retry-After": str(LOOK_AGAIN_SECONDS),
-        },
-    )
+    return being_published(post)
 
 
 def _accepted(data: InitUpload, settings: ApiSettings) -> ContentType:

@@ -10,6 +10,7 @@ from domain.events import (
     PostDeleted,
     PostFailed,
     PostPublished,
+    PostRetried,
     PostUploaded,
     VariantReady,
 )
@@ -24,13 +25,15 @@ SELECT id, version, user_id, caption, status, image_key, failure_code, failure_m
        created_at, updated_at, published_at, blurhash, dominant_colour
 FROM json_populate_recordset(NULL::posts, %(rows)s::json)
 """
-# What a batch does not say of a post stays as it was.
+# What a batch does not say of a post stays as it was; a status comes with its failure or without.
 _UPDATE: Final = """
 UPDATE posts
 SET version = change.version, updated_at = change.updated_at,
     status = coalesce(change.status, posts.status),
-    failure_code = coalesce(change.failure_code, posts.failure_code),
-    failure_message = coalesce(change.failure_message, posts.failure_message),
+    failure_code = CASE WHEN change.status IS NULL THEN posts.failure_code
+                        ELSE change.failure_code END,
+    failure_message = CASE WHEN change.status IS NULL THEN posts.failure_message
+                           ELSE change.failure_message END,
     published_at = coalesce(change.published_at, posts.published_at),
     blurhash = coalesce(change.blurhash, posts.blurhash),
     dominant_colour = coalesce(change.dominant_colour, posts.dominant_colour)
@@ -82,7 +85,8 @@ def _created(event: PostCreated) -> dict[str, object]:
 
 
 def _evolve(
-    row: dict[str, object], event: PostUploaded | VariantReady | PostPublished | PostFailed
+    row: dict[str, object],
+    event: PostUploaded | VariantReady | PostPublished | PostFailed | PostRetried,
 ) -> None:
     row["version"], row["updated_at"] = event.version, event.recorded_at
     match event:
@@ -90,6 +94,9 @@ def _evolve(
             pass
         case PostUploaded():
             row["status"] = "processing"
+        case PostRetried():
+            row["status"] = "processing"
+            row["failure_code"] = row["failure_message"] = None
         case PostPublished():
             row["status"], row["published_at"] = "published", event.recorded_at
             row["blurhash"], row["dominant_colour"] = event.blurhash, event.dominant_colour

@@ -79,6 +79,42 @@ async def test_a_failed_post_tells_its_owner_why_and_others_nothing(
     assert problem(await stranger.get(f"/api/v1/posts/{post_id}")) == (404, "post-not-found")
 
 
+async def test_the_owner_has_a_failed_photo_tried_again(
+    owner: Caller, stranger: Caller, store: FakeObjectStore, publishing: Publishing
+) -> None:
+    post_id = (await upload(owner, store))["post_id"]
+    path = f"/api/v1/posts/{post_id}"
+    publishing.execute(fail_post(UUID(post_id)))
+    await open_upload(owner)
+    assert problem(await stranger.post(f"{path}/retry", None)) == (404, "post-not-found")
+    for _ in range(2):
+        accepted = await owner.post(f"{path}/retry", None)
+        assert (accepted.status_code, accepted.headers["location"]) == (202, path)
+    post = (await owner.get(path)).json()
+    assert (post["status"], "failure" in post) == ("processing", False)
+    history = (await owner.get(f"{path}/events")).json()["items"]
+    assert [event["type"] for event in history][-2:] == ["post.failed", "post.retried"]
+
+
+async def test_a_published_photo_is_not_tried_again(
+    owner: Caller, store: FakeObjectStore, publishing: Publishing
+) -> None:
+    post_id = await published_post(owner, store, publishing)
+    answer = await owner.post(f"/api/v1/posts/{post_id}/retry", None)
+    assert problem(answer) == (409, "post-not-failed")
+
+
+async def test_a_photo_is_not_tried_again_while_the_queue_is_full(
+    owner: Caller, store: FakeObjectStore, publishing: Publishing
+) -> None:
+    post_id = (await upload(owner, store))["post_id"]
+    publishing.execute(fail_post(UUID(post_id)))
+    await upload(owner, store)
+    answer = await owner.post(f"/api/v1/posts/{post_id}/retry", None)
+    assert problem(answer) == (503, "queue-full")
+    assert int(answer.headers["retry-after"]) > 0
+
+
 async def test_what_has_not_changed_is_not_sent_again(
     owner: Caller, store: FakeObjectStore, database_url: str
 ) -> None:

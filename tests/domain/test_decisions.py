@@ -1,13 +1,14 @@
 """Decisions: given a history, when a command comes, then these events."""
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from domain.decisions import decide
 from domain.errors import (
     PostAlreadyExists,
+    PostNotFailed,
     PostNotFound,
     PostNotProcessing,
     QueueFull,
@@ -18,6 +19,7 @@ from domain.events import PostFailed, PostPublished, PostUploaded, VariantReady,
 from tests.histories import (
     EXPIRY,
     NOON,
+    OWNER,
     after,
     confirm_upload,
     create_post,
@@ -27,6 +29,7 @@ from tests.histories import (
     origin,
     publishing_commands,
     record_variant,
+    retry_post,
 )
 
 POST_ID = uuid4()
@@ -152,6 +155,33 @@ def test_a_deleted_or_unknown_post_takes_no_command(command: object) -> None:
     for post in (deleted, None):
         with pytest.raises(PostNotFound):
             decide(post, command)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("user_id", [OWNER, None])
+def test_a_failed_photo_is_tried_again_and_keeps_the_variants_it_has(user_id: UUID | None) -> None:
+    failed = (CREATED, UPLOADED, record_variant(POST_ID, "medium"), fail_post(POST_ID))
+    retry = retry_post(POST_ID, user_id=user_id)
+    post, _ = after(*failed, retry)
+    assert (post.status, post.failure, list(post.variants)) == ("processing", None, ["medium"])
+    assert decide(post, retry) == []
+    others = (record_variant(POST_ID, "thumbnail"), record_variant(POST_ID, "original"))
+    published, events = after(*failed, retry, *others)
+    assert published.status == "published"
+    assert [topic_of(event) for event in events].count("post.published") == 1
+
+
+def test_only_its_owner_and_operators_can_have_a_photo_tried_again() -> None:
+    failed, _ = after(CREATED, UPLOADED, fail_post(POST_ID))
+    with pytest.raises(PostNotFound):
+        decide(failed, retry_post(POST_ID, user_id=uuid4()))
+
+
+def test_what_has_not_failed_is_not_tried_again() -> None:
+    for length in (1, 5):
+        post, _ = after(*publishing_commands(POST_ID)[:length])
+        with pytest.raises(PostNotFailed) as refused:
+            decide(post, retry_post(POST_ID))
+        assert refused.value.status == post.status
 
 
 def test_an_upload_that_never_came_is_closed_when_its_time_is_over() -> None:

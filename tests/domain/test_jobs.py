@@ -14,7 +14,9 @@ from tests.histories import (
     create_post,
     delete_post,
     expire_upload,
+    fail_post,
     publishing_commands,
+    retry_post,
 )
 
 POST_ID = uuid4()
@@ -37,6 +39,14 @@ def test_an_upload_that_ended_unfinished_leaves_the_removal_of_what_may_still_co
     (job,) = jobs_after(events[-1])
     assert job.task_name == "post.remove_original"
     assert job.delay_seconds > URL_LIFETIME.total_seconds()
+
+
+def test_a_photo_that_is_tried_again_gets_a_job_of_its_own() -> None:
+    _, events = after(
+        create_post(POST_ID), confirm_upload(POST_ID), fail_post(POST_ID), retry_post(POST_ID)
+    )
+    (job,) = jobs_after(events[-1])
+    assert (job.task_name, job.args["causation_id"]) == ("post.transcode", str(events[-1].event_id))
 
 
 def test_nothing_else_leaves_work() -> None:

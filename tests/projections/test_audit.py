@@ -343,6 +343,14 @@ def test_the_promise_is_judged_by_the_events() -> None:
     assert slo.not_recorded == ("projection",)
 
 
+def test_a_post_that_was_tried_again_counts_from_then() -> None:
+    meter = SloMeter()
+    post_id = uuid4()
+    for kind, at in (("uploaded", 0), ("failed", 1), ("retried", 500), ("published", 501)):
+        meter.take(logged(post_id, f"post.{kind}", at=at))
+    assert meter.result(since=None, until=None).complete_to_published.max == 1
+
+
 def _of_version_2(post_id: UUID) -> AuditedEvent:
     return logged(post_id, "post.published", at=1)
 

@@ -25,6 +25,7 @@ from tests.histories import (
     delete_post,
     fail_post,
     record_variant,
+    retry_post,
 )
 from tests.projections.test_projection import _wait_for_posts, rows, run
 
@@ -175,7 +176,8 @@ def _try_something(publishing: Publishing, choose: random.Random, post_id: UUID)
     commands: list[Command] = [
         create_post(post_id),
         confirm_upload(post_id),
-        fail_post(post_id) if choose.random() < 0.2 else confirm_upload(post_id),
+        fail_post(post_id) if choose.random() < 0.5 else confirm_upload(post_id),
+        retry_post(post_id) if choose.random() < 0.5 else confirm_upload(post_id),
         delete_post(post_id) if choose.random() < 0.3 else create_post(post_id),
         *[record_variant(post_id, recipe.variant) for recipe in RECIPES],
     ]
