@@ -197,15 +197,16 @@ def _at_the_desk(ask: "Callable[[AuditDesk], Awaitable[None]]") -> None:
         async with open_audit_desk(url) as desk:
             await ask(desk)
 
-    with _explained():
+    with explained():
         anyio.run(sit_and_ask, projector_settings().database_url)
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
+    """Turn the errors that people can mend into one line and an exit code."""
     import psycopg
 
-    from domain.errors import PostNotFound
+    from domain.errors import DomainError
     from domain.settings import WrongSettings
 
     try:
@@ -218,7 +219,7 @@ def _explained() -> Iterator[None]:
         _fail("the database is of an older version: run nova migrate", error)
     except psycopg.OperationalError as error:
         _fail(f"the database does not answer: {error}", error)
-    except (PostNotFound, OSError) as error:
+    except (DomainError, OSError) as error:
         _fail(str(error), error)
     except KeyboardInterrupt:
         raise typer.Exit(EXIT_INTERRUPTED) from None

@@ -13,6 +13,11 @@ from psycopg import AsyncConnection
 from projections.audit_accesses import Access, record_access
 
 
+def cli_actor() -> str:
+    """How somebody on the command line is named."""
+    return f"cli:{getpass.getuser()}@{socket.gethostname()}"
+
+
 class AuditDesk(Struct, frozen=True):
     """A connection without time limits, for questions about the whole log."""
 
@@ -25,7 +30,7 @@ class AuditDesk(Struct, frozen=True):
     async def record(self, question: str, **filters: Any) -> None:  # noqa: ANN401 - JSON of any shape
         """Record what is asked, before it is answered; who may use the database is an operator."""
         access = Access(
-            actor=f"cli:{getpass.getuser()}@{socket.gethostname()}",
+            actor=cli_actor(),
             role="operator",
             question=question,
             filters={name: value for name, value in filters.items() if value is not None},

@@ -16,6 +16,7 @@ import typer
 
 from api.audit_cli import audit_app
 from api.audit_proofs_cli import proofs_app
+from api.jobs_cli import jobs_app
 from api.projections_cli import projections_app
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
 audit_app.add_typer(proofs_app)
 app.add_typer(audit_app)
 app.add_typer(projections_app)
+app.add_typer(jobs_app)
 
 DEFAULT_FOLDER = Path(".nova")
 EXIT_WRONG_SETTINGS = 2

@@ -22,7 +22,8 @@ class Fact(Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
     """What every event carries.
 
     `correlation_id` is shared by everything that one request set in motion; `causation_id` is
-    the request or the event that led to this one. `actor` is `user:UUID` or `system:NAME`.
+    the request or the event that led to this one. `actor` is `user:UUID`, `cli:NAME@HOST` or
+    `system:NAME`.
     """
 
     post_id: UUID

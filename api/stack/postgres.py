@@ -118,6 +118,8 @@ def _argv(programs: Path, cluster: Path, *, port: int, durable: bool) -> tuple[s
         "port": str(port),
         "unix_socket_directories": "",
         "log_timezone": "UTC",
+        # Three to four for each worker, and a few dozen for each API.
+        "max_connections": "300",
     }
     if not durable:
         settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

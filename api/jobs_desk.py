@@ -1,0 +1,96 @@
+"""The jobs desk: where operators look at unfinished posts, try them again and take them out."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+from uuid import UUID, uuid4
+
+import anyio
+from anyio import to_thread
+from msgspec import Struct
+from psycopg import AsyncConnection
+
+from api.audit_desk import cli_actor
+from domain.commands import Command, FailPost, Origin, RetryPost, origin_of_request
+from domain.errors import DomainError
+from domain.publishing import Publishing
+from projections.unfinished import UnfinishedFilter, UnfinishedPost, unfinished_posts
+from transcoder.queue import queue_depth
+
+PAGE: Final = 200
+# In bulk, posts are queued a few at a time: one that comes meanwhile waits for no more than these.
+MOST_WAITING: Final = 4
+LOOK_AGAIN_SECONDS: Final = 0.25
+_CANCELLED: Final = "The photo was taken out of the queue. It can be tried again."
+
+
+class JobsDesk(Struct, frozen=True):
+    """A connection to look, and the writer."""
+
+    connection: AsyncConnection[object]
+    publishing: Publishing
+
+    async def posts(self, asked: UnfinishedFilter) -> AsyncGenerator[UnfinishedPost]:
+        """The unfinished posts as they are now, oldest first, page by page."""
+        page = await unfinished_posts(self.connection, asked, limit=PAGE)
+        while page:
+            for post in page:
+                yield post
+            page = await unfinished_posts(self.connection, asked, limit=PAGE, after=page[-1])
+
+    async def retry(self, post_id: UUID) -> None:
+        """Try a failed post once more.
+
+        Raises:
+            DomainError: it has not failed, or there is none.
+        """
+        await self._execute(RetryPost(origin=_origin(), post_id=post_id, user_id=None))
+
+    async def retry_patiently(self, post_id: UUID) -> bool:
+        """The same as soon as hardly anything waits; False if it is not failed any more."""
+        while (await queue_depth(self.connection)).waiting >= MOST_WAITING:  # noqa: ASYNC110 - asked
+            await anyio.sleep(LOOK_AGAIN_SECONDS)
+        try:
+            await self.retry(post_id)
+        except DomainError:
+            return False
+        return True
+
+    async def cancel(self, post_id: UUID) -> None:
+        """End a post that waits: as failed, so that it can be tried again; its job finds no work.
+
+        Raises:
+            DomainError: there is no such post.
+        """
+        await self._execute(
+            FailPost(
+                origin=_origin(),
+                post_id=post_id,
+                code="cancelled",
+                message=_CANCELLED,
+                stage="download",
+                attempt=1,
+            )
+        )
+
+    async def _execute(self, command: Command) -> None:
+        await to_thread.run_sync(partial(self.publishing.execute, command))
+
+
+def _origin() -> Origin:
+    return origin_of_request(actor=cli_actor(), at=datetime.now(UTC), correlation_id=uuid4())
+
+
+@asynccontextmanager
+async def open_jobs_desk(url: str) -> AsyncGenerator[JobsDesk]:
+    """Open the database.
+
+    Raises:
+        psycopg.OperationalError: it does not answer.
+    """
+    async with await AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("SET TIME ZONE 'UTC'")
+        with Publishing(url, pool_size=1) as publishing:
+            yield JobsDesk(connection, publishing)

@@ -1,0 +1,62 @@
+"""What `nova jobs` prints: a table for people, one JSON line per post for machines."""
+
+from contextlib import aclosing
+from uuid import UUID
+
+import typer
+from rich.progress import Progress
+from rich.table import Table
+
+from api.audit_reports import console, print_json
+from api.jobs_desk import JobsDesk
+from projections.unfinished import UnfinishedFilter, UnfinishedPost
+
+
+async def report_posts(desk: JobsDesk, asked: UnfinishedFilter, *, as_json: bool) -> None:
+    """List the posts."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("post", "state", "since", "attempt", "why"):
+        table.add_column(column)
+    async with aclosing(desk.posts(asked)) as posts:
+        async for post in posts:
+            if as_json:
+                print_json(post)
+            else:
+                table.add_row(*_cells(post))
+    if not as_json:
+        console.print(table if table.row_count else "nothing is unfinished")
+
+
+async def report_post(desk: JobsDesk, post_id: UUID, *, as_json: bool) -> bool:
+    """Show one post; False if it is not unfinished."""
+    async with aclosing(desk.posts(UnfinishedFilter(post_id=post_id))) as posts:
+        async for post in posts:
+            if as_json:
+                print_json(post)
+            else:
+                console.print("\n".join(_cells(post)), markup=False)
+            return True
+    typer.echo(f"post {post_id} is not unfinished: nova audit post {post_id} tells more", err=True)
+    return False
+
+
+async def retry_all(desk: JobsDesk, asked: UnfinishedFilter, *, as_json: bool) -> None:
+    """Try all of these again, a few at a time, and say how many."""
+    retried = 0
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("tried again", total=None)
+        async with aclosing(desk.posts(asked)) as posts:
+            async for post in posts:
+                retried += await desk.retry_patiently(post.post_id)
+                bar.update(task, completed=retried)
+    if as_json:
+        print_json({"retried": retried})
+    else:
+        typer.echo(f"{retried} posts are tried again.")
+
+
+def _cells(post: UnfinishedPost) -> tuple[str, ...]:
+    due = post.next_attempt_at
+    why = f"{post.code}: {post.message}" if post.code else f"due {due:%H:%M:%S}" if due else ""
+    attempt = "" if post.state == "failed" else str(post.attempts)
+    return (str(post.post_id), post.state, f"{post.since:%Y-%m-%d %H:%M:%S}", attempt, why)

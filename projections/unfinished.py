@@ -1,0 +1,89 @@
+"""Unfinished posts: what waits, what runs and what has failed, with the job behind each."""
+
+from datetime import UTC, datetime
+from typing import Final, Literal, TypeAlias
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+State: TypeAlias = Literal["waiting", "running", "failed", "forgotten"]
+
+# Oldest first, from one post on: a post that ends meanwhile moves no other.
+_UNFINISHED: Final = """
+SELECT * FROM (
+    SELECT posts.id AS post_id, posts.user_id, posts.updated_at AS since,
+           CASE WHEN posts.status = 'failed' THEN 'failed' WHEN job.status = 'todo' THEN 'waiting'
+                WHEN job.status = 'doing' THEN 'running' ELSE 'forgotten' END AS state,
+           coalesce(job.attempts, 0) + (job.status = 'doing')::integer AS attempts,
+           job.scheduled_at AS next_attempt_at,
+           posts.failure_code AS code, posts.failure_message AS message
+    FROM posts LEFT JOIN LATERAL (
+        SELECT status::text, attempts, scheduled_at FROM procrastinate_jobs
+        WHERE lock = 'post:' || posts.id AND task_name = 'post.transcode'
+          AND status IN ('todo', 'doing')
+        ORDER BY id DESC LIMIT 1
+    ) AS job ON true
+    WHERE posts.status IN ('processing', 'failed')
+      AND (%(post_id)s::uuid IS NULL OR posts.id = %(post_id)s)
+      AND (%(since)s::timestamptz IS NULL OR posts.updated_at >= %(since)s)
+      AND (%(until)s::timestamptz IS NULL OR posts.updated_at < %(until)s)
+      AND (%(code)s::text IS NULL OR posts.failure_code = %(code)s)
+      AND (posts.updated_at, posts.id) > (%(after_at)s, %(after_id)s)
+) AS unfinished
+WHERE %(state)s::text IS NULL OR state = %(state)s
+ORDER BY since, post_id
+LIMIT %(limit)s
+"""
+_BEFORE_ALL: Final = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
+
+
+class UnfinishedPost(Struct, frozen=True, kw_only=True):
+    """A post without a good end: `attempts` counts the one that runs; `since` its last event.
+
+    A `forgotten` one waits for the periodic job that queues it again.
+    """
+
+    post_id: UUID
+    user_id: UUID
+    state: State
+    since: datetime
+    attempts: int | None
+    next_attempt_at: datetime | None
+    code: str | None
+    message: str | None
+
+
+class UnfinishedFilter(Struct, frozen=True, kw_only=True):
+    """Which posts are asked for; everything without a value."""
+
+    post_id: UUID | None = None
+    state: State | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    code: str | None = None
+
+
+async def unfinished_posts(
+    connection: AsyncConnection[object],
+    asked: UnfinishedFilter,
+    *,
+    limit: int,
+    after: UnfinishedPost | None = None,
+) -> list[UnfinishedPost]:
+    """Up to `limit` of them, oldest first, following one of an earlier page."""
+    after_at, after_id = (after.since, after.post_id) if after else _BEFORE_ALL
+    parameters = {
+        "post_id": asked.post_id,
+        "state": asked.state,
+        "since": asked.since,
+        "until": asked.until,
+        "code": asked.code,
+        "after_at": after_at,
+        "after_id": after_id,
+        "limit": limit,
+    }
+    async with connection.cursor(row_factory=class_row(UnfinishedPost)) as cursor:
+        await cursor.execute(_UNFINISHED, parameters)
+        return await cursor.fetchall()
