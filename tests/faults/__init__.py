@@ -1,0 +1,1 @@
+"""Tests that break the running stack for real, and look at what is left."""

@@ -1,0 +1,108 @@
+"""Invariants: what must hold of every accepted post, whatever has died in between."""
+
+import hashlib
+import time
+from itertools import pairwise
+
+import anyio
+import psycopg
+from psycopg import AsyncConnection
+
+from api.stack.local import LocalStack
+from domain.events import Event, PostFailed, PostPublished, VariantReady, topic_of
+from domain.mapper import EventRow, decode_event
+from domain.post import fold
+from projections.log_tree_sealing import seal
+from projections.log_tree_verification import verify as verify_tree
+from projections.projection import POSTS, project_batch
+from projections.verify import verify
+from tests.stack.objects import s3_client
+
+SETTLED_WITHIN_SECONDS = 30
+# Which events may follow which.
+LEGAL = {
+    "post.created": {"post.uploaded", "post.deleted"},
+    "post.uploaded": {"post.variant_ready", "post.failed", "post.deleted"},
+    "post.variant_ready": {"post.variant_ready", "post.published", "post.failed", "post.deleted"},
+    "post.published": {"post.deleted"},
+    "post.failed": {"post.retried", "post.deleted"},
+    "post.retried": {"post.variant_ready", "post.published", "post.failed", "post.deleted"},
+    "post.deleted": set[str](),
+}
+
+_EVENTS = """
+SELECT originator_id AS post_id, originator_version AS version, topic, state FROM post_events
+WHERE originator_id = %s ORDER BY originator_version
+"""
+_JOBS_LEFT = """
+SELECT count(*) FROM procrastinate_jobs
+WHERE task_name = 'post.transcode' AND status IN ('todo', 'doing')
+"""
+
+
+def assert_nothing_lost(stack: LocalStack, post_ids: list[str]) -> None:
+    """Every post has exactly one end, its objects, and no work left; reads and seals agree."""
+    with psycopg.connect(stack.environ["DATABASE_URL"], autocommit=True) as connection:
+        histories = [history(connection, post_id) for post_id in post_ids]
+        wait_until_no_job_is_left(connection)
+    for events in histories:
+        assert_legal(events)
+    assert_stored(stack, histories)
+    anyio.run(assert_derived, stack.environ["DATABASE_URL"])
+
+
+def history(connection: psycopg.Connection, post_id: str) -> list[Event]:
+    """All events of a post."""
+    found = connection.execute(_EVENTS, [post_id]).fetchall()
+    return [
+        decode_event(EventRow(post_id=row[0], version=row[1], topic=row[2], state=row[3]))
+        for row in found
+    ]
+
+
+def assert_legal(events: list[Event]) -> None:
+    """One step leads to the next, no variant comes twice, and the end is one."""
+    topics = [topic_of(event) for event in events]
+    for one, following in pairwise(topics):
+        assert following in LEGAL[one], topics
+    variants = [event.variant for event in events if isinstance(event, VariantReady)]
+    assert len(variants) == len(set(variants)), topics
+    assert sum(isinstance(event, PostPublished) for event in events) <= 1, topics
+    post = fold(events)
+    assert post is not None
+    assert post.status in {"published", "failed", "deleted"}, topics
+    if post.status == "failed":
+        assert isinstance(events[-1], PostFailed)
+        assert events[-1].message
+
+
+def assert_stored(stack: LocalStack, histories: list[list[Event]]) -> None:
+    """The bytes of every variant of a living post are those that were recorded."""
+    client = s3_client(stack.environ)
+    bucket = stack.environ["S3_BUCKET_NAME"]
+    for events in histories:
+        post = fold(events)
+        assert post is not None
+        for variant in post.variants.values() if post.status == "published" else ():
+            body = client.get_object(Bucket=bucket, Key=variant.key)["Body"].read()
+            assert hashlib.sha256(body).hexdigest() == variant.sha256
+    client.close()
+
+
+async def assert_derived(url: str) -> None:
+    """The read tables are a fold of the log, and the log is as it was sealed."""
+    async with await AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("SET TIME ZONE 'UTC'")
+        while (await project_batch(connection, POSTS)).events:
+            pass
+        assert not (await verify(connection, POSTS)).differences
+        await seal(connection)
+        assert (await verify_tree(connection, progress=lambda *_: None)).finding is None
+
+
+def wait_until_no_job_is_left(connection: psycopg.Connection) -> None:
+    """A job may end a moment after its post."""
+    deadline = time.monotonic() + SETTLED_WITHIN_SECONDS
+    while connection.execute(_JOBS_LEFT).fetchone() != (0,):
+        assert time.monotonic() < deadline, "a job is left behind"
+        time.sleep(0.2)

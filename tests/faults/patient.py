@@ -1,0 +1,58 @@
+"""A patient app: what is not answered, or with 503, it says again, as the README tells it."""
+
+import time
+from typing import Any
+
+import httpx
+
+from tests.acceptance.app import App
+
+PATIENCE_SECONDS = 60
+PRECONDITION_FAILED = 412
+
+
+class PatientApp(App):
+    """One user's app that outlives what happens to the service."""
+
+    def ask(self, method: str, path: str, content: object = None) -> httpx.Response:
+        """One request, until it is answered."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                answer = super().ask(method, path, content)
+            except httpx.TransportError:
+                assert time.monotonic() < deadline, f"{method} {path} is never answered"
+            else:
+                # Whatever breaks, nobody is shown a traceback, nor told that we do not know.
+                assert answer.status_code != httpx.codes.INTERNAL_SERVER_ERROR, answer.text
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    return answer
+                assert int(answer.headers["retry-after"]) > 0
+                assert time.monotonic() < deadline, answer.text
+            time.sleep(0.2)
+
+    def put(self, opened: dict[str, Any], content: bytes) -> httpx.Response:
+        """Send the photo, until the object store has it."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                answer = super().put(opened, content)
+            except httpx.TransportError:
+                assert time.monotonic() < deadline, "the object store never answers"
+            else:
+                if answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
+                    return answer
+                assert time.monotonic() < deadline, answer.text
+            time.sleep(0.2)
+
+    def upload(self, content: bytes, *, content_type: str = "image/jpeg") -> str:
+        """Announce, send and complete a photo; the id of its post."""
+        opened = self.init(content, content_type=content_type)
+        assert self.put(opened, content).status_code in {httpx.codes.OK, PRECONDITION_FAILED}
+        assert self.complete(opened).status_code == httpx.codes.ACCEPTED
+        post_id: str = opened["post_id"]
+        return post_id
+
+    def final(self, post_ids: list[str]) -> list[dict[str, Any]]:
+        """The posts when all are published or have failed."""
+        return [self.wait_until_final(post_id) for post_id in post_ids]
