@@ -35,6 +35,12 @@ async def queue_depth(connection: AsyncConnection[object]) -> QueueDepth:
 def open_queue(database_url: str, *, pool_size: int) -> App:
     """The queue's application object; open it with `async with app.open_async()`."""
     connector = PsycopgConnector(
-        conninfo=database_url, min_size=1, max_size=pool_size, timeout=10.0
+        conninfo=database_url,
+        min_size=1,
+        max_size=pool_size,
+        timeout=10.0,
+        # A job that is fetched in a transaction stays locked, and waiting for everybody else, for as
+        # long as a worker that was frozen in the middle of it does not go on.
+        kwargs={"autocommit": True},
     )
     return App(connector=connector)
