@@ -39,8 +39,11 @@ def open_queue(database_url: str, *, pool_size: int) -> App:
         min_size=1,
         max_size=pool_size,
         timeout=10.0,
-        # A job that is fetched in a transaction stays locked, and waiting for everybody else, for as
-        # long as a worker that was frozen in the middle of it does not go on.
-        kwargs={"autocommit": True},
+        configure=_use_no_transactions,
     )
     return App(connector=connector)
+
+
+async def _use_no_transactions(connection: AsyncConnection[object]) -> None:
+    """Fetch a job in one statement: in a transaction, a frozen worker would keep it locked."""
+    await connection.set_autocommit(True)
