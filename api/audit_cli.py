@@ -5,8 +5,7 @@ Every verb loads only what it needs, when it runs.
 # ruff: noqa: PLC0415 - as the first lines say
 
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
+
+from api.explained import explained
 
 if TYPE_CHECKING:
     from api.audit_desk import AuditDesk
@@ -26,8 +27,6 @@ audit_app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-EXIT_WRONG_SETTINGS = 2
-EXIT_INTERRUPTED = 130
 DEFAULT_LINES = 50
 PLOT_FORMATS = (".svg", ".png", ".pdf")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -49,6 +48,8 @@ class TopicName(StrEnum):
     PUBLISHED = "post.published"
     FAILED = "post.failed"
     RETRIED = "post.retried"
+    REPROCESSED = "post.reprocessed"
+    NOT_REPROCESSED = "post.not_reprocessed"
     DELETED = "post.deleted"
 
 
@@ -199,32 +200,3 @@ def _at_the_desk(ask: "Callable[[AuditDesk], Awaitable[None]]") -> None:
 
     with explained():
         anyio.run(sit_and_ask, projector_settings().database_url)
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Turn the errors that people can mend into one line and an exit code."""
-    import psycopg
-
-    from domain.errors import DomainError
-    from domain.settings import WrongSettings
-
-    try:
-        yield
-    except WrongSettings as error:
-        for problem in error.problems:
-            typer.echo(f"nova: {problem} (see .env.example)", err=True)
-        raise typer.Exit(EXIT_WRONG_SETTINGS) from error
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
-        _fail("the database is of an older version: run nova migrate", error)
-    except psycopg.OperationalError as error:
-        _fail(f"the database does not answer: {error}", error)
-    except (DomainError, OSError) as error:
-        _fail(str(error), error)
-    except KeyboardInterrupt:
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-
-
-def _fail(reason: str, error: Exception) -> None:
-    typer.echo(f"nova: {reason}", err=True)
-    raise typer.Exit(1) from error

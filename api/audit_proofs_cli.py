@@ -12,6 +12,8 @@ from uuid import UUID
 
 import typer
 
+from api.explained import explained
+
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 
 proofs_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
-EXIT_WRONG_SETTINGS = 2
-EXIT_INTERRUPTED = 130
 _T = TypeVar("_T")
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, for machines.")]
@@ -247,34 +247,14 @@ def _show_variant(variant: "AuditedVariant", *, as_json: bool) -> None:
 @contextmanager
 def _explained() -> Iterator[None]:
     """Turn the errors that people can mend into one line and an exit code."""
-    import psycopg
-
-    from domain.errors import PostNotFound
     from domain.mapper import UnreadableEvent
-    from domain.settings import WrongSettings
     from projections.log_tree_evidence import WrongEvidence
     from projections.log_tree_proofs import NotProvable
     from projections.log_tree_sealing import SealsDamaged
-    from transcoder.errors import ObjectStoreUnavailable
 
-    try:
-        yield
-    except WrongSettings as error:
-        for problem in error.problems:
-            typer.echo(f"nova: {problem} (see .env.example)", err=True)
-        raise typer.Exit(EXIT_WRONG_SETTINGS) from error
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
-        _fail("the database is of an older version: run nova migrate", error)
-    except psycopg.OperationalError as error:
-        _fail(f"the database does not answer: {error}", error)
-    except (WrongEvidence, NotProvable, SealsDamaged, OSError) as error:
-        _fail(str(error), error)
-    except (PostNotFound, UnreadableEvent, ObjectStoreUnavailable) as error:
-        _fail(str(error), error)
-    except KeyboardInterrupt:
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-
-
-def _fail(reason: str, error: Exception) -> None:
-    typer.echo(f"nova: {reason}", err=True)
-    raise typer.Exit(1) from error
+    with explained():
+        try:
+            yield
+        except (WrongEvidence, NotProvable, SealsDamaged, UnreadableEvent) as error:
+            typer.echo(f"nova: {error}", err=True)
+            raise typer.Exit(1) from error

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from api.schemas import FailureView, ImageView, PostView
 from domain.errors import PostNotFound
-from domain.events import Event, PostPublished, VariantReady
+from domain.events import Event, PostPublished, PostReprocessed, VariantReady
 from domain.post import Post, fold
 
 
@@ -74,7 +74,7 @@ def _image(variant: VariantReady, media_url: str) -> ImageView:
 def _with_endings(view: PostView, post: Post, events: Sequence[Event]) -> PostView:
     """Add what only publishing or failing tells."""
     for event in events:
-        if isinstance(event, PostPublished):
+        if isinstance(event, PostPublished | PostReprocessed):
             view = replace(view, blurhash=event.blurhash, dominant_colour=event.dominant_colour)
     if post.status == "failed" and post.failure is not None:
         failure = FailureView(code=post.failure.code, message=post.failure.message)

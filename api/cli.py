@@ -4,8 +4,6 @@ Every verb loads only what it needs, when it runs: the worker's image processes 
 again, and the API must never load libvips.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -16,8 +14,10 @@ import typer
 
 from api.audit_cli import audit_app
 from api.audit_proofs_cli import proofs_app
+from api.explained import EXIT_INTERRUPTED, explained
 from api.jobs_cli import jobs_app
 from api.projections_cli import projections_app
+from api.upkeep_cli import upkeep_app
 
 app = typer.Typer(
     name="nova",
@@ -31,10 +31,9 @@ audit_app.add_typer(proofs_app)
 app.add_typer(audit_app)
 app.add_typer(projections_app)
 app.add_typer(jobs_app)
+app.add_typer(upkeep_app)
 
 DEFAULT_FOLDER = Path(".nova")
-EXIT_WRONG_SETTINGS = 2
-EXIT_INTERRUPTED = 130
 
 Folder = Annotated[Path, typer.Option("--data", help="The folder that keeps the stack's data.")]
 
@@ -64,7 +63,7 @@ def dev(
 
     from api.dev import run_dev
 
-    with _explained():
+    with explained():
         anyio.run(run_dev, folder, port)
 
 
@@ -81,7 +80,7 @@ def demo(
 
     from api.demo import run_demo
 
-    with _explained():
+    with explained():
         everything_published = anyio.run(run_demo, photos or [], folder)
     raise typer.Exit(0 if everything_published else 1)
 
@@ -94,7 +93,7 @@ def api() -> None:
     from api.settings import api_settings
 
     configure_logs()
-    with _explained_with_servers():
+    with explained():
         run_api(api_settings())
 
 
@@ -108,7 +107,7 @@ def worker() -> None:
     from transcoder.worker import run_worker
 
     configure_logs()
-    with _explained_with_servers():
+    with explained():
         anyio.run(run_worker, worker_settings(), backend_options={"use_uvloop": True})
 
 
@@ -122,7 +121,7 @@ def projector() -> None:
     from projections.settings import projector_settings
 
     configure_logs()
-    with _explained_with_servers():
+    with explained():
         anyio.run(run_projector, projector_settings())
 
 
@@ -135,7 +134,7 @@ def migrate() -> None:
     from transcoder.s3 import prepare_bucket
     from transcoder.settings import object_store_settings
 
-    with _explained_with_servers():
+    with explained():
         settings = object_store_settings()
         applied = migrate_database(settings.database_url)
         for name in applied:
@@ -178,45 +177,6 @@ def token(
     from api.auth import User, create_token
     from api.dev import jwt_secret
 
-    with _explained():
+    with explained():
         bearer = User(id=user, role=role.value)
         typer.echo(create_token(jwt_secret(folder), bearer))
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn the errors that people can mend into one line and an exit code."""
-    from api.stack.errors import StackError
-    from domain.settings import WrongSettings
-
-    try:
-        yield
-    except WrongSettings as error:
-        for problem in error.problems:
-            typer.echo(f"nova: {problem} (see .env.example)", err=True)
-        raise typer.Exit(EXIT_WRONG_SETTINGS) from error
-    except StackError as error:
-        typer.echo(f"nova: {error}", err=True)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt:
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-
-
-@contextmanager
-def _explained_with_servers() -> Iterator[None]:
-    """The same for verbs that need the database and the object store to answer."""
-    import psycopg
-    from procrastinate.exceptions import ConnectorException
-
-    from transcoder.errors import ObjectStoreUnavailable
-
-    with _explained():
-        try:
-            yield
-        except (psycopg.OperationalError, ConnectorException) as error:
-            typer.echo(f"nova: the database does not answer: {error}", err=True)
-            raise typer.Exit(1) from error
-        except ObjectStoreUnavailable as error:
-            reason = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
-            typer.echo(f"nova: the object store does not answer: {reason}", err=True)
-            raise typer.Exit(1) from error

@@ -7,6 +7,7 @@ ApiError
 ├── NotUploaded             the announced bytes are not in the object store
 ├── WrongCursor             the page cursor is not one that we gave out
 ├── WrongQuestion           what is asked contradicts itself or cannot be answered
+├── NoRoom                  too many photos wait for a worker
 ├── NotForThisRole          the caller's role does not let it ask this
 └── ReadsBehind             the write is stored, but reads do not show it yet
 """
@@ -50,6 +51,15 @@ class NotUploaded(ApiError):
     def __init__(self, post_id: UUID) -> None:
         super().__init__(f"the photo of post {post_id} has not arrived; PUT it, then say so again")
         self.post_id = post_id
+
+
+class NoRoom(ApiError):
+    """Too many photos wait for a worker; there should be room again after `seconds`."""
+
+    def __init__(self, *, capacity: int, seconds: int) -> None:
+        super().__init__(f"{capacity} photos are waiting; say it again in {seconds} s")
+        self.capacity = capacity
+        self.seconds = seconds
 
 
 class WrongCursor(ApiError):

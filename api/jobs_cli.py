@@ -12,7 +12,8 @@ from uuid import UUID
 
 import typer
 
-from api.audit_cli import AsJson, Since, explained
+from api.audit_cli import AsJson, Since
+from api.explained import explained
 
 if TYPE_CHECKING:
     from api.jobs_desk import JobsDesk
@@ -79,7 +80,7 @@ def retry(
     code: Code = None,
     as_json: AsJson = False,
 ) -> None:
-    """Try a failed post once more, or with --failed all of them, a few at a time."""
+    """Try a failed post once more, or with --failed all of them, behind live posts."""
     from api.jobs_reports import retry_all
     from projections.unfinished import UnfinishedFilter
 

@@ -7,22 +7,18 @@ from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
 
-import anyio
 from anyio import to_thread
 from msgspec import Struct
 from psycopg import AsyncConnection
 
 from api.audit_desk import cli_actor
 from domain.commands import Command, FailPost, Origin, RetryPost, origin_of_request
-from domain.errors import DomainError
+from domain.errors import PostNotFailed, PostNotFound
+from domain.jobs import Lane
 from domain.publishing import Publishing
 from projections.unfinished import UnfinishedFilter, UnfinishedPost, unfinished_posts
-from transcoder.queue import queue_depth
 
 PAGE: Final = 200
-# In bulk, posts are queued a few at a time: one that comes meanwhile waits for no more than these.
-MOST_WAITING: Final = 4
-LOOK_AGAIN_SECONDS: Final = 0.25
 _CANCELLED: Final = "The photo was taken out of the queue. It can be tried again."
 
 
@@ -40,21 +36,20 @@ class JobsDesk(Struct, frozen=True):
                 yield post
             page = await unfinished_posts(self.connection, asked, limit=PAGE, after=page[-1])
 
-    async def retry(self, post_id: UUID) -> None:
+    async def retry(self, post_id: UUID, *, lane: Lane = "live") -> None:
         """Try a failed post once more.
 
         Raises:
             DomainError: it has not failed, or there is none.
         """
-        await self._execute(RetryPost(origin=_origin(), post_id=post_id, user_id=None))
+        command = RetryPost(origin=_origin(), post_id=post_id, user_id=None)
+        await self._execute(command, lane=lane)
 
-    async def retry_patiently(self, post_id: UUID) -> bool:
-        """The same as soon as hardly anything waits; False if it is not failed any more."""
-        while (await queue_depth(self.connection)).waiting >= MOST_WAITING:  # noqa: ASYNC110 - asked
-            await anyio.sleep(LOOK_AGAIN_SECONDS)
+    async def retry_in_bulk(self, post_id: UUID) -> bool:
+        """The same where it makes no live post wait; False if it is not failed any more."""
         try:
-            await self.retry(post_id)
-        except DomainError:
+            await self.retry(post_id, lane="bulk")
+        except (PostNotFound, PostNotFailed):
             return False
         return True
 
@@ -75,8 +70,8 @@ class JobsDesk(Struct, frozen=True):
             )
         )
 
-    async def _execute(self, command: Command) -> None:
-        await to_thread.run_sync(partial(self.publishing.execute, command))
+    async def _execute(self, command: Command, *, lane: Lane = "live") -> None:
+        await to_thread.run_sync(partial(self.publishing.execute, command, lane=lane))
 
 
 def _origin() -> Origin:

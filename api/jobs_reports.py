@@ -41,13 +41,13 @@ async def report_post(desk: JobsDesk, post_id: UUID, *, as_json: bool) -> bool:
 
 
 async def retry_all(desk: JobsDesk, asked: UnfinishedFilter, *, as_json: bool) -> None:
-    """Try all of these again, a few at a time, and say how many."""
+    """Try all of these again, and say how many."""
     retried = 0
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("tried again", total=None)
         async with aclosing(desk.posts(asked)) as posts:
             async for post in posts:
-                retried += await desk.retry_patiently(post.post_id)
+                retried += await desk.retry_in_bulk(post.post_id)
                 bar.update(task, completed=retried)
     if as_json:
         print_json({"retried": retried})

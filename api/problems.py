@@ -20,6 +20,7 @@ from api.correlation import correlation_id_of
 from api.errors import (
     FileTooLarge,
     FileTooSmall,
+    NoRoom,
     NotForThisRole,
     NotUploaded,
     RangeBeyondEnd,
@@ -33,7 +34,6 @@ from domain.errors import (
     EventStoreUnavailable,
     PostNotFailed,
     PostNotFound,
-    QueueFull,
     UploadExpired,
     VersionConflict,
 )
@@ -41,7 +41,7 @@ from transcoder.errors import ObjectStoreUnavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:nova:problem:"
-# A picture takes about a second of one core: by then there is room again.
+# A server that was restarted is back by then.
 RETRY_AFTER_SECONDS: Final = 2
 
 _log = structlog.get_logger(__name__)
@@ -101,11 +101,10 @@ KINDS: Final[dict[type[Exception], Kind]] = {
     NotForThisRole: Kind(
         "not-for-this-role", HTTPStatus.FORBIDDEN, "This is for auditors and operators"
     ),
-    QueueFull: Kind(
+    NoRoom: Kind(
         "queue-full",
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Too many photos are waiting; say it again later",
-        RETRY_AFTER_SECONDS,
     ),
     ReadsBehind: Kind(
         "reads-behind",
@@ -155,6 +154,8 @@ def _known(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
     if kind.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return _response(kind, detail=str(error) or None)
     _log.warning("request_refused", problem=kind.slug, error=str(error), **_which(request))
+    if isinstance(error, NoRoom):
+        return _response(kind, headers={"Retry-After": str(error.seconds)})
     return _response(kind)
 
 

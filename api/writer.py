@@ -4,6 +4,7 @@ What an answer has said is never contradicted by a read that starts after it: be
 answered, the read tables are brought past its position.
 """
 
+import math
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -15,16 +16,20 @@ from anyio import CapacityLimiter, to_thread
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from api.errors import ReadsBehind
+from api.errors import NoRoom, ReadsBehind
 from domain.commands import Command
-from domain.errors import PostNotFound
+from domain.errors import PostNotFound, QueueFull
 from domain.mapper import UnreadableEvent
 from domain.post import Post
 from domain.publishing import Outcome, Publishing
 from projections.projection import POSTS
 from projections.runner import catch_up
+from transcoder.queue import seconds_per_post
 
 VISIBLE_WITHIN_SECONDS: Final = 5.0
+# Refusing costs nothing when many are refused.
+PACE_HOLDS_SECONDS: Final = 1.0
+LONGEST_PAUSE_SECONDS: Final = 60
 
 _log = structlog.get_logger(__name__)
 
@@ -42,6 +47,8 @@ class Writer:
         self._publishing = publishing
         self._connections = connections
         self._threads = CapacityLimiter(pool_size)
+        self._pace: float | None = None
+        self._pace_known_until = -math.inf
 
     async def own_post(self, post_id: UUID, *, user_id: UUID) -> Post:
         """The post of this user as its events tell it.
@@ -64,6 +71,7 @@ class Writer:
 
         Raises:
             DomainError: the command cannot be carried out; nothing was stored.
+            NoRoom: nor can its job be queued; nothing was stored.
             ReadsBehind: it is stored, and reads do not show it yet.
         """
         execute = partial(
@@ -75,8 +83,22 @@ class Writer:
             # Somebody else has just deleted it: no read may show it after this answer either.
             await self._make_visible(None)
             raise
+        except QueueFull as error:
+            seconds = await self._seconds_until_room(error.capacity)
+            raise NoRoom(capacity=error.capacity, seconds=seconds) from error
         await self._make_visible(outcome.position)
         return outcome
+
+    async def _seconds_until_room(self, capacity: int) -> int:
+        """When half of the queue should be empty: room for many, and work for the workers."""
+        now = anyio.current_time()
+        if now >= self._pace_known_until:
+            async with self._connections.connection() as connection:
+                self._pace = await seconds_per_post(connection)
+            self._pace_known_until = now + PACE_HOLDS_SECONDS
+        if self._pace is None:
+            return LONGEST_PAUSE_SECONDS
+        return min(max(1, math.ceil(self._pace * capacity / 2)), LONGEST_PAUSE_SECONDS)
 
     async def _make_visible(self, position: int | None) -> None:
         """Bring the read tables past `position`, or past all that is stored now."""

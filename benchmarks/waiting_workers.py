@@ -15,16 +15,16 @@ from psycopg_pool import AsyncConnectionPool
 
 from api.logs import configure_logs
 from domain.formats import ContentType
-from domain.jobs import HOUSEKEEPING_QUEUE, TRANSCODE_QUEUE
+from domain.jobs import TRANSCODE_QUEUE
 from domain.publishing import Publishing
 from tests.fake_object_store import FakeObjectStore
 from tests.transcoder.rendered import FakeRenderer
 from transcoder.object_store import Announced
 from transcoder.queue import open_queue
 from transcoder.rendering import Rendering
-from transcoder.tasks import Parts, add_tasks
-from transcoder.transcode import Transcoding
-from transcoder.worker import HEARTBEAT_SECONDS, POLL_SECONDS
+from transcoder.tasks import add_tasks, assemble
+from transcoder.worker import Lane
+from transcoder.worker import work as in_lanes
 
 
 class NoObjectStore(FakeObjectStore):
@@ -56,24 +56,16 @@ async def work(url: str, seconds: float) -> None:
     queue = open_queue(url, pool_size=2)
     async with connections, queue.open_async():
         with Publishing(url, pool_size=1) as publishing:
-            store = NoObjectStore()
-            transcoding = Transcoding(
-                publishing=publishing, store=store, renderer=WaitingRenderer(seconds)
-            )
-            parts = Parts(
-                transcoding=transcoding,
+            renderer = WaitingRenderer(seconds)
+            parts = assemble(
                 publishing=publishing,
-                store=store,
+                store=NoObjectStore(),
                 connections=connections,
+                renderer=renderer,
+                bulk_renderer=renderer,
             )
             add_tasks(queue, parts)
-            await queue.run_worker_async(
-                queues=[TRANSCODE_QUEUE, HOUSEKEEPING_QUEUE],
-                concurrency=1,
-                fetch_job_polling_interval=POLL_SECONDS,
-                update_heartbeat_interval=HEARTBEAT_SECONDS,
-                delete_jobs="successful",
-            )
+            await in_lanes(queue, [Lane(TRANSCODE_QUEUE, 1)])
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from msgspec import Struct
 
-from domain.events import MetadataKind, Stage, StageTimes
+from domain.events import MetadataKind, ReadyVariant, Stage, StageTimes
 from domain.formats import ContentType
 from domain.recipes import VariantName
 
@@ -98,6 +98,26 @@ class RetryPost(Struct, frozen=True, kw_only=True):
     user_id: UUID | None
 
 
+class ReplaceVariants(Struct, frozen=True, kw_only=True):
+    """Say that all variants of a published post were made again and are stored."""
+
+    origin: Origin
+    post_id: UUID
+    variants: tuple[ReadyVariant, ...]
+    blurhash: str
+    dominant_colour: str
+
+
+class LeaveVariants(Struct, frozen=True, kw_only=True):
+    """Give up making the variants of a published post again with this recipe."""
+
+    origin: Origin
+    post_id: UUID
+    code: str
+    message: str
+    recipe_version: int
+
+
 class DeletePost(Struct, frozen=True, kw_only=True):
     """Take the post away; only its owner may."""
 
@@ -114,5 +134,13 @@ class ExpireUpload(Struct, frozen=True, kw_only=True):
 
 
 Command: TypeAlias = (
-    CreatePost | ConfirmUpload | RecordVariant | FailPost | RetryPost | DeletePost | ExpireUpload
+    CreatePost
+    | ConfirmUpload
+    | RecordVariant
+    | FailPost
+    | RetryPost
+    | ReplaceVariants
+    | LeaveVariants
+    | DeletePost
+    | ExpireUpload
 )

@@ -15,8 +15,10 @@ from domain.commands import (
     DeletePost,
     ExpireUpload,
     FailPost,
+    LeaveVariants,
     Origin,
     RecordVariant,
+    ReplaceVariants,
     RetryPost,
 )
 from domain.errors import (
@@ -24,6 +26,7 @@ from domain.errors import (
     PostNotFailed,
     PostNotFound,
     PostNotProcessing,
+    PostNotPublished,
     UploadExpired,
 )
 from domain.events import (
@@ -31,7 +34,9 @@ from domain.events import (
     PostCreated,
     PostDeleted,
     PostFailed,
+    PostNotReprocessed,
     PostPublished,
+    PostReprocessed,
     PostRetried,
     PostUploaded,
     VariantReady,
@@ -59,6 +64,10 @@ def decide(post: Post | None, command: Command) -> list[Event]:
             return _fail(post, command)
         case RetryPost():
             return _retry(post, command)
+        case ReplaceVariants():
+            return _replace_variants(post, command)
+        case LeaveVariants():
+            return _leave_variants(post, command)
         case DeletePost():
             return _delete(post, command)
         case ExpireUpload():
@@ -191,6 +200,35 @@ def _retry(post: Post, command: RetryPost) -> list[Event]:
     if post.status != "failed":
         raise PostNotFailed(post.id, status=post.status)
     return [PostRetried(**_next(post, command.origin))]
+
+
+def _replace_variants(post: Post, command: ReplaceVariants) -> list[Event]:
+    if post.status != "published":
+        raise PostNotPublished(post.id, status=post.status)
+    newest = min(variant.recipe_version for variant in command.variants)
+    if post.recipe_version >= newest:
+        return []
+    return [
+        PostReprocessed(
+            **_next(post, command.origin),
+            variants=command.variants,
+            blurhash=command.blurhash,
+            dominant_colour=command.dominant_colour,
+        )
+    ]
+
+
+def _leave_variants(post: Post, command: LeaveVariants) -> list[Event]:
+    if post.status != "published" or post.recipe_version >= command.recipe_version:
+        return []
+    return [
+        PostNotReprocessed(
+            **_next(post, command.origin),
+            code=command.code,
+            message=command.message,
+            recipe_version=command.recipe_version,
+        )
+    ]
 
 
 def _delete(post: Post, command: DeletePost) -> list[Event]:

@@ -1,11 +1,12 @@
 """What can be wrong with a command.
 
 DomainError
-├── PostNotFound       there is no such post, or not for this person
+├── PostNotFound           there is no such post, or not for this person
 ├── PostAlreadyExists      the id is taken
 ├── UploadExpired          the time to upload is over
 ├── PostNotProcessing      a variant came for a post that no longer waits for one
 ├── PostNotFailed          there is nothing to try again
+├── PostNotPublished       there are no variants to replace
 ├── QueueFull              the job queue has no room for the job that the event needs
 └── VersionConflict        others kept changing the post at the same moment
 """
@@ -57,6 +58,15 @@ class PostNotFailed(DomainError):
 
     def __init__(self, post_id: UUID, *, status: str) -> None:
         super().__init__(f"post {post_id} is {status}, not failed")
+        self.post_id = post_id
+        self.status = status
+
+
+class PostNotPublished(DomainError):
+    """Only a published post has variants that others can take the place of."""
+
+    def __init__(self, post_id: UUID, *, status: str) -> None:
+        super().__init__(f"post {post_id} is {status}, not published")
         self.post_id = post_id
         self.status = status
 

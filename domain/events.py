@@ -122,6 +122,42 @@ class PostRetried(Fact, frozen=True, kw_only=True, tag="post.retried"):
     schema_version: Literal[1] = 1
 
 
+class ReadyVariant(Struct, frozen=True, kw_only=True, gc=False):
+    """One of the variants that took the place of older ones; see `VariantReady`."""
+
+    variant: VariantName
+    key: str
+    content_type: Literal["image/jpeg"]
+    width: int
+    height: int
+    file_size: int
+    sha256: str
+    quality: int
+    milliseconds: float
+    recipe_version: int
+    encoder: str
+    shrunk: bool
+    removed_metadata: tuple[MetadataKind, ...]
+
+
+class PostReprocessed(Fact, frozen=True, kw_only=True, tag="post.reprocessed"):
+    """All variants of a published post were made again from its original, and replaced at once."""
+
+    variants: tuple[ReadyVariant, ...]
+    blurhash: str
+    dominant_colour: str
+    schema_version: Literal[1] = 1
+
+
+class PostNotReprocessed(Fact, frozen=True, kw_only=True, tag="post.not_reprocessed"):
+    """A published post could not be made again with this recipe, and stays as it is."""
+
+    code: str
+    message: str
+    recipe_version: int
+    schema_version: Literal[1] = 1
+
+
 class PostDeleted(Fact, frozen=True, kw_only=True, tag="post.deleted"):
     """The post is gone from every read.
 
@@ -140,6 +176,8 @@ Event: TypeAlias = (
     | PostPublished
     | PostFailed
     | PostRetried
+    | PostReprocessed
+    | PostNotReprocessed
     | PostDeleted
 )
 

@@ -1,6 +1,11 @@
-"""Jobs: the work that an event leaves to be done, queued in the transaction that stores it."""
+"""Jobs: the work that an event leaves to be done, queued in the transaction that stores it.
 
-from typing import Final, assert_never
+There are three queues, which never wait for each other: `transcode` for what people wait for,
+`bulk` for what operators set going, `housekeeping` for the rest. Within one, users take turns.
+"""
+
+from typing import Final, Literal, TypeAlias, assert_never
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -9,21 +14,30 @@ from domain.events import (
     PostCreated,
     PostDeleted,
     PostFailed,
+    PostNotReprocessed,
     PostPublished,
+    PostReprocessed,
     PostRetried,
     PostUploaded,
     VariantReady,
 )
+from domain.post import Post
 
 # Names that live in the queue's rows: literals that no rename in the code can change.
 TRANSCODE_QUEUE: Final = "transcode"
-TRANSCODE_TASK: Final = "post.transcode"
+BULK_QUEUE: Final = "bulk"
 HOUSEKEEPING_QUEUE: Final = "housekeeping"
+TRANSCODE_TASK: Final = "post.transcode"
+REPROCESS_TASK: Final = "post.reprocess"
+REMOVE_OBJECTS_TASK: Final = "post.remove_objects"
+# What it was called when it removed nothing but originals; such jobs may still wait.
 REMOVE_ORIGINAL_TASK: Final = "post.remove_original"
 
-
 # Longer than an upload URL lives and a slow PUT takes: what comes until then goes too.
-REMOVE_ORIGINAL_DELAY_SECONDS: Final = 30 * 60
+REMOVE_OBJECTS_DELAY_SECONDS: Final = 30 * 60
+
+Lane: TypeAlias = Literal["live", "bulk"]
+_QUEUES: Final[dict[Lane, str]] = {"live": TRANSCODE_QUEUE, "bulk": BULK_QUEUE}
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -36,41 +50,50 @@ class Job(Struct, frozen=True, kw_only=True):
     delay_seconds: int = 0
 
 
-def jobs_after(event: Event) -> list[Job]:
-    """What must be done because `event` happened."""
+def jobs_after(event: Event, post: Post, *, lane: Lane = "live") -> list[Job]:
+    """What must be done because `event` happened to `post`."""
     match event:
         case PostUploaded() | PostRetried():
-            return [_transcode(event)]
-        case PostDeleted(reason="upload_expired" | "upload_abandoned"):
-            return [_remove_original(event)]
-        case PostCreated() | VariantReady() | PostPublished() | PostFailed() | PostDeleted():
+            return [_transcode(event, post, lane=lane)]
+        case PostDeleted():
+            return [_remove_objects(event, post)]
+        case PostCreated() | VariantReady() | PostPublished() | PostFailed():
+            return []
+        case PostReprocessed() | PostNotReprocessed():
             return []
         case _:
             assert_never(event)
 
 
-def _transcode(event: PostUploaded | PostRetried) -> Job:
+def _transcode(event: PostUploaded | PostRetried, post: Post, *, lane: Lane) -> Job:
     return Job(
-        queue_name=TRANSCODE_QUEUE,
+        queue_name=_QUEUES[lane],
         task_name=TRANSCODE_TASK,
-        lock=f"post:{event.post_id}",
-        args=_args(event),
+        lock=lock_of(post.id),
+        args=_args(event, post),
     )
 
 
-def _remove_original(event: PostDeleted) -> Job:
+def _remove_objects(event: PostDeleted, post: Post) -> Job:
+    # The lock lets an attempt that still stores variants end first.
     return Job(
         queue_name=HOUSEKEEPING_QUEUE,
-        task_name=REMOVE_ORIGINAL_TASK,
-        lock=f"post:{event.post_id}",
-        args=_args(event),
-        delay_seconds=REMOVE_ORIGINAL_DELAY_SECONDS,
+        task_name=REMOVE_OBJECTS_TASK,
+        lock=lock_of(post.id),
+        args=_args(event, post),
+        delay_seconds=0 if event.reason == "owner" else REMOVE_OBJECTS_DELAY_SECONDS,
     )
 
 
-def _args(event: Event) -> dict[str, str]:
+def lock_of(post_id: UUID) -> str:
+    """What keeps two jobs of one post from running at once."""
+    return f"post:{post_id}"
+
+
+def _args(event: Event, post: Post) -> dict[str, str]:
     return {
-        "post_id": str(event.post_id),
+        "post_id": str(post.id),
+        "user_id": str(post.user_id),
         "correlation_id": str(event.correlation_id),
         "causation_id": str(event.event_id),
     }

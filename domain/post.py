@@ -7,14 +7,16 @@ from typing import Literal, TypeAlias, assert_never
 from uuid import UUID
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from domain.events import (
     Event,
     PostCreated,
     PostDeleted,
     PostFailed,
+    PostNotReprocessed,
     PostPublished,
+    PostReprocessed,
     PostRetried,
     PostUploaded,
     VariantReady,
@@ -44,6 +46,11 @@ class Post(Struct, frozen=True, kw_only=True):
     updated_at: datetime
     published_at: datetime | None
 
+    @property
+    def recipe_version(self) -> int:
+        """The oldest recipe that any variant was made with; 0 while there is none."""
+        return min((made.recipe_version for made in self.variants.values()), default=0)
+
 
 def evolve(post: Post | None, event: Event) -> Post:
     """The post after `event`; `None` is the post before its first one."""
@@ -63,10 +70,31 @@ def evolve(post: Post | None, event: Event) -> Post:
             return replace(post, status="failed", failure=event)
         case PostRetried():
             return replace(post, status="processing", failure=None)
+        case PostReprocessed():
+            return replace(post, variants=_replaced(event))
+        case PostNotReprocessed():
+            return post
         case PostDeleted():
             return replace(post, status="deleted")
         case _:
             assert_never(event)
+
+
+def _replaced(event: PostReprocessed) -> dict[VariantName, VariantReady]:
+    """The variants, each as if it had been recorded on its own."""
+    return {
+        made.variant: VariantReady(
+            **asdict(made),
+            post_id=event.post_id,
+            version=event.version,
+            event_id=event.event_id,
+            recorded_at=event.recorded_at,
+            actor=event.actor,
+            correlation_id=event.correlation_id,
+            causation_id=event.causation_id,
+        )
+        for made in event.variants
+    }
 
 
 def fold(events: Iterable[Event]) -> Post | None:

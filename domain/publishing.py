@@ -15,7 +15,7 @@ from domain.commands import Command, CreatePost
 from domain.decisions import decide
 from domain.errors import EventStoreUnavailable, PostNotFound, VersionConflict
 from domain.events import Event
-from domain.jobs import jobs_after
+from domain.jobs import Job, Lane, jobs_after
 from domain.mapper import EventMapper
 from domain.post import Post, evolve, fold
 from domain.recorder import Factory, VersionTaken
@@ -50,7 +50,12 @@ class Publishing(Application[UUID]):
         super().__init__()
 
     def execute(
-        self, command: Command, *, known: Post | None = None, queue_capacity: int | None = None
+        self,
+        command: Command,
+        *,
+        known: Post | None = None,
+        queue_capacity: int | None = None,
+        lane: Lane = "live",
     ) -> Outcome:
         """Carry out a command; when another writer was faster, decide again on what is now true.
 
@@ -58,6 +63,7 @@ class Publishing(Application[UUID]):
             command: what is asked; the same command may be executed any number of times.
             known: the post as the caller has just read it, which spares reading it again.
             queue_capacity: refuse when this many jobs wait and the command would add one.
+            lane: where the work goes that the command leads to.
 
         Raises:
             DomainError: the command cannot be carried out; nothing was stored.
@@ -69,13 +75,15 @@ class Publishing(Application[UUID]):
         for _ in range(CONFLICT_ATTEMPTS):
             post = post if is_read else fold(self.history(command.post_id))
             events = decide(post, command)
+            after = _after(post, events)
+            jobs = [job for event in events for job in jobs_after(event, after, lane=lane)]
             try:
                 with _answering():
-                    position = self._append(events, queue_capacity=queue_capacity)
+                    position = self._append(events, jobs, queue_capacity=queue_capacity)
             except VersionTaken:
                 is_read = False
                 continue
-            return Outcome(post=_after(post, events), events=tuple(events), position=position)
+            return Outcome(post=after, events=tuple(events), position=position)
         raise VersionConflict(command.post_id, attempts=CONFLICT_ATTEMPTS)
 
     def post(self, post_id: UUID) -> Post:
@@ -94,8 +102,9 @@ class Publishing(Application[UUID]):
         with _answering():
             return cast("list[Event]", list(self.events.get(post_id)))
 
-    def _append(self, events: Sequence[Event], *, queue_capacity: int | None) -> int | None:
-        jobs = [job for event in events for job in jobs_after(event)]
+    def _append(
+        self, events: Sequence[Event], jobs: Sequence[Job], *, queue_capacity: int | None
+    ) -> int | None:
         recordings = self.events.put(
             # Our Structs stand in for the library's event classes: only the mapper sees them.
             cast("Sequence[DomainEventProtocol[UUID]]", events),

@@ -30,6 +30,8 @@ Topic: TypeAlias = Literal[
     "post.published",
     "post.failed",
     "post.retried",
+    "post.reprocessed",
+    "post.not_reprocessed",
     "post.deleted",
 ]
 

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from domain.events import Event, PostPublished, PostUploaded
+from domain.events import Event, PostPublished, PostReprocessed, PostUploaded
 from domain.post import EventBeforeCreation, Post, fold
 
 Row: TypeAlias = tuple[object, ...]
@@ -83,7 +83,8 @@ def expected_rows(events: list[Event]) -> dict[str, list[Row]]:
 
 def _post(post: Post, events: list[Event]) -> Row:
     failure = post.failure
-    published = next((event for event in events if isinstance(event, PostPublished)), None)
+    shown = [event for event in events if isinstance(event, PostPublished | PostReprocessed)]
+    last = shown[-1] if shown else None
     return (
         post.id,
         post.version,
@@ -96,8 +97,8 @@ def _post(post: Post, events: list[Event]) -> Row:
         post.created_at,
         post.updated_at,
         post.published_at,
-        published.blurhash if published else None,
-        published.dominant_colour if published else None,
+        last.blurhash if last else None,
+        last.dominant_colour if last else None,
     )
 
 

@@ -8,7 +8,13 @@ from transcoder.errors import (
     ObjectStoreUnavailable,
     OriginalMissing,
 )
-from transcoder.object_store import Announced, NewObject, PresignedUpload, StoredObject
+from transcoder.object_store import (
+    Announced,
+    ListedObject,
+    NewObject,
+    PresignedUpload,
+    StoredObject,
+)
 
 
 class FakeObjectStore:
@@ -19,6 +25,7 @@ class FakeObjectStore:
         self.put_with: dict[str, NewObject] = {}
         self.down = False
         self.failures_to_come = 0
+        self.changed_at = datetime.now(UTC)
 
     def arrive(self, key: str, content: bytes) -> None:
         """What a client's PUT does."""
@@ -65,6 +72,14 @@ class FakeObjectStore:
     async def remove(self, key: str) -> None:
         self._answer("remove", key)
         self.objects.pop(key, None)
+
+    async def list_page(self, prefix: str, *, after: str = "") -> list[ListedObject]:
+        self._answer("list", prefix)
+        keys = sorted(key for key in self.objects if key.startswith(prefix) and key > after)
+        return [
+            ListedObject(key=key, file_size=len(self.objects[key]), changed_at=self.changed_at)
+            for key in keys[:2]
+        ]
 
     async def prepare(self) -> None:
         self._answer("prepare", "")

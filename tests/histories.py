@@ -11,12 +11,14 @@ from domain.commands import (
     DeletePost,
     ExpireUpload,
     FailPost,
+    LeaveVariants,
     Origin,
     RecordVariant,
+    ReplaceVariants,
     RetryPost,
 )
 from domain.decisions import decide
-from domain.events import Event, StageTimes
+from domain.events import Event, ReadyVariant, StageTimes
 from domain.keys import original_key, variant_key
 from domain.post import Post, evolve
 from domain.recipes import RECIPE_VERSION, RECIPES, VariantName
@@ -100,6 +102,46 @@ def fail_post(post_id: UUID) -> FailPost:
 def retry_post(post_id: UUID, *, user_id: UUID | None = OWNER) -> RetryPost:
     """Try it once more."""
     return RetryPost(origin=origin(), post_id=post_id, user_id=user_id)
+
+
+def replace_variants(post_id: UUID, *, recipe_version: int = RECIPE_VERSION + 1) -> ReplaceVariants:
+    """Say that all variants were made again."""
+    variants = tuple(
+        ReadyVariant(
+            variant=recipe.variant,
+            key=variant_key(post_id, recipe.variant, sha256=digit * 64),
+            content_type="image/jpeg",
+            width=150,
+            height=113,
+            file_size=3456,
+            sha256=digit * 64,
+            quality=78,
+            milliseconds=11.5,
+            recipe_version=recipe_version,
+            encoder="libvips 8.19.0",
+            shrunk=False,
+            removed_metadata=("exif",),
+        )
+        for recipe, digit in zip(RECIPES, "456", strict=True)
+    )
+    return ReplaceVariants(
+        origin=origin(actor="system:transcoder"),
+        post_id=post_id,
+        variants=variants,
+        blurhash="LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+        dominant_colour="#0a0b0c",
+    )
+
+
+def leave_variants(post_id: UUID) -> LeaveVariants:
+    """Give up making them again."""
+    return LeaveVariants(
+        origin=origin(actor="system:transcoder"),
+        post_id=post_id,
+        code="original_missing",
+        message="The photo is no longer there.",
+        recipe_version=RECIPE_VERSION + 1,
+    )
 
 
 def delete_post(post_id: UUID, *, user_id: UUID = OWNER) -> DeletePost:

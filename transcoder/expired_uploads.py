@@ -1,4 +1,4 @@
-"""Expired uploads: announced photos that never came are closed, and their objects removed."""
+"""Expired uploads: announced photos that never came are closed."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,7 +13,6 @@ from psycopg_pool import AsyncConnectionPool
 from domain.commands import ExpireUpload, Origin
 from domain.errors import PostNotFound
 from domain.publishing import Publishing
-from transcoder.object_store import ObjectStore
 
 ACTOR: Final = "system:expired-uploads"
 # A PUT that began just before its URL expired gets this long to end before its object goes.
@@ -31,7 +30,7 @@ async def close_expired_uploads(
 ) -> int:
     """Close up to `AT_MOST` uploads whose time is over and return how many were closed.
 
-    Each close queues a job, in the same transaction, that removes the object.
+    Each close queues a job, in the same transaction, that removes whatever may have come.
     """
     closed = 0
     for post_id in await _expired(pool, before=now - GRACE):
@@ -48,17 +47,6 @@ async def close_expired_uploads(
     if closed:
         _log.info("closed_expired_uploads", uploads=closed)
     return closed
-
-
-async def remove_original(store: ObjectStore, publishing: Publishing, *, post_id: UUID) -> None:
-    """Remove the object of a closed upload, if any ever came.
-
-    Raises:
-        ObjectStoreUnavailable: the removal has to be tried again.
-    """
-    post = await to_thread.run_sync(publishing.post, post_id)
-    if post.status == "deleted":
-        await store.remove(post.image_key)
 
 
 async def _expired(

@@ -30,7 +30,7 @@ from transcoder.prctl import hide_memory
 from transcoder.rendering import Rendering
 from transcoder.s3 import open_s3
 from transcoder.settings import WorkerSettings
-from transcoder.transcode import Renderer
+from transcoder.work import Renderer
 
 # Of a derivation: `other_encoder` and `other_recipe` cannot be compared by this worker.
 Derived: TypeAlias = Literal[

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
+LISTED_AT_ONCE: Final = 1000
 
 
 class Announced(Struct, frozen=True, kw_only=True):
@@ -30,6 +31,14 @@ class StoredObject(Struct, frozen=True, kw_only=True):
 
     file_size: int
     sha256: str | None
+
+
+class ListedObject(Struct, frozen=True, kw_only=True):
+    """An object as a listing shows it, with the store's own time of its last change."""
+
+    key: str
+    file_size: int
+    changed_at: datetime
 
 
 class NewObject(Struct, frozen=True, kw_only=True):
@@ -76,6 +85,10 @@ class ObjectStore(Protocol):
 
     async def remove(self, key: str) -> None:
         """Remove an object; removing what is not there is fine."""
+        ...
+
+    async def list_page(self, prefix: str, *, after: str = "") -> list[ListedObject]:
+        """The objects under `prefix` whose keys follow `after`, by key, up to `LISTED_AT_ONCE`."""
         ...
 
     async def prepare(self) -> None:

@@ -1,5 +1,8 @@
 """The pool: image processes that outlive anything a picture can do to one of them.
 
+Bulk work has a process of its own and uses only what nobody else needs: its pictures begin when
+no picture that people wait for does, and never take a slot from one.
+
 A process is warm before it is given a picture, so that its start is not part of a deadline; one
 that died or hung is replaced at once, and only its own picture is the worse for it.
 """
@@ -22,6 +25,7 @@ KILL_AFTER_SECONDS: Final = 2.0
 START_WITHIN_SECONDS: Final = 30.0
 # anyio ends processes that were idle for five minutes.
 WARM_AGAIN_SECONDS: Final = 120.0
+LOOK_AGAIN_SECONDS: Final = 0.05
 
 _log = structlog.get_logger(__name__)
 
@@ -35,6 +39,7 @@ class RenderPool:
         self._slots = CapacityLimiter(size)
         # Our own slots are held while a process is replaced; anyio's limiter rarely waits.
         self._processes = CapacityLimiter(size)
+        self._bulk = CapacityLimiter(1)
 
     async def warm(self) -> None:
         """Start all processes that are not there, side by side.
@@ -64,24 +69,38 @@ class RenderPool:
             PermanentFailure: the original is not one that we can or will render.
             RendererCrashed, RenderTimedOut, OutOfMemory: it broke its process.
         """
-        limits = self._limits
         async with self._slots:
             try:
-                with anyio.fail_after(limits.deadline_seconds + KILL_AFTER_SECONDS):
-                    return await to_process.run_sync(
-                        renderer.render,
-                        content,
-                        content_type,
-                        limits,
-                        cancellable=True,
-                        limiter=self._processes,
-                    )
-            except TimeoutError as error:
+                return await self._render(content, content_type, limiter=self._processes)
+            except (RenderTimedOut, RendererCrashed):
                 await self._refill()
-                raise RenderTimedOut(seconds=limits.deadline_seconds) from error
-            except BrokenWorkerProcess as error:
-                await self._refill()
-                raise RendererCrashed from error
+                raise
+
+    async def render_in_bulk(self, content: bytes, *, content_type: ContentType) -> Rendering:
+        """The same for one that nobody waits for; see `render`."""
+        async with self._bulk:
+            while not self._slots.available_tokens:  # noqa: ASYNC110 - a limiter tells nobody
+                await anyio.sleep(LOOK_AGAIN_SECONDS)
+            return await self._render(content, content_type, limiter=CapacityLimiter(1))
+
+    async def _render(
+        self, content: bytes, content_type: ContentType, *, limiter: CapacityLimiter
+    ) -> Rendering:
+        limits = self._limits
+        try:
+            with anyio.fail_after(limits.deadline_seconds + KILL_AFTER_SECONDS):
+                return await to_process.run_sync(
+                    renderer.render,
+                    content,
+                    content_type,
+                    limits,
+                    cancellable=True,
+                    limiter=limiter,
+                )
+        except TimeoutError as error:
+            raise RenderTimedOut(seconds=limits.deadline_seconds) from error
+        except BrokenWorkerProcess as error:
+            raise RendererCrashed from error
 
     async def _warm_now_and_then(self) -> None:
         while True:
@@ -112,3 +131,14 @@ class RenderPool:
             await to_process.run_sync(
                 renderer.prepare, self._limits, cancellable=True, limiter=self._processes
             )
+
+
+class BulkRenderer:
+    """The pool as those see it who have time."""
+
+    def __init__(self, pool: RenderPool) -> None:
+        self._pool = pool
+
+    async def render(self, content: bytes, *, content_type: ContentType) -> Rendering:
+        """See `RenderPool.render_in_bulk`."""
+        return await self._pool.render_in_bulk(content, content_type=content_type)

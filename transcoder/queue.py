@@ -1,13 +1,15 @@
-"""The job queue: procrastinate on the same PostgreSQL, and how deep it is."""
+"""The job queue: procrastinate on the same PostgreSQL, how deep it is and how fast it empties."""
 
 from typing import Final
+from uuid import UUID
 
 from msgspec import Struct
 from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import AlreadyEnqueued
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
+from psycopg.rows import class_row, scalar_row
 
-from domain.jobs import TRANSCODE_QUEUE
+from domain.jobs import BULK_QUEUE, REPROCESS_TASK, TRANSCODE_QUEUE, lock_of
 
 _DEPTH: Final = """
 SELECT count(*) FILTER (WHERE status = 'todo') AS waiting,
@@ -15,21 +17,63 @@ SELECT count(*) FILTER (WHERE status = 'todo') AS waiting,
 FROM procrastinate_jobs
 WHERE queue_name = %(queue_name)s AND status IN ('todo', 'doing')
 """
+_OF_RUN: Final = """
+SELECT count(*) FROM procrastinate_jobs
+WHERE queue_name = %(queue_name)s AND status IN ('todo', 'doing')
+  AND args ->> 'correlation_id' = %(run_id)s
+"""
+# Defined beside the log that it reads.
+_PACE: Final = "SELECT seconds_per_post()"
 
 
 class QueueDepth(Struct, frozen=True, kw_only=True):
-    """How many transcode jobs wait, also for their next attempt, and how many run."""
+    """How many jobs wait, also for their next attempt, and how many run."""
 
     waiting: int
     running: int
 
 
-async def queue_depth(connection: AsyncConnection[object]) -> QueueDepth:
-    """Count the transcode jobs."""
+async def queue_depth(
+    connection: AsyncConnection[object], queue_name: str = TRANSCODE_QUEUE
+) -> QueueDepth:
+    """Count the jobs of one queue."""
     async with connection.cursor(row_factory=class_row(QueueDepth)) as cursor:
-        await cursor.execute(_DEPTH, {"queue_name": TRANSCODE_QUEUE})
+        await cursor.execute(_DEPTH, {"queue_name": queue_name})
         depth = await cursor.fetchone()
     return depth or QueueDepth(waiting=0, running=0)
+
+
+async def seconds_per_post(connection: AsyncConnection[object]) -> float | None:
+    """How soon one post after another leaves the queue; None if nobody can tell."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_PACE)
+        pace: float | None = await cursor.fetchone()
+    return pace
+
+
+async def defer_reprocessing(queue: App, *, post_id: UUID, user_id: UUID, run_id: UUID) -> bool:
+    """Queue making a post's variants again, behind everything live; False if that waits already."""
+    name = f"reprocess:{post_id}"
+    task = queue.configure_task(
+        REPROCESS_TASK, queue=BULK_QUEUE, lock=lock_of(post_id), queueing_lock=name
+    )
+    try:
+        await task.defer_async(
+            post_id=str(post_id),
+            user_id=str(user_id),
+            correlation_id=str(run_id),
+            causation_id=str(run_id),
+        )
+    except AlreadyEnqueued:
+        return False
+    return True
+
+
+async def jobs_of_run(connection: AsyncConnection[object], run_id: UUID) -> int:
+    """How many bulk jobs that share this correlation id wait or run."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_OF_RUN, {"queue_name": BULK_QUEUE, "run_id": str(run_id)})
+        return int(await cursor.fetchone() or 0)
 
 
 def open_queue(database_url: str, *, pool_size: int) -> App:

@@ -21,7 +21,14 @@ from transcoder.errors import (
     ObjectStoreUnavailable,
     OriginalMissing,
 )
-from transcoder.object_store import Announced, NewObject, PresignedUpload, StoredObject
+from transcoder.object_store import (
+    LISTED_AT_ONCE,
+    Announced,
+    ListedObject,
+    NewObject,
+    PresignedUpload,
+    StoredObject,
+)
 from transcoder.settings import ObjectStoreSettings
 
 if TYPE_CHECKING:
@@ -194,6 +201,21 @@ class S3ObjectStore:
         """See `ObjectStore.remove`."""
         with _answers("remove", key):
             await self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    async def list_page(self, prefix: str, *, after: str = "") -> list[ListedObject]:
+        """See `ObjectStore.list_page`; one request."""
+        with _answers("list", prefix):
+            page = await self._client.list_objects_v2(
+                Bucket=self._bucket, Prefix=prefix, StartAfter=after, MaxKeys=LISTED_AT_ONCE
+            )
+        # Typed as if a store could leave these out.
+        contents: list[Any] = list(page.get("Contents", ()))
+        return [
+            ListedObject(
+                key=found["Key"], file_size=found["Size"], changed_at=found["LastModified"]
+            )
+            for found in contents
+        ]
 
     async def prepare(self) -> None:
         """See `ObjectStore.prepare`."""

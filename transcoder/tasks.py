@@ -5,6 +5,8 @@ decision, recorded as an event, so that no post is ever left without an end.
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -18,23 +20,33 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg import AsyncConnection
 from psycopg.rows import scalar_row
 from psycopg_pool import AsyncConnectionPool
+from structlog.contextvars import bound_contextvars
 
 from domain.errors import EventStoreUnavailable
 from domain.jobs import (
+    BULK_QUEUE,
     HOUSEKEEPING_QUEUE,
+    REMOVE_OBJECTS_TASK,
     REMOVE_ORIGINAL_TASK,
+    REPROCESS_TASK,
     TRANSCODE_QUEUE,
     TRANSCODE_TASK,
 )
 from domain.publishing import Publishing
+from transcoder.deleted_posts import remove_objects
 from transcoder.errors import TranscoderError, UnexpectedTrouble
-from transcoder.expired_uploads import close_expired_uploads, remove_original
+from transcoder.expired_uploads import close_expired_uploads
+from transcoder.janitor import ORPHANS_OLDER_THAN, remove_orphans
 from transcoder.object_store import ObjectStore
-from transcoder.transcode import Transcoding, Work
+from transcoder.reprocess import Reprocessing
+from transcoder.transcode import Transcoding
+from transcoder.transfer import Transfer
+from transcoder.work import EventStore, Renderer, Work
 
 LONGEST_PAUSE_SECONDS: Final = 60
-# Duties are short and few: they are fetched before any picture.
+# Duties are short and few: they are fetched before the objects of deleted posts.
 DUTY_PRIORITY: Final = 10
+EVERY_NIGHT: Final = "17 3 * * *"
 EVERY_MINUTE: Final = "* * * * *"
 EVERY_TEN_SECONDS: Final = "* * * * * */10"
 # A worker that has not given a sign of life for this long is taken for dead.
@@ -49,12 +61,36 @@ _log = structlog.get_logger(__name__)
 
 
 class Parts(Struct, frozen=True, kw_only=True):
-    """What the tasks work with."""
+    """What the tasks work with; `in_bulk` is a transcoding that never makes the other one wait."""
 
     transcoding: Transcoding
+    in_bulk: Transcoding
+    reprocessing: Reprocessing
+    events: EventStore
     publishing: Publishing
     store: ObjectStore
     connections: AsyncConnectionPool[AsyncConnection[object]]
+
+
+def assemble(
+    *,
+    publishing: Publishing,
+    store: ObjectStore,
+    connections: AsyncConnectionPool[AsyncConnection[object]],
+    renderer: Renderer,
+    bulk_renderer: Renderer,
+) -> Parts:
+    """The parts around a writer, an object store and what renders."""
+    events, transfer = EventStore(publishing), Transfer(store)
+    return Parts(
+        transcoding=Transcoding(events=events, transfer=transfer, renderer=renderer),
+        in_bulk=Transcoding(events=events, transfer=transfer, renderer=bulk_renderer),
+        reprocessing=Reprocessing(events=events, transfer=transfer, renderer=bulk_renderer),
+        events=events,
+        publishing=publishing,
+        store=store,
+        connections=connections,
+    )
 
 
 class RetryForEver(BaseRetryStrategy):
@@ -71,43 +107,75 @@ class RetryForEver(BaseRetryStrategy):
 def add_tasks(queue: App, parts: Parts) -> None:
     """Teach `queue` every kind of job and every periodic duty."""
     _add_transcode(queue, parts)
-    _add_remove_original(queue, parts)
+    _add_reprocess(queue, parts)
+    _add_remove_objects(queue, parts)
     _add_close_expired_uploads(queue, parts)
+    _add_remove_orphans(queue, parts)
     _add_take_over_stalled_jobs(queue)
     _add_rescue_posts(queue, parts)
 
 
 def _add_transcode(queue: App, parts: Parts) -> None:
     @queue.task(name=TRANSCODE_TASK, queue=TRANSCODE_QUEUE, pass_context=True, retry=RetryForEver())
-    async def transcode(
-        context: JobContext, *, post_id: str, correlation_id: str, causation_id: str
-    ) -> None:
-        work = Work(
-            post_id=UUID(post_id),
-            correlation_id=UUID(correlation_id),
-            causation_id=UUID(causation_id),
-            attempt=context.job.attempts + 1,
-        )
-        try:
-            await parts.transcoding.run(work)
-        except (TranscoderError, EventStoreUnavailable):
-            raise
-        except Exception:  # noqa: BLE001 - the worker's loop: whatever broke becomes an event
-            _log.exception("attempt_broke", post_id=post_id, correlation_id=correlation_id)
-            trouble = UnexpectedTrouble()
-            await parts.transcoding.give_up_or_raise(trouble, stage="record", work=work)
+    async def transcode(context: JobContext, /, **args: str) -> None:
+        transcoding = parts.in_bulk if context.job.queue == BULK_QUEUE else parts.transcoding
+        work = _work(context, args)
+        with _watched(work):
+            try:
+                await transcoding.run(work)
+            except (TranscoderError, EventStoreUnavailable):
+                raise
+            except Exception:  # noqa: BLE001 - the worker's loop: whatever broke becomes an event
+                _log.exception("attempt_broke")
+                trouble = UnexpectedTrouble()
+                await transcoding.give_up_or_raise(trouble, stage="record", work=work)
 
 
-def _add_remove_original(queue: App, parts: Parts) -> None:
+def _add_reprocess(queue: App, parts: Parts) -> None:
+    @queue.task(name=REPROCESS_TASK, queue=BULK_QUEUE, pass_context=True, retry=RetryForEver())
+    async def reprocess(context: JobContext, /, **args: str) -> None:
+        work = _work(context, args)
+        with _watched(work):
+            try:
+                await parts.reprocessing.run(work)
+            except (TranscoderError, EventStoreUnavailable):
+                raise
+            except Exception:  # noqa: BLE001 - as above
+                _log.exception("attempt_broke")
+                await parts.reprocessing.give_up_or_raise(UnexpectedTrouble(), work=work)
+
+
+def _work(context: JobContext, args: dict[str, str]) -> Work:
+    return Work(
+        post_id=UUID(args["post_id"]),
+        correlation_id=UUID(args["correlation_id"]),
+        causation_id=UUID(args["causation_id"]),
+        attempt=context.job.attempts + 1,
+    )
+
+
+@contextmanager
+def _watched(work: Work) -> Iterator[None]:
+    """Every line that is logged meanwhile says what for."""
+    with bound_contextvars(
+        post_id=str(work.post_id), correlation_id=str(work.correlation_id), attempt=work.attempt
+    ):
+        yield
+
+
+def _add_remove_objects(queue: App, parts: Parts) -> None:
     @queue.task(
-        name=REMOVE_ORIGINAL_TASK,
+        name=REMOVE_OBJECTS_TASK,
+        aliases=[REMOVE_ORIGINAL_TASK],
         queue=HOUSEKEEPING_QUEUE,
         pass_context=True,
         retry=RetryForEver(),
     )
-    async def remove(context: JobContext, /, *, post_id: str, **cause: str) -> None:
-        _log.info("removing_original", job_id=context.job.id, post_id=post_id, **cause)
-        await remove_original(parts.store, parts.publishing, post_id=UUID(post_id))
+    async def remove(context: JobContext, /, **args: str) -> None:
+        work = _work(context, args)
+        with _watched(work):
+            _log.info("removing_objects")
+            await remove_objects(parts.store, parts.events, post_id=work.post_id)
 
 
 def _add_close_expired_uploads(queue: App, parts: Parts) -> None:
@@ -118,6 +186,16 @@ def _add_close_expired_uploads(queue: App, parts: Parts) -> None:
     async def close_expired(timestamp: int) -> None:
         now = datetime.fromtimestamp(timestamp, UTC)
         await close_expired_uploads(parts.connections, parts.publishing, now=now)
+
+
+def _add_remove_orphans(queue: App, parts: Parts) -> None:
+    name = "orphans.remove"
+
+    @queue.periodic(cron=EVERY_NIGHT)
+    @queue.task(name=name, queue=HOUSEKEEPING_QUEUE, queueing_lock=name)
+    async def remove(timestamp: int) -> None:
+        before = datetime.fromtimestamp(timestamp, UTC) - ORPHANS_OLDER_THAN
+        await remove_orphans(parts.store, parts.connections, before=before)
 
 
 def _add_take_over_stalled_jobs(queue: App) -> None:

@@ -1,21 +1,24 @@
 """The worker process: opens everything that jobs need, and works until it is told to stop."""
 
+import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from msgspec import Struct
+from procrastinate import App
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from domain.jobs import HOUSEKEEPING_QUEUE, TRANSCODE_QUEUE
+from domain.jobs import BULK_QUEUE, HOUSEKEEPING_QUEUE, TRANSCODE_QUEUE
 from domain.publishing import Publishing
-from transcoder.pool import RenderPool
+from transcoder.pool import BulkRenderer, RenderPool
 from transcoder.prctl import hide_memory
 from transcoder.queue import open_queue
 from transcoder.s3 import open_s3
 from transcoder.settings import WorkerSettings
-from transcoder.tasks import STALLED_SECONDS, Parts, add_tasks
-from transcoder.transcode import Transcoding
+from transcoder.tasks import STALLED_SECONDS, Parts, add_tasks, assemble
 
 # Pictures download and upload while others are rendered.
 JOBS_PER_PROCESS: Final = 2
@@ -25,22 +28,56 @@ POLL_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 2.0
 
 
+class Lane(Struct, frozen=True):
+    """A queue, and how many of its jobs run at once: no lane waits for another one's jobs."""
+
+    queue_name: str
+    concurrency: int
+
+
 async def run_worker(settings: WorkerSettings) -> None:
     """Work until SIGTERM or SIGINT, then finish what runs or hand it back."""
     hide_memory()
+    lanes = [
+        Lane(TRANSCODE_QUEUE, JOBS_PER_PROCESS * settings.worker_concurrency),
+        Lane(BULK_QUEUE, JOBS_PER_PROCESS),
+        Lane(HOUSEKEEPING_QUEUE, 2),
+    ]
     async with _open_parts(settings) as parts:
-        queue = open_queue(settings.database_url, pool_size=settings.db_pool_size)
+        queue = open_queue(settings.database_url, pool_size=settings.db_pool_size + len(lanes))
         add_tasks(queue, parts)
         async with queue.open_async():
-            await queue.run_worker_async(
-                queues=[TRANSCODE_QUEUE, HOUSEKEEPING_QUEUE],
-                concurrency=JOBS_PER_PROCESS * settings.worker_concurrency,
-                fetch_job_polling_interval=POLL_SECONDS,
-                shutdown_graceful_timeout=DRAIN_SECONDS,
-                update_heartbeat_interval=HEARTBEAT_SECONDS,
-                stalled_worker_timeout=STALLED_SECONDS,
-                delete_jobs="successful",
-            )
+            await work(queue, lanes)
+
+
+async def work(queue: App, lanes: list[Lane]) -> None:
+    """Work in all lanes until SIGTERM or SIGINT, or until one of them breaks."""
+    loop = asyncio.get_running_loop()
+    # Not anyio's: the queue takes one cancellation for the order to drain, and a second for haste.
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(_work_in(queue, lane)) for lane in lanes]
+
+        def drain(received: signal.Signals) -> None:
+            loop.remove_signal_handler(received)
+            for task in running:
+                task.cancel()
+
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signal_number, drain, signal_number)
+
+
+async def _work_in(queue: App, lane: Lane) -> None:
+    await queue.run_worker_async(
+        name=lane.queue_name,
+        queues=[lane.queue_name],
+        concurrency=lane.concurrency,
+        fetch_job_polling_interval=POLL_SECONDS,
+        shutdown_graceful_timeout=DRAIN_SECONDS,
+        update_heartbeat_interval=HEARTBEAT_SECONDS,
+        stalled_worker_timeout=STALLED_SECONDS,
+        delete_jobs="successful",
+        install_signal_handlers=False,
+    )
 
 
 @asynccontextmanager
@@ -53,9 +90,10 @@ async def _open_parts(settings: WorkerSettings) -> AsyncIterator[Parts]:
     )
     async with connections, open_s3(settings) as store, pool.kept_warm():
         with Publishing(settings.database_url, pool_size=settings.db_pool_size) as publishing:
-            yield Parts(
-                transcoding=Transcoding(publishing=publishing, store=store, renderer=pool),
+            yield assemble(
                 publishing=publishing,
                 store=store,
                 connections=connections,
+                renderer=pool,
+                bulk_renderer=BulkRenderer(pool),
             )

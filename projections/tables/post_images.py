@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
-from domain.events import Event, PostDeleted, VariantReady
+from domain.events import Event, PostDeleted, PostReprocessed, ReadyVariant, VariantReady
 from projections.change import Change
 
 _INSERT: Final = """
@@ -13,27 +14,37 @@ INSERT INTO post_images (
 SELECT post_id, variant, key, content_type, width, height, file_size, sha256
 FROM json_populate_recordset(NULL::post_images, %(rows)s::json)
 """
+_REPLACE: Final = """
+UPDATE post_images AS image
+SET key = made.key, content_type = made.content_type, width = made.width, height = made.height,
+    file_size = made.file_size, sha256 = made.sha256
+FROM json_populate_recordset(NULL::post_images, %(rows)s::json) AS made
+WHERE image.post_id = made.post_id AND image.variant = made.variant
+"""
 
 
 def changes(events: Sequence[Event]) -> list[Change]:
-    """What `events` add to `post_images`; the images of a post that ends among them never come."""
+    """What `events` do to `post_images`; the images of a post that ends among them never come."""
     gone = {event.post_id for event in events if isinstance(event, PostDeleted)}
-    rows = [
-        _row(event)
-        for event in events
-        if isinstance(event, VariantReady) and event.post_id not in gone
-    ]
-    return [Change(_INSERT, rows)]
+    added: list[dict[str, object]] = []
+    replaced: dict[tuple[UUID, str], dict[str, object]] = {}
+    for event in events:
+        if isinstance(event, VariantReady) and event.post_id not in gone:
+            added.append(_row(event.post_id, event))
+        elif isinstance(event, PostReprocessed) and event.post_id not in gone:
+            for made in event.variants:
+                replaced[event.post_id, made.variant] = _row(event.post_id, made)
+    return [Change(_INSERT, added), Change(_REPLACE, list(replaced.values()))]
 
 
-def _row(event: VariantReady) -> dict[str, object]:
+def _row(post_id: UUID, made: VariantReady | ReadyVariant) -> dict[str, object]:
     return {
-        "post_id": event.post_id,
-        "variant": event.variant,
-        "key": event.key,
-        "content_type": event.content_type,
-        "width": event.width,
-        "height": event.height,
-        "file_size": event.file_size,
-        "sha256": event.sha256,
+        "post_id": post_id,
+        "variant": made.variant,
+        "key": made.key,
+        "content_type": made.content_type,
+        "width": made.width,
+        "height": made.height,
+        "file_size": made.file_size,
+        "sha256": made.sha256,
     }

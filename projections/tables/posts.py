@@ -1,7 +1,7 @@
 """The table `posts`: one row for every post that can be read."""
 
 from collections.abc import Sequence
-from typing import Final, assert_never
+from typing import Final, TypeAlias, assert_never
 from uuid import UUID
 
 from domain.events import (
@@ -9,12 +9,24 @@ from domain.events import (
     PostCreated,
     PostDeleted,
     PostFailed,
+    PostNotReprocessed,
     PostPublished,
+    PostReprocessed,
     PostRetried,
     PostUploaded,
     VariantReady,
 )
 from projections.change import Change
+
+Evolving: TypeAlias = (
+    PostUploaded
+    | VariantReady
+    | PostPublished
+    | PostFailed
+    | PostRetried
+    | PostReprocessed
+    | PostNotReprocessed
+)
 
 _INSERT: Final = """
 INSERT INTO posts (
@@ -84,13 +96,10 @@ def _created(event: PostCreated) -> dict[str, object]:
     }
 
 
-def _evolve(
-    row: dict[str, object],
-    event: PostUploaded | VariantReady | PostPublished | PostFailed | PostRetried,
-) -> None:
+def _evolve(row: dict[str, object], event: Evolving) -> None:
     row["version"], row["updated_at"] = event.version, event.recorded_at
     match event:
-        case VariantReady():
+        case VariantReady() | PostNotReprocessed():
             pass
         case PostUploaded():
             row["status"] = "processing"
@@ -99,6 +108,8 @@ def _evolve(
             row["failure_code"] = row["failure_message"] = None
         case PostPublished():
             row["status"], row["published_at"] = "published", event.recorded_at
+            row["blurhash"], row["dominant_colour"] = event.blurhash, event.dominant_colour
+        case PostReprocessed():
             row["blurhash"], row["dominant_colour"] = event.blurhash, event.dominant_colour
         case PostFailed():
             row["status"] = "failed"

@@ -11,11 +11,13 @@ from domain.errors import (
     PostNotFailed,
     PostNotFound,
     PostNotProcessing,
+    PostNotPublished,
     QueueFull,
     UploadExpired,
     VersionConflict,
 )
 from domain.events import PostFailed, PostPublished, PostUploaded, VariantReady, topic_of
+from domain.recipes import RECIPE_VERSION
 from tests.histories import (
     EXPIRY,
     NOON,
@@ -26,9 +28,11 @@ from tests.histories import (
     delete_post,
     expire_upload,
     fail_post,
+    leave_variants,
     origin,
     publishing_commands,
     record_variant,
+    replace_variants,
     retry_post,
 )
 
@@ -194,6 +198,37 @@ def test_an_upload_is_not_closed_early_nor_after_it_came() -> None:
     uploaded, _ = after(CREATED, UPLOADED)
     assert decide(waiting, expire_upload(POST_ID, at=EXPIRY - timedelta(seconds=1))) == []
     assert decide(uploaded, expire_upload(POST_ID)) == []
+
+
+def test_a_published_post_gets_all_its_variants_anew_at_once() -> None:
+    post, events = after(*publishing_commands(POST_ID), replace_variants(POST_ID))
+    assert topic_of(events[-1]) == "post.reprocessed"
+    assert (post.status, post.recipe_version) == ("published", RECIPE_VERSION + 1)
+    assert {made.version for made in post.variants.values()} == {post.version}
+    assert decide(post, replace_variants(POST_ID)) == []
+    assert decide(post, leave_variants(POST_ID)) == []
+
+
+def test_variants_that_are_no_newer_replace_nothing() -> None:
+    post, _ = after(*publishing_commands(POST_ID))
+    assert decide(post, replace_variants(POST_ID, recipe_version=RECIPE_VERSION)) == []
+
+
+def test_a_post_that_cannot_be_made_again_stays_as_it_is() -> None:
+    before, _ = after(*publishing_commands(POST_ID))
+    post, events = after(*publishing_commands(POST_ID), leave_variants(POST_ID))
+    assert topic_of(events[-1]) == "post.not_reprocessed"
+    assert (post.status, post.variants.keys()) == ("published", before.variants.keys())
+
+
+def test_only_a_published_post_has_variants_to_replace() -> None:
+    for length in (1, 2, 4):
+        post, _ = after(*publishing_commands(POST_ID)[:length])
+        assert post.recipe_version == (RECIPE_VERSION if length > 2 else 0)
+        assert decide(post, leave_variants(POST_ID)) == []
+        with pytest.raises(PostNotPublished) as refused:
+            decide(post, replace_variants(POST_ID))
+        assert refused.value.status == post.status
 
 
 def test_errors_state_their_facts() -> None:

@@ -7,15 +7,18 @@ import pytest
 from api.routes.uploads import URL_LIFETIME
 from domain.commands import Command
 from domain.events import topic_of
-from domain.jobs import jobs_after
+from domain.jobs import Lane, jobs_after
 from tests.histories import (
+    OWNER,
     after,
     confirm_upload,
     create_post,
     delete_post,
     expire_upload,
     fail_post,
+    leave_variants,
     publishing_commands,
+    replace_variants,
     retry_post,
 )
 
@@ -23,8 +26,8 @@ POST_ID = uuid4()
 
 
 def test_an_upload_leaves_exactly_one_transcode_job_which_knows_its_cause() -> None:
-    _, events = after(create_post(POST_ID), confirm_upload(POST_ID))
-    (job,) = [job for event in events for job in jobs_after(event)]
+    post, events = after(create_post(POST_ID), confirm_upload(POST_ID))
+    (job,) = [job for event in events for job in jobs_after(event, post)]
     assert (job.queue_name, job.task_name) == ("transcode", "post.transcode")
     assert job.args["post_id"] == str(POST_ID)
     assert job.args["causation_id"] == str(events[1].event_id)
@@ -35,22 +38,35 @@ def test_an_upload_leaves_exactly_one_transcode_job_which_knows_its_cause() -> N
 def test_an_upload_that_ended_unfinished_leaves_the_removal_of_what_may_still_come(
     ending: Command,
 ) -> None:
-    _, events = after(create_post(POST_ID), ending)
-    (job,) = jobs_after(events[-1])
-    assert job.task_name == "post.remove_original"
+    post, events = after(create_post(POST_ID), ending)
+    (job,) = jobs_after(events[-1], post)
+    assert job.task_name == "post.remove_objects"
     assert job.delay_seconds > URL_LIFETIME.total_seconds()
 
 
 def test_a_photo_that_is_tried_again_gets_a_job_of_its_own() -> None:
-    _, events = after(
+    post, events = after(
         create_post(POST_ID), confirm_upload(POST_ID), fail_post(POST_ID), retry_post(POST_ID)
     )
-    (job,) = jobs_after(events[-1])
+    (job,) = jobs_after(events[-1], post)
     assert (job.task_name, job.args["causation_id"]) == ("post.transcode", str(events[-1].event_id))
 
 
+@pytest.mark.parametrize(("lane", "queue"), [("live", "transcode"), ("bulk", "bulk")])
+def test_each_lane_is_a_queue_and_users_take_turns_in_it(lane: Lane, queue: str) -> None:
+    post, events = after(create_post(POST_ID), confirm_upload(POST_ID))
+    (job,) = jobs_after(events[-1], post, lane=lane)
+    assert (job.queue_name, job.args["user_id"]) == (queue, str(OWNER))
+
+
+def test_a_post_that_its_owner_deletes_leaves_its_objects_to_be_removed_at_once() -> None:
+    post, events = after(*publishing_commands(POST_ID), delete_post(POST_ID))
+    (job,) = jobs_after(events[-1], post)
+    assert (job.task_name, job.delay_seconds) == ("post.remove_objects", 0)
+
+
 def test_nothing_else_leaves_work() -> None:
-    _, published = after(*publishing_commands(POST_ID))
-    _, deleted = after(*publishing_commands(POST_ID), delete_post(POST_ID))
-    for history in (published, deleted):
-        assert [topic_of(event) for event in history if jobs_after(event)] == ["post.uploaded"]
+    post, events = after(
+        *publishing_commands(POST_ID), leave_variants(POST_ID), replace_variants(POST_ID)
+    )
+    assert [topic_of(event) for event in events if jobs_after(event, post)] == ["post.uploaded"]

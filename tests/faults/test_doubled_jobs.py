@@ -11,8 +11,8 @@ from domain.keys import original_key
 from domain.publishing import Publishing
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import confirm_upload, create_post
-from tests.transcoder.rendered import FakeRenderer
-from transcoder.transcode import Transcoding, Work
+from tests.transcoder.rendered import FakeRenderer, transcoding_with
+from transcoder.work import Work
 
 pytestmark = pytest.mark.anyio
 
@@ -26,8 +26,7 @@ async def test_a_job_that_is_forced_on_two_workers_has_one_outcome_500_times(
     store = FakeObjectStore()
     with Publishing(database_url) as elsewhere:
         workers = [
-            Transcoding(publishing=each, store=store, renderer=FakeRenderer())
-            for each in (publishing, elsewhere)
+            transcoding_with(each, store, FakeRenderer()) for each in (publishing, elsewhere)
         ]
         for _ in range(TIMES):
             post_id = uuid4()

@@ -22,6 +22,7 @@ from tests.histories import (
     fail_post,
     publishing_commands,
     record_variant,
+    replace_variants,
 )
 
 pytestmark = pytest.mark.anyio
@@ -50,6 +51,9 @@ async def run(connections: Connections, *statements: LiteralString) -> None:
 
 def write_all_kinds_of_posts(publishing: Publishing) -> None:
     for command in publishing_commands(uuid4()):
+        publishing.execute(command)
+    renewed = uuid4()
+    for command in (*publishing_commands(renewed), replace_variants(renewed)):
         publishing.execute(command)
     for ending in (fail_post, delete_post):
         post_id = uuid4()
@@ -86,10 +90,10 @@ async def test_every_status_shows_in_the_rows(
     await catch_up(connections, POSTS, position=None)
     found = await rows(connections)
     statuses = sorted(row["status"] for row in found["posts"])
-    assert statuses == ["failed", "pending", "processing", "published"]
-    assert len(found["post_images"]) == 4
+    assert statuses == ["failed", "pending", "processing", "published", "published"]
+    assert len(found["post_images"]) == 7
     sessions = sorted(row["status"] for row in found["upload_sessions"])
-    assert sessions == ["completed"] * 4 + ["open"]
+    assert sessions == ["completed"] * 5 + ["open"]
 
 
 async def test_any_number_of_followers_project_each_event_once(
@@ -99,7 +103,7 @@ async def test_any_number_of_followers_project_each_event_once(
     async with anyio.create_task_group() as tasks:
         for _ in range(4):
             tasks.start_soon(_catch_up_now, connections)
-    assert len((await rows(connections))["posts"]) == 4
+    assert len((await rows(connections))["posts"]) == 5
 
 
 async def _catch_up_now(connections: Connections) -> None:

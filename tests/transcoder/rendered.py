@@ -3,8 +3,18 @@
 import hashlib
 
 from domain.formats import ContentType
+from domain.publishing import Publishing
 from domain.recipes import RECIPES
+from transcoder.object_store import ObjectStore
 from transcoder.rendering import RenderedVariant, Rendering
+from transcoder.transcode import Transcoding
+from transcoder.transfer import Transfer
+from transcoder.work import EventStore, Renderer
+
+
+def transcoding_with(publishing: Publishing, store: ObjectStore, renderer: Renderer) -> Transcoding:
+    """A transcoding around these."""
+    return Transcoding(events=EventStore(publishing), transfer=Transfer(store), renderer=renderer)
 
 
 class FakeRenderer:

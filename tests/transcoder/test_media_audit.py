@@ -13,12 +13,12 @@ from domain.recipes import RECIPE_VERSION
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import confirm_upload, create_post
 from tests.transcoder import pictures
-from tests.transcoder.rendered import FakeRenderer
+from tests.transcoder.rendered import FakeRenderer, transcoding_with
 from transcoder.errors import CorruptImage, ObjectStoreUnavailable
 from transcoder.media_audit import MediaAudit
 from transcoder.pool import RenderPool
 from transcoder.rendering import Limits, Rendering
-from transcoder.transcode import Renderer, Transcoding, Work
+from transcoder.work import Renderer, Work
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +32,7 @@ async def published(
     publishing.execute(confirm_upload(post_id))
     store.arrive(original_key(post_id), content)
     work = Work(post_id=post_id, correlation_id=uuid4(), causation_id=uuid4(), attempt=1)
-    await Transcoding(publishing=publishing, store=store, renderer=renderer).run(work)
+    await transcoding_with(publishing, store, renderer).run(work)
     return post_id
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import httpx
@@ -105,6 +105,19 @@ async def test_what_was_removed_is_gone(store: ObjectStore) -> None:
     await store.put(new_object("uploads/a"))
     await store.remove("uploads/a")
     assert await store.stat("uploads/a") is None
+
+
+async def test_a_listing_goes_on_where_the_last_page_ended(store: ObjectStore) -> None:
+    for key in ("uploads/c", "uploads/a", "variants/a", "uploads/b"):
+        await store.put(new_object(key))
+    listed, page = [], await store.list_page("uploads/")
+    while page:
+        listed += page
+        page = await store.list_page("uploads/", after=page[-1].key)
+    assert [found.key for found in listed] == ["uploads/a", "uploads/b", "uploads/c"]
+    assert {found.file_size for found in listed} == {len(CONTENT)}
+    assert abs(datetime.now(UTC) - listed[0].changed_at) < timedelta(minutes=1)
+    assert await store.list_page("nothing/") == []
 
 
 async def test_preparing_again_and_pinging_is_fine(store: ObjectStore) -> None:

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,7 @@ from transcoder.errors import (
     TranscoderError,
     UnexpectedTrouble,
 )
-from transcoder.pool import RenderPool
+from transcoder.pool import BulkRenderer, RenderPool
 from transcoder.processing import pipeline, sandbox
 from transcoder.rendering import MIB, Limits, Rendering
 
@@ -259,3 +260,29 @@ async def test_a_damaged_photo_is_corrupt(photos: Path) -> None:
     content = (photos / "damaged-must-fail.jpg").read_bytes()
     with pytest.raises(CorruptImage):
         await pool.render(content, content_type="image/jpeg")
+
+
+async def test_bulk_work_begins_when_nobody_waits_and_takes_no_slot_from_anybody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[bytes] = []
+    go_on = anyio.Event()
+
+    async def render(_: RenderPool, content: bytes, *__: object, **___: object) -> None:
+        begun.append(content)
+        await go_on.wait()
+
+    monkeypatch.setattr(RenderPool, "_render", render)
+    pool = RenderPool(size=1, limits=Limits())
+    bulk = BulkRenderer(pool)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(bulk.render, b"bulk", content_type="image/jpeg"))
+        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(partial(pool.render, b"live", content_type="image/jpeg"))
+        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(partial(bulk.render, b"more bulk", content_type="image/jpeg"))
+        await anyio.wait_all_tasks_blocked()
+        # The live one did not wait for the bulk one; the next bulk one waits for both.
+        assert begun == [b"bulk", b"live"]
+        go_on.set()
+    assert begun == [b"bulk", b"live", b"more bulk"]

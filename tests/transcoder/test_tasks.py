@@ -11,18 +11,25 @@ from procrastinate import App
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from domain.keys import original_key
+from domain.keys import original_key, post_of_key
 from domain.publishing import Publishing
 from projections.projection import POSTS
 from projections.runner import catch_up
 from tests.fake_object_store import FakeObjectStore
-from tests.histories import EXPIRY, confirm_upload, create_post
+from tests.histories import (
+    EXPIRY,
+    OWNER,
+    confirm_upload,
+    create_post,
+    delete_post,
+    fail_post,
+    retry_post,
+)
 from tests.transcoder.rendered import FakeRenderer
 from transcoder.errors import RendererCrashed
 from transcoder.expired_uploads import GRACE, close_expired_uploads
 from transcoder.queue import QueueDepth, open_queue, queue_depth
-from transcoder.tasks import Parts, add_tasks
-from transcoder.transcode import Transcoding
+from transcoder.tasks import add_tasks, assemble
 
 pytestmark = pytest.mark.anyio
 
@@ -39,9 +46,12 @@ async def queue(
     renderer: FakeRenderer,
 ) -> AsyncIterator[App]:
     queue = open_queue(database_url, pool_size=3)
-    transcoding = Transcoding(publishing=publishing, store=store, renderer=renderer)
-    parts = Parts(
-        transcoding=transcoding, publishing=publishing, store=store, connections=connections
+    parts = assemble(
+        publishing=publishing,
+        store=store,
+        connections=connections,
+        renderer=renderer,
+        bulk_renderer=renderer,
     )
     add_tasks(queue, parts)
     async with queue.open_async():
@@ -189,3 +199,86 @@ async def test_an_upload_that_never_completed_is_closed_and_its_object_removed(
     assert publishing.post(expired).status == "deleted"
     assert publishing.post(completed).status != "deleted"
     assert list(store.objects) == [original_key(completed)]
+
+
+async def turns(connections: Connections) -> list[str]:
+    """Whose photos are fetched, in order."""
+    async with connections.connection() as connection:
+        found = await connection.execute(
+            "SELECT left(args ->> 'user_id', 1) FROM procrastinate_jobs WHERE status = 'todo'"
+            " AND queue_name = 'transcode' ORDER BY priority DESC, id"
+        )
+        return [row[0] for row in await found.fetchall()]  # type: ignore[index]
+
+
+def upload_for(publishing: Publishing, user: str) -> None:
+    post_id = uuid4()
+    publishing.execute(create_post(post_id, user_id=UUID(user * 32)))
+    publishing.execute(confirm_upload(post_id))
+
+
+async def test_users_take_turns_however_many_photos_one_of_them_has(
+    publishing: Publishing, connections: Connections
+) -> None:
+    for user in "aaaaabacbb":
+        upload_for(publishing, user)
+    assert await turns(connections) == [*"abc", *"ab", *"ab", *"aaa"]
+
+
+async def test_who_comes_later_neither_waits_for_the_many_nor_overtakes_them_for_ever(
+    publishing: Publishing, connections: Connections
+) -> None:
+    for _ in range(5):
+        upload_for(publishing, "a")
+    # Three turns have been served, and the third one's photo is worked on.
+    await run(connections, "DELETE FROM procrastinate_jobs WHERE priority > -2")
+    await run(connections, "UPDATE procrastinate_jobs SET status = 'doing' WHERE priority = -2")
+    for user in "bbcd":
+        upload_for(publishing, user)
+    assert await turns(connections) == [*"bcd", *"ab", "a"]
+
+
+async def test_bulk_work_waits_in_a_lane_of_its_own_and_is_done_all_the_same(
+    queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
+) -> None:
+    post_id = uploaded(publishing, store)
+    publishing.execute(fail_post(post_id))
+    await run(connections, "DELETE FROM procrastinate_jobs")
+    publishing.execute(retry_post(post_id), lane="bulk")
+    other = uploaded(publishing, store)
+    assert (await depth(connections)).waiting == 1
+    await work_once(queue)
+    assert {publishing.post(each).status for each in (post_id, other)} == {"published"}
+
+
+async def test_the_objects_of_a_deleted_post_are_removed(
+    queue: App, publishing: Publishing, store: FakeObjectStore
+) -> None:
+    deleted, kept = uploaded(publishing, store), uploaded(publishing, store)
+    await work_once(queue)
+    publishing.execute(delete_post(deleted, user_id=OWNER))
+    assert len(store.objects) == 8
+    await work_once(queue)
+    assert {post_of_key(key) for key in store.objects} == {kept}
+
+
+async def test_a_job_of_the_name_that_removals_had_before_is_done_too(
+    queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
+) -> None:
+    deleted = uploaded(publishing, store)
+    publishing.execute(delete_post(deleted))
+    await run(
+        connections,
+        "UPDATE procrastinate_jobs SET task_name = 'post.remove_original'"
+        " WHERE task_name = 'post.remove_objects'",
+    )
+    await work_once(queue)
+    assert not store.objects
+
+
+async def test_orphans_are_removed_every_night(queue: App, store: FakeObjectStore) -> None:
+    store.arrive(original_key(uuid4()), CONTENT)
+    tomorrow = store.changed_at + timedelta(days=2)
+    await queue.configure_task("orphans.remove").defer_async(timestamp=int(tomorrow.timestamp()))
+    await work_once(queue)
+    assert not store.objects

@@ -13,7 +13,7 @@ from domain.keys import original_key
 from domain.publishing import Publishing
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import confirm_upload, create_post, delete_post
-from tests.transcoder.rendered import FakeRenderer
+from tests.transcoder.rendered import FakeRenderer, transcoding_with
 from transcoder.errors import (
     MAX_ATTEMPTS,
     CorruptImage,
@@ -22,7 +22,8 @@ from transcoder.errors import (
     TranscoderError,
     UnexpectedTrouble,
 )
-from transcoder.transcode import Transcoding, Work
+from transcoder.transcode import Transcoding
+from transcoder.work import Work
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +40,7 @@ def without_waiting() -> Iterator[None]:
 def transcoding(
     publishing: Publishing, store: FakeObjectStore, renderer: FakeRenderer
 ) -> Transcoding:
-    return Transcoding(publishing=publishing, store=store, renderer=renderer)
+    return transcoding_with(publishing, store, renderer)
 
 
 @pytest.fixture
@@ -155,7 +156,7 @@ async def test_a_fault_in_the_middle_of_storing_leaves_nothing_to_do_twice(
 
     stopping = StopsAfterOnePut()
     stopping.objects = store.objects
-    broken = Transcoding(publishing=publishing, store=stopping, renderer=FakeRenderer())
+    broken = transcoding_with(publishing, stopping, FakeRenderer())
     with pytest.raises(TranscoderError):
         await broken.run(work(post_id))
     await transcoding.run(work(post_id, attempt=2))
@@ -198,6 +199,6 @@ async def test_a_post_that_is_deleted_while_it_is_rendered_is_never_published(
             publishing.execute(delete_post(post_id))
             return await super().render(content, content_type=content_type)  # type: ignore[arg-type]
 
-    transcoding = Transcoding(publishing=publishing, store=store, renderer=DeletesMeanwhile())  # type: ignore[arg-type]
+    transcoding = transcoding_with(publishing, store, DeletesMeanwhile())  # type: ignore[arg-type]
     await transcoding.run(work(post_id))
     assert topic_of(publishing.history(post_id)[-1]) == "post.deleted"
