@@ -91,10 +91,13 @@ def api() -> None:
     from api.logs import configure_logs
     from api.server import run_api
     from api.settings import api_settings
+    from api.telemetry import start_telemetry
 
     configure_logs()
     with explained():
-        run_api(api_settings())
+        settings = api_settings()
+        start_telemetry("api", settings)
+        run_api(settings)
 
 
 @app.command()
@@ -103,12 +106,15 @@ def worker() -> None:
     import anyio
 
     from api.logs import configure_logs
+    from api.telemetry import start_telemetry
     from transcoder.settings import worker_settings
     from transcoder.worker import run_worker
 
     configure_logs()
     with explained():
-        anyio.run(run_worker, worker_settings(), backend_options={"use_uvloop": True})
+        settings = worker_settings()
+        start_telemetry("worker", settings)
+        anyio.run(run_worker, settings, backend_options={"use_uvloop": True})
 
 
 @app.command()
@@ -117,12 +123,15 @@ def projector() -> None:
     import anyio
 
     from api.logs import configure_logs
+    from api.telemetry import start_telemetry
     from projections.projector import run_projector
     from projections.settings import projector_settings
 
     configure_logs()
     with explained():
-        anyio.run(run_projector, projector_settings())
+        settings = projector_settings()
+        start_telemetry("projector", settings)
+        anyio.run(run_projector, settings)
 
 
 @app.command()

@@ -10,35 +10,45 @@ from litestar.types import Message, Scope
 
 HEADER: Final = "X-Correlation-ID"
 _STATE: Final = "correlation_id"
+_STATUS: Final = "status"
 
 _log = structlog.get_logger(__name__)
 
 
+def correlation_id_of_scope(scope: Any) -> UUID:  # noqa: ANN401 - scopes of servers and of Litestar
+    """The same for whoever stands around the application."""
+    chosen: UUID | None = scope.setdefault("state", {}).get(_STATE)
+    if chosen is None:
+        chosen = scope["state"][_STATE] = _given(scope) or uuid4()
+    return chosen
+
+
+def status_of_scope(scope: Any) -> int:  # noqa: ANN401 - as above
+    """How the request was answered; 500 if it was not."""
+    status: int = scope["state"].get(_STATUS, 500)
+    return status
+
+
 def correlation_id_of(connection: ASGIConnection[Any, Any, Any, Any]) -> UUID:
     """The client's `X-Correlation-ID` if it is a UUID, or one of ours; the same each time."""
-    return _id_of(connection.scope)
+    return correlation_id_of_scope(connection.scope)
 
 
 async def answer_with_correlation_id(message: Message, scope: Scope) -> None:
     """Before an answer of any kind is sent: put the id on it, and log how the request ended."""
     if message["type"] != "http.response.start":
         return
-    correlation_id = str(_id_of(scope))
+    correlation_id = str(correlation_id_of_scope(scope))
     MutableScopeHeaders.from_message(message)[HEADER] = correlation_id
+    status = int(message["status"])
+    scope["state"][_STATUS] = status
     _log.info(
         "request",
         method=_method(scope),
         path=scope["path"],
-        status=int(message["status"]),
+        status=status,
         correlation_id=correlation_id,
     )
-
-
-def _id_of(scope: Any) -> UUID:  # noqa: ANN401 - Litestar's scopes of all kinds have these
-    chosen: UUID | None = scope["state"].get(_STATE)
-    if chosen is None:
-        chosen = scope["state"][_STATE] = _given(scope) or uuid4()
-    return chosen
 
 
 def _method(scope: Any) -> str:  # noqa: ANN401 - as above

@@ -42,4 +42,6 @@ def _introduce(stack: LocalStack) -> None:
     _console.print(f"\nThe API is at  [bold]{stack.url}/api/v1[/bold]")
     _console.print(f"Its docs are at  {stack.url}{DOCS_PATH}")
     _console.print(f"For a token:  nova token --user $(uuidgen) --data {stack.folder}")
+    shown = ", ".join(f"{url} ({name})" for name, url in stack.metrics_urls.items())
+    _console.print(f"Metrics are at  {shown}")
     _console.print("Ctrl-C stops everything.\n")

@@ -18,6 +18,7 @@ def configure_logs(*, level: int = logging.INFO) -> None:
     """
     rendering = _rendering(terminal=sys.stderr.isatty())
     shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]

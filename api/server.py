@@ -3,6 +3,7 @@
 import uvicorn
 
 from api.app import create_app
+from api.observed import Observed
 from api.settings import ApiSettings
 
 # Requests that run when the process is told to stop get this long to end.
@@ -14,7 +15,7 @@ KEEP_ALIVE_SECONDS = 75
 def run_api(settings: ApiSettings) -> None:
     """Serve until SIGTERM or SIGINT, then finish what runs."""
     uvicorn.run(
-        create_app(settings),
+        Observed(create_app(settings), traced=settings.otel_exporter_otlp_endpoint is not None),
         host=settings.app_host,
         port=settings.app_port,
         loop="uvloop",

@@ -10,6 +10,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from api.metrics import DatabaseCollector, PoolCollector, measured
 from api.settings import ApiSettings
 from api.writer import Writer
 from domain.publishing import Publishing
@@ -58,7 +59,10 @@ async def services_with(store: ObjectStore, settings: ApiSettings) -> AsyncItera
         check=check_quickly,
         open=False,
     )
-    async with connections:
+    async with (
+        connections,
+        measured(PoolCollector(connections), DatabaseCollector(settings.database_url)),
+    ):
         with Publishing(settings.database_url, pool_size=settings.db_pool_size) as publishing:
             writer = Writer(publishing, connections, pool_size=settings.db_pool_size)
             yield Services(settings=settings, connections=connections, store=store, writer=writer)

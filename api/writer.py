@@ -5,6 +5,7 @@ answered, the read tables are brought past its position.
 """
 
 import math
+import time
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -13,10 +14,12 @@ import anyio
 import psycopg
 import structlog
 from anyio import CapacityLimiter, to_thread
+from opentelemetry import trace
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from api.errors import NoRoom, ReadsBehind
+from api.telemetry import trace_appends
 from domain.commands import Command
 from domain.errors import PostNotFound, QueueFull
 from domain.mapper import UnreadableEvent
@@ -77,6 +80,7 @@ class Writer:
         execute = partial(
             self._publishing.execute, command, known=known, queue_capacity=queue_capacity
         )
+        started = time.time_ns()
         try:
             outcome = await to_thread.run_sync(execute, limiter=self._threads)
         except PostNotFound:
@@ -86,6 +90,8 @@ class Writer:
         except QueueFull as error:
             seconds = await self._seconds_until_room(error.capacity)
             raise NoRoom(capacity=error.capacity, seconds=seconds) from error
+        if trace.get_current_span().is_recording():
+            trace_appends(outcome.events, started=started)
         await self._make_visible(outcome.position)
         return outcome
 

@@ -27,6 +27,7 @@ from domain.post import Post
 TRANSCODE_QUEUE: Final = "transcode"
 BULK_QUEUE: Final = "bulk"
 HOUSEKEEPING_QUEUE: Final = "housekeeping"
+QUEUES: Final = (TRANSCODE_QUEUE, BULK_QUEUE, HOUSEKEEPING_QUEUE)
 TRANSCODE_TASK: Final = "post.transcode"
 REPROCESS_TASK: Final = "post.reprocess"
 REMOVE_OBJECTS_TASK: Final = "post.remove_objects"

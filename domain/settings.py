@@ -14,7 +14,15 @@ from msgspec.structs import FieldInfo, fields
 SettingsT = TypeVar("SettingsT", bound=Struct)
 
 
-class DatabaseSettings(Struct, frozen=True, kw_only=True):
+class TelemetrySettings(Struct, frozen=True, kw_only=True):
+    """Where a process shows its metrics, and where it sends its traces; nowhere if not said."""
+
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Meta(ge=1, le=65535)] | None = None
+    otel_exporter_otlp_endpoint: Annotated[str, Meta(pattern="^https?://")] | None = None
+
+
+class DatabaseSettings(TelemetrySettings, frozen=True, kw_only=True):
     """What every process needs: the PostgreSQL that holds the events, as a libpq URL."""
 
     database_url: str

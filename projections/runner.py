@@ -17,6 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 from projections.connection import CONNECT_TIMEOUT_SECONDS, configure
 from projections.failures import POISON, failure_of, record_failure
 from projections.log import CHANNEL, head_position
+from projections.metrics import ACTIVE, BATCH_SECONDS, EVENTS, STOPS
 from projections.projection import BATCH_EVENTS, Batch, Projection, project_batch
 from projections.standing import RUNNER_LOCK, introduce, try_to_hold
 
@@ -59,10 +60,11 @@ async def _follow_on_one_connection(url: str, projection: Projection) -> NoRetur
         await _become_active(connection, projection)
         await connection.execute(f"LISTEN {CHANNEL}")
         _log.info("following", projection=projection.name)
-        while True:
-            await _follow_to_the_end(connection, projection)
-            async for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
-                pass
+        with ACTIVE.labels(projection.name).track_inprogress():
+            while True:
+                await _follow_to_the_end(connection, projection)
+                async for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
+                    pass
 
 
 async def _become_active(connection: AsyncConnection[object], projection: Projection) -> None:
@@ -78,11 +80,19 @@ async def _follow_to_the_end(connection: AsyncConnection[object], projection: Pr
     if await failure_of(connection, projection.name):
         return
     try:
-        while (await _project(connection, projection)).events:
+        while await _project_and_count(connection, projection):
             pass
     except POISON as error:
+        STOPS.labels(projection.name).inc()
         await record_failure(connection, projection.name, error)
         _log.exception("projection_stopped", projection=projection.name)
+
+
+async def _project_and_count(connection: AsyncConnection[object], projection: Projection) -> int:
+    with BATCH_SECONDS.labels(projection.name).time():
+        batch = await _project(connection, projection)
+    EVENTS.labels(projection.name).inc(batch.events)
+    return batch.events
 
 
 async def _project(connection: AsyncConnection[object], projection: Projection) -> Batch:

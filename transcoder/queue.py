@@ -9,7 +9,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, scalar_row
 
-from domain.jobs import BULK_QUEUE, REPROCESS_TASK, TRANSCODE_QUEUE, lock_of
+from domain.jobs import BULK_QUEUE, QUEUES, REPROCESS_TASK, TRANSCODE_QUEUE, lock_of
 
 _DEPTH: Final = """
 SELECT count(*) FILTER (WHERE status = 'todo') AS waiting,
@@ -22,6 +22,24 @@ SELECT count(*) FROM procrastinate_jobs
 WHERE queue_name = %(queue_name)s AND status IN ('todo', 'doing')
   AND args ->> 'correlation_id' = %(run_id)s
 """
+_LANES: Final = """
+SELECT lane.queue_name,
+       count(*) FILTER (WHERE job.status = 'todo' AND job.is_due) AS waiting,
+       count(*) FILTER (WHERE job.status = 'todo' AND NOT job.is_due) AS later,
+       count(*) FILTER (WHERE job.status = 'doing') AS running,
+       coalesce(extract(epoch FROM now() - (
+           SELECT event.at FROM procrastinate_events AS event
+           WHERE event.job_id = min(job.id) FILTER (WHERE job.status = 'todo' AND job.is_due)
+           ORDER BY event.at DESC LIMIT 1
+       )), 0)::float8 AS oldest_seconds
+FROM unnest(%(queue_names)s::text[]) AS lane (queue_name)
+LEFT JOIN LATERAL (
+    SELECT id, status, scheduled_at IS NULL OR scheduled_at <= now() AS is_due
+    FROM procrastinate_jobs
+    WHERE queue_name = lane.queue_name AND status IN ('todo', 'doing')
+) AS job ON true
+GROUP BY lane.queue_name
+"""
 # Defined beside the log that it reads.
 _PACE: Final = "SELECT seconds_per_post()"
 
@@ -31,6 +49,23 @@ class QueueDepth(Struct, frozen=True, kw_only=True):
 
     waiting: int
     running: int
+
+
+class LaneState(Struct, frozen=True, kw_only=True):
+    """One queue: `later` are jobs between attempts; the oldest is of those that wait now."""
+
+    queue_name: str
+    waiting: int
+    later: int
+    running: int
+    oldest_seconds: float
+
+
+async def lane_states(connection: AsyncConnection[object]) -> list[LaneState]:
+    """How every queue is doing."""
+    async with connection.cursor(row_factory=class_row(LaneState)) as cursor:
+        await cursor.execute(_LANES, {"queue_names": list(QUEUES)})
+        return await cursor.fetchall()
 
 
 async def queue_depth(

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import aioboto3
+import anyio
 from aiohttp import ClientError as HttpError
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -44,6 +45,7 @@ AWS_DEFAULT_REGION: Final = "us-east-1"
 CHUNK_BYTES: Final = 1 << 18
 CONNECT_TIMEOUT_SECONDS: Final = 3
 READ_TIMEOUT_SECONDS: Final = 20
+STAT_WITHIN_SECONDS: Final = 5
 CONNECTIONS: Final = 64
 UNFINISHED_UPLOAD_DAYS: Final = 7
 
@@ -128,8 +130,8 @@ class S3ObjectStore:
         return PresignedUpload(url=url, headers=headers, expires_at=expires_at)
 
     async def stat(self, key: str) -> StoredObject | None:
-        """See `ObjectStore.stat`; one HeadObject."""
-        with _answers("stat", key):
+        """See `ObjectStore.stat`; one HeadObject, for which somebody waits."""
+        with _answers("stat", key), anyio.fail_after(STAT_WITHIN_SECONDS):
             try:
                 head = await self._client.head_object(
                     Bucket=self._bucket, Key=key, ChecksumMode="ENABLED"

@@ -39,6 +39,7 @@ from transcoder.expired_uploads import close_expired_uploads
 from transcoder.janitor import ORPHANS_OLDER_THAN, remove_orphans
 from transcoder.object_store import ObjectStore
 from transcoder.reprocess import Reprocessing
+from transcoder.tracing import attempt_span
 from transcoder.transcode import Transcoding
 from transcoder.transfer import Transfer
 from transcoder.work import EventStore, Renderer, Work
@@ -120,7 +121,7 @@ def _add_transcode(queue: App, parts: Parts) -> None:
     async def transcode(context: JobContext, /, **args: str) -> None:
         transcoding = parts.in_bulk if context.job.queue == BULK_QUEUE else parts.transcoding
         work = _work(context, args)
-        with _watched(work):
+        with _watched(TRANSCODE_TASK, work):
             try:
                 await transcoding.run(work)
             except (TranscoderError, EventStoreUnavailable):
@@ -135,7 +136,7 @@ def _add_reprocess(queue: App, parts: Parts) -> None:
     @queue.task(name=REPROCESS_TASK, queue=BULK_QUEUE, pass_context=True, retry=RetryForEver())
     async def reprocess(context: JobContext, /, **args: str) -> None:
         work = _work(context, args)
-        with _watched(work):
+        with _watched(REPROCESS_TASK, work):
             try:
                 await parts.reprocessing.run(work)
             except (TranscoderError, EventStoreUnavailable):
@@ -155,11 +156,12 @@ def _work(context: JobContext, args: dict[str, str]) -> Work:
 
 
 @contextmanager
-def _watched(work: Work) -> Iterator[None]:
-    """Every line that is logged meanwhile says what for."""
-    with bound_contextvars(
+def _watched(name: str, work: Work) -> Iterator[None]:
+    """Every line that is logged meanwhile says what for, and the trace goes on."""
+    ids = bound_contextvars(
         post_id=str(work.post_id), correlation_id=str(work.correlation_id), attempt=work.attempt
-    ):
+    )
+    with ids, attempt_span(name, work):
         yield
 
 
@@ -173,7 +175,7 @@ def _add_remove_objects(queue: App, parts: Parts) -> None:
     )
     async def remove(context: JobContext, /, **args: str) -> None:
         work = _work(context, args)
-        with _watched(work):
+        with _watched(REMOVE_OBJECTS_TASK, work):
             _log.info("removing_objects")
             await remove_objects(parts.store, parts.events, post_id=work.post_id)
 

@@ -19,7 +19,9 @@ from domain.errors import PostNotFound, PostNotProcessing
 from domain.events import Stage, StageTimes
 from domain.post import Post
 from transcoder.errors import MAX_ATTEMPTS, TranscoderError, UnexpectedTrouble, first_failure
+from transcoder.metrics import count_failed, count_published
 from transcoder.rendering import RenderedVariant, Rendering
+from transcoder.tracing import tracer
 from transcoder.transfer import Transfer
 from transcoder.work import EventStore, Renderer, Work
 
@@ -54,12 +56,18 @@ class Transcoding:
         watch = _Watch(since=post.updated_at)
         stage: Stage = "download"
         try:
-            original = await self._transfer.download(post)
+            with tracer.start_as_current_span("download"):
+                original = await self._transfer.download(post)
             stage = watch.begin("render")
-            rendering = await self._renderer.render(original, content_type=post.content_type)
+            with tracer.start_as_current_span("render"):
+                rendering = await self._renderer.render(original, content_type=post.content_type)
             stage = watch.begin("upload")
-            await self._publish(post, rendering, work=work, watch=watch)
+            with tracer.start_as_current_span("publish"):
+                await self._publish(post, rendering, work=work, watch=watch)
             times = to_builtins(watch.times())
+            count_published(
+                attempt=work.attempt, stages_ms=times, steps_ms=rendering.step_milliseconds
+            )
             _log.info("published", **times)
         except (PostNotFound, PostNotProcessing) as gone:
             _log.info("post_gone", reason=str(gone))
@@ -74,6 +82,7 @@ class Transcoding:
         """
         if failure.retryable and work.attempt < failure.max_attempts:
             raise failure
+        count_failed(attempt=work.attempt, code=failure.code)
         _log.warning("gave_up", code=failure.code, stage=stage)
         await self._events.execute(
             FailPost(

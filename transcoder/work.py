@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from anyio import CapacityLimiter, to_thread
 from msgspec import Struct
+from opentelemetry import trace
 
 from domain.commands import Command, Origin
 from domain.formats import ContentType
@@ -14,6 +15,7 @@ from domain.post import Post
 from domain.publishing import Outcome, Publishing
 from transcoder.rendering import Rendering
 
+_tracer = trace.get_tracer(__name__)
 ACTOR: Final = "system:transcoder"
 
 
@@ -58,4 +60,5 @@ class EventStore:
     async def execute(self, command: Command, *, known: Post | None = None) -> Outcome:
         """See `Publishing.execute`."""
         execute = partial(self._publishing.execute, command, known=known)
-        return await to_thread.run_sync(execute, limiter=self._threads)
+        with _tracer.start_as_current_span("append"):
+            return await to_thread.run_sync(execute, limiter=self._threads)

@@ -13,6 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from domain.jobs import BULK_QUEUE, HOUSEKEEPING_QUEUE, TRANSCODE_QUEUE
 from domain.publishing import Publishing
+from transcoder.metrics import count_job
 from transcoder.pool import BulkRenderer, RenderPool
 from transcoder.prctl import hide_memory
 from transcoder.queue import open_queue
@@ -77,6 +78,7 @@ async def _work_in(queue: App, lane: Lane) -> None:
         stalled_worker_timeout=STALLED_SECONDS,
         delete_jobs="successful",
         install_signal_handlers=False,
+        worker_middleware=[count_job],
     )
 
 

@@ -37,17 +37,35 @@ class LocalStack:
     """A running stack."""
 
     def __init__(
-        self, supervisor: Supervisor, *, folder: Path, environ: Mapping[str, str], url: str
+        self,
+        supervisor: Supervisor,
+        *,
+        folder: StackFolder,
+        environ: Mapping[str, str],
+        url: str,
+        metrics_ports: Mapping[str, int],
     ) -> None:
-        self.folder = folder
+        self.folder = folder.path
         self.environ = environ
         self.url = url
+        self._logs = folder.log
+        self.metrics_ports = metrics_ports
         self._supervisor = supervisor
 
     @property
     def pids(self) -> dict[str, int]:
         """The process ids of what runs now, by name."""
         return self._supervisor.pids
+
+    @property
+    def metrics_urls(self) -> dict[str, str]:
+        """Where each of our processes shows its metrics, by name."""
+        ports = self.metrics_ports.items()
+        return {name: f"http://{LOOPBACK}:{port}/metrics" for name, port in ports}
+
+    def log(self, name: str) -> Path:
+        """Where a process writes its log."""
+        return self._logs(name)
 
     async def wait_fatal(self) -> StackError:
         """Wait, without limit, until a process keeps dying; what to tell people is the result."""
@@ -84,8 +102,17 @@ async def local_stack(
             )
             await _migrate(migrate, private, environ=variables)
             url = f"http://{environment.reachable_host(variables['APP_HOST'])}:{app_port}"
-            await _start_services(supervisor, services, folder=private, environ=variables, url=url)
-            yield LocalStack(supervisor, folder=private.path, environ=variables, url=url)
+            ports = choose_ports([f"metrics-{name}" for name in services], private.ports)
+            metrics_ports = {name: ports[f"metrics-{name}"] for name in services}
+            stack = LocalStack(
+                supervisor,
+                folder=private,
+                environ=variables,
+                url=url,
+                metrics_ports=metrics_ports,
+            )
+            await _start_services(stack, supervisor, services)
+            yield stack
 
 
 def _choose_app_port(port: int | None, folder: StackFolder, *, given: Mapping[str, str]) -> int:
@@ -149,21 +176,16 @@ async def _migrate(
 
 
 async def _start_services(
-    supervisor: Supervisor,
-    services: Mapping[str, Sequence[str]],
-    *,
-    folder: StackFolder,
-    environ: Mapping[str, str],
-    url: str,
+    stack: LocalStack, supervisor: Supervisor, services: Mapping[str, Sequence[str]]
 ) -> None:
     children = [
         Child(
             name=name,
             argv=tuple(command),
-            environ=environ,
-            log=folder.log(name),
+            environ={**stack.environ, "METRICS_PORT": str(stack.metrics_ports[name])},
+            log=stack.log(name),
             # The others have no port: that they work shows in the readiness of the API.
-            is_ready=partial(_is_ready, url) if name == "api" else None,
+            is_ready=partial(_is_ready, stack.url) if name == "api" else None,
             ready_within_seconds=SERVICES_READY_WITHIN_SECONDS,
         )
         for name, command in services.items()

@@ -25,13 +25,16 @@ class App:
         headers = {"Authorization": f"Bearer {self.token}"}
         return self.http.request(method, f"/api/v1{path}", json=content, headers=headers)
 
-    def init(self, content: bytes, *, content_type: str = "image/jpeg") -> dict[str, Any]:
+    def init(
+        self, content: bytes, *, content_type: str = "image/jpeg", **more: str
+    ) -> dict[str, Any]:
         """Announce a photo."""
         announced = {
             "filename": "IMG_0001.jpg",
             "content_type": content_type,
             "file_size": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
+            **more,
         }
         answer = self.ask("POST", "/posts/upload/init", announced)
         assert answer.status_code == 201, answer.text
@@ -45,8 +48,11 @@ class App:
 
     def complete(self, opened: dict[str, Any]) -> httpx.Response:
         """Say that the photo is there."""
-        said = {"post_id": opened["post_id"], "upload_token": opened["upload_token"]}
-        return self.ask("POST", "/posts/upload/complete", said)
+        return self.ask("POST", "/posts/upload/complete", self.completion(opened))
+
+    def completion(self, opened: dict[str, Any]) -> dict[str, str]:
+        """What `complete` is told."""
+        return {"post_id": opened["post_id"], "upload_token": opened["upload_token"]}
 
     def upload(self, content: bytes, *, content_type: str = "image/jpeg") -> str:
         """Announce, send and complete a photo; the id of its post."""

@@ -1,0 +1,134 @@
+"""Metrics of an API process: its requests, its connections, and what only the database can tell."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import anyio
+import psycopg
+import structlog
+from prometheus_client import REGISTRY, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from projections.status import Status, statuses
+from transcoder.queue import LaneState, lane_states
+
+DATABASE_WITHIN_SECONDS: Final = 3.0
+
+REQUESTS: Final = Counter(
+    "nova_http_requests", "Requests that were answered.", ["method", "route", "status"]
+)
+REQUEST_SECONDS: Final = Histogram(
+    "nova_http_request_seconds",
+    "Seconds from the first byte of a request to the end of its answer.",
+    ["method", "route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+
+_log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def measured(*collectors: Collector) -> AsyncIterator[None]:
+    """Show what these collect for as long as the block runs."""
+    for collector in collectors:
+        REGISTRY.register(collector)
+    try:
+        yield
+    finally:
+        for collector in collectors:
+            REGISTRY.unregister(collector)
+
+
+class _Undescribed(Collector):
+    """Is not asked what it will say, which it would have to ask others for."""
+
+    def describe(self) -> Iterator[Metric]:
+        """See `Collector.describe`."""
+        return iter(())
+
+
+class PoolCollector(_Undescribed):
+    """How busy the connections of this process are."""
+
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[object]]) -> None:
+        self._pool = pool
+
+    def collect(self) -> Iterator[Metric]:
+        """See `Collector.collect`."""
+        stats = self._pool.get_stats()
+        family = GaugeMetricFamily(
+            "nova_db_pool_connections", "Connections to read with.", labels=["state"]
+        )
+        open_now, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
+        family.add_metric(["idle"], idle)
+        family.add_metric(["busy"], open_now - idle)
+        yield family
+        yield GaugeMetricFamily(
+            "nova_db_pool_waiting",
+            "Requests that wait for a connection.",
+            value=stats.get("requests_waiting", 0),
+        )
+
+
+class DatabaseCollector(_Undescribed):
+    """What waits and what lags, as the database tells it at this moment."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def collect(self) -> Iterator[Metric]:
+        """See `Collector.collect`; when the database does not answer, that is all that it says."""
+        try:
+            lanes, projections = anyio.run(_ask, self._url)
+        except (psycopg.Error, TimeoutError) as error:
+            _log.warning("metrics_without_database", error=type(error).__name__)
+            yield GaugeMetricFamily("nova_database_up", "Whether it answers.", value=0)
+            return
+        yield GaugeMetricFamily("nova_database_up", "Whether it answers.", value=1)
+        yield from _queue_families(lanes)
+        yield from _projection_families(projections)
+
+
+async def _ask(url: str) -> tuple[list[LaneState], list[Status]]:
+    with anyio.fail_after(DATABASE_WITHIN_SECONDS):
+        async with await AsyncConnection.connect(url, autocommit=True) as connection:
+            return await lane_states(connection), await statuses(connection)
+
+
+def _queue_families(lanes: list[LaneState]) -> Iterator[Metric]:
+    jobs = GaugeMetricFamily("nova_queue_jobs", "Jobs that wait or run.", labels=["queue", "state"])
+    age = GaugeMetricFamily(
+        "nova_queue_age_seconds", "How long the oldest job has been due.", labels=["queue"]
+    )
+    for lane in lanes:
+        jobs.add_metric([lane.queue_name, "waiting"], lane.waiting)
+        jobs.add_metric([lane.queue_name, "later"], lane.later)
+        jobs.add_metric([lane.queue_name, "running"], lane.running)
+        age.add_metric([lane.queue_name], lane.oldest_seconds)
+    yield jobs
+    yield age
+
+
+def _projection_families(projections: list[Status]) -> Iterator[Metric]:
+    lag = GaugeMetricFamily(
+        "nova_projection_lag_events", "Events that are not projected.", labels=["projection"]
+    )
+    seconds = GaugeMetricFamily(
+        "nova_projection_lag_seconds", "Age of the oldest of them.", labels=["projection"]
+    )
+    stopped = GaugeMetricFamily(
+        "nova_projection_stopped", "Whether an event has stopped it.", labels=["projection"]
+    )
+    runners = GaugeMetricFamily(
+        "nova_projection_runners", "Whether a projector is active.", labels=["projection"]
+    )
+    for one in projections:
+        lag.add_metric([one.projection], one.lag_events)
+        seconds.add_metric([one.projection], one.lag_seconds)
+        stopped.add_metric([one.projection], one.stopped_at is not None)
+        runners.add_metric([one.projection], one.running_where is not None)
+    yield from (lag, seconds, stopped, runners)

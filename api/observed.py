@@ -1,0 +1,62 @@
+"""Observed: what is measured, logged and traced around every request, whatever answers it."""
+
+import time
+from typing import Any, Final
+
+from litestar.types import ASGIApp, Receive, Scope, Send
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+from structlog.contextvars import bound_contextvars
+
+from api.correlation import correlation_id_of_scope, status_of_scope
+from api.metrics import REQUEST_SECONDS, REQUESTS
+from api.telemetry import span_ids
+from domain.trace_ids import trace_id_of
+
+# One label for all paths that are none: whoever tries many makes no time series.
+NO_ROUTE: Final = "none"
+# Litestar types it as an enumeration, servers send a string.
+_HTTP: Final[tuple[str, ...]] = ("http",)
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_tracer = trace.get_tracer(__name__)
+
+
+class Observed:
+    """An ASGI application around another one."""
+
+    def __init__(self, app: ASGIApp, *, traced: bool) -> None:
+        self._app = app
+        self._answer = self._answer_traced if traced else app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, and count it."""
+        if scope["type"] not in _HTTP:
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        with bound_contextvars(correlation_id=str(correlation_id_of_scope(scope))):
+            await self._answer(scope, receive, send)
+        method, route = method_of(scope), route_of(scope)
+        REQUESTS.labels(method, route, status_of_scope(scope)).inc()
+        REQUEST_SECONDS.labels(method, route).observe(time.perf_counter() - started)
+
+    async def _answer_traced(self, scope: Scope, receive: Receive, send: Send) -> None:
+        trace_id = trace_id_of(correlation_id_of_scope(scope))
+        with span_ids(trace_id=trace_id):
+            span = _tracer.start_span(method_of(scope), kind=SpanKind.SERVER)
+        with trace.use_span(span, end_on_exit=True):
+            await self._app(scope, receive, send)
+            span.update_name(f"{method_of(scope)} {route_of(scope)}")
+            span.set_attribute("http.response.status_code", status_of_scope(scope))
+
+
+def route_of(scope: Any) -> str:  # noqa: ANN401 - Litestar's scopes of all kinds
+    """The path as the routes declare it, such as `/api/v1/posts/{post_id}`."""
+    return scope.get("path_template") or NO_ROUTE
+
+
+def method_of(scope: Any) -> str:  # noqa: ANN401 - as above
+    """The method, if it is one that HTTP knows."""
+    method: str = scope["method"]
+    return method if method in _METHODS else "other"

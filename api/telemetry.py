@@ -1,0 +1,90 @@
+"""Telemetry: the metrics endpoint of a process, and its traces.
+
+A trace has the id of the request that set everything in motion: the correlation id, which is in the
+answer, the events and every log line, too.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final, TypeAlias
+
+import structlog
+from opentelemetry import trace
+from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
+from opentelemetry.trace import SpanKind
+from prometheus_client import start_http_server
+
+from domain.events import Event, topic_of
+from domain.settings import TelemetrySettings
+from domain.trace_ids import span_id_of
+
+# The ids of the next span, where they follow from something else.
+Ids: TypeAlias = tuple[int | None, int | None]
+
+_next_ids: Final[ContextVar[Ids]] = ContextVar("next_ids", default=(None, None))
+_log = structlog.get_logger(__name__)
+_tracer = trace.get_tracer(__name__)
+
+
+def start_telemetry(process: str, settings: TelemetrySettings) -> None:
+    """Show metrics and send traces from now on, as far as the settings say so.
+
+    Raises:
+        OSError: the port for the metrics is taken.
+    """
+    if settings.metrics_port is not None:
+        start_http_server(settings.metrics_port, addr=settings.metrics_host)
+        _log.info("metrics", host=settings.metrics_host, port=settings.metrics_port)
+    if settings.otel_exporter_otlp_endpoint is not None:
+        _send_traces(process, settings.otel_exporter_otlp_endpoint)
+
+
+@contextmanager
+def span_ids(*, trace_id: int | None = None, span_id: int | None = None) -> Iterator[None]:
+    """Spans that start meanwhile have these ids."""
+    token = _next_ids.set((trace_id, span_id))
+    try:
+        yield
+    finally:
+        _next_ids.reset(token)
+
+
+def trace_appends(events: Iterable[Event], *, started: int) -> None:
+    """A span for each event that was appended since `started` (ns), which its job hangs below."""
+    for event in events:
+        with span_ids(span_id=span_id_of(event.event_id)):
+            span = _tracer.start_span(topic_of(event), kind=SpanKind.PRODUCER, start_time=started)
+        span.set_attribute("nova.post_id", str(event.post_id))
+        span.end()
+
+
+class ChosenIds(IdGenerator):
+    """Ids that follow from those of requests and events; random ones otherwise."""
+
+    def __init__(self) -> None:
+        self._random = RandomIdGenerator()
+
+    def generate_trace_id(self) -> int:
+        """The chosen one."""
+        return _next_ids.get()[0] or self._random.generate_trace_id()
+
+    def generate_span_id(self) -> int:
+        """The chosen one."""
+        return _next_ids.get()[1] or self._random.generate_span_id()
+
+
+def _send_traces(process: str, endpoint: str) -> None:
+    # A tenth of a second that only those pay who want traces.
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
+        OTLPSpanExporter,
+    )
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    resource = Resource.create({"service.namespace": "nova", "service.name": f"nova-{process}"})
+    provider = TracerProvider(resource=resource, id_generator=ChosenIds())
+    exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)

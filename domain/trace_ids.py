@@ -1,0 +1,16 @@
+"""Trace ids: how whoever draws traces numbers what the ids of requests and events already name."""
+
+from typing import Final
+from uuid import UUID
+
+_SPAN_BITS: Final = 64
+
+
+def trace_id_of(correlation_id: UUID) -> int:
+    """128 bits: one trace for everything that one request set in motion."""
+    return correlation_id.int
+
+
+def span_id_of(event_id: UUID) -> int:
+    """64 bits: the span in which an event was appended; what it caused hangs below it."""
+    return event_id.int & ((1 << _SPAN_BITS) - 1)

@@ -1,0 +1,65 @@
+"""Metrics of a worker process: its jobs, how posts end, and where the time goes."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from procrastinate import JobContext
+from prometheus_client import Counter, Histogram
+
+JOBS: Final = Counter("nova_jobs", "Attempts at jobs, by how they ended.", ["task", "outcome"])
+JOB_SECONDS: Final = Histogram(
+    "nova_job_seconds",
+    "Seconds that an attempt took.",
+    ["task"],
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
+POSTS: Final = Counter(
+    "nova_posts_ended", "Posts that were published or have failed.", ["outcome", "code"]
+)
+ATTEMPTS: Final = Histogram(
+    "nova_post_attempts", "The attempt that ended a post.", buckets=(1, 2, 3, 4, 6, 8)
+)
+STAGE_SECONDS: Final = Histogram(
+    "nova_post_stage_seconds",
+    "Seconds of each stage of a published post.",
+    ["stage"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
+STEP_SECONDS: Final = Histogram(
+    "nova_transcode_step_seconds",
+    "Seconds of each step of the image transcoder.",
+    ["step"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
+
+
+async def count_job(
+    call_next: Callable[[], Awaitable[Any]], context: JobContext, _: object
+) -> object:
+    """Count an attempt; a middleware of the queue's worker."""
+    task, started = context.job.task_name, time.monotonic()
+    outcome = "raised"
+    try:
+        result = await call_next()
+        outcome = "done"
+    finally:
+        JOBS.labels(task, outcome).inc()
+        JOB_SECONDS.labels(task).observe(time.monotonic() - started)
+    return result
+
+
+def count_published(*, attempt: int, stages_ms: dict[str, int], steps_ms: dict[str, float]) -> None:
+    """Count a published post."""
+    POSTS.labels("published", "").inc()
+    ATTEMPTS.observe(attempt)
+    for stage, taken_ms in stages_ms.items():
+        STAGE_SECONDS.labels(stage.removesuffix("_ms")).observe(taken_ms / 1000)
+    for step, step_ms in steps_ms.items():
+        STEP_SECONDS.labels(step).observe(step_ms / 1000)
+
+
+def count_failed(*, attempt: int, code: str) -> None:
+    """Count a post that has failed."""
+    POSTS.labels("failed", code).inc()
+    ATTEMPTS.observe(attempt)
