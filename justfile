@@ -35,6 +35,10 @@ imports:
 test *ARGS:
     pytest {{ if ARGS == "" { "--cov --cov-report=term-missing:skip-covered" } else { "" } }} "$@"
 
+# Break everything, as often and as long as it takes to be sure: a quarter of an hour.
+faults *ARGS:
+    NOVA_FAULTS=full pytest tests/faults "$@"
+
 # Print the percentiles of the real stack for the per-post target.
 bench *ARGS:
     pytest benchmarks/test_per_post.py --benchmark-enable --benchmark-only "$@"

@@ -1,0 +1,172 @@
+"""A faulty object store: a real one behind a proxy that can be told how to misbehave."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Literal, TypeAlias
+
+import aiohttp
+from aiohttp import web
+from yarl import URL
+
+# `healthy` passes everything on; `slow` sends bodies at `SLOW_BYTES_PER_SECOND`.
+Mode: TypeAlias = Literal[
+    "healthy", "error_500", "slow_down", "reset", "hang", "slow", "original_missing", "down"
+]
+
+SLOW_BYTES_PER_SECOND: Final = 10_000
+_CHUNK_BYTES: Final = 1 << 14
+_TIMES_PER_SECOND: Final = 10
+_HOP_BY_HOP: Final = frozenset({"connection", "transfer-encoding", "keep-alive"})
+_ERRORS: Final[dict[Mode, tuple[int, str]]] = {
+    "error_500": (500, "InternalError"),
+    "slow_down": (503, "SlowDown"),
+}
+
+
+class FaultyStore:
+    """Stands in front of the store at `upstream`; runs on an event loop of its own."""
+
+    def __init__(self, upstream: str) -> None:
+        self.mode: Mode = "healthy"
+        self.refused = 0
+        self._upstream = upstream
+        self._port = 0
+        self._session: aiohttp.ClientSession | None = None
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self._port}"
+
+    async def open(self) -> None:
+        """Answer from now on, at the same port as before."""
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=60)
+            self._session = aiohttp.ClientSession(auto_decompress=False, timeout=timeout)
+        app = web.Application(client_max_size=1 << 30)
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        self._runner = web.AppRunner(app, auto_decompress=False, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+
+    async def close(self) -> None:
+        """Answer nobody: connections are refused."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def end(self) -> None:
+        """Close for good."""
+        self.mode = "healthy"
+        await self.close()
+        if self._session is not None:
+            await self._session.close()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        mode = self.mode
+        if mode != "healthy":
+            self.refused += 1
+        if mode in _ERRORS:
+            return _error(*_ERRORS[mode])
+        if mode == "hang":
+            await self._hang(request)
+        if mode == "original_missing" and request.method == "GET":
+            return _error(404, "NoSuchKey")
+        return await self._pass_on(request, body, mode=mode)
+
+    async def _hang(self, request: web.Request) -> None:
+        while self.mode == "hang":
+            await asyncio.sleep(1 / _TIMES_PER_SECOND)
+        if request.transport is not None:
+            request.transport.abort()
+
+    async def _pass_on(
+        self, request: web.Request, body: bytes, *, mode: Mode
+    ) -> web.StreamResponse:
+        assert self._session is not None
+        # As it is: it is part of what was signed.
+        url = URL(self._upstream + request.raw_path, encoded=True)
+        headers = {name: value for name, value in request.headers.items() if _is_passed(name)}
+        async with self._session.request(
+            request.method, url, data=body, headers=headers, allow_redirects=False
+        ) as found:
+            content = await found.read()
+            passed = {name: value for name, value in found.headers.items() if _is_passed(name)}
+            answer = web.StreamResponse(status=found.status, reason=found.reason, headers=passed)
+            await answer.prepare(request)
+            if request.method != "HEAD":
+                await _send(request, answer, content, mode=mode)
+            return answer
+
+
+async def _send(
+    request: web.Request, answer: web.StreamResponse, content: bytes, *, mode: Mode
+) -> None:
+    if mode == "reset" and len(content) > _CHUNK_BYTES:
+        await answer.write(content[:_CHUNK_BYTES])
+        if request.transport is not None:
+            request.transport.abort()
+        return
+    part = SLOW_BYTES_PER_SECOND // _TIMES_PER_SECOND if mode == "slow" else len(content) or 1
+    for start in range(0, len(content), part):
+        await answer.write(content[start : start + part])
+        if mode == "slow":
+            await asyncio.sleep(1 / _TIMES_PER_SECOND)
+    await answer.write_eof()
+
+
+def _is_passed(name: str) -> bool:
+    return name.lower() not in _HOP_BY_HOP
+
+
+def _error(status: int, code: str) -> web.Response:
+    text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>no</Message></Error>"
+    return web.Response(status=status, text=text, content_type="application/xml")
+
+
+class FaultyStoreThread:
+    """The same from tests, which are no coroutines."""
+
+    def __init__(self, store: FaultyStore, loop: asyncio.AbstractEventLoop) -> None:
+        self._store = store
+        self._loop = loop
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return self._store.url
+
+    @property
+    def refused(self) -> int:
+        """How many requests met a fault."""
+        return self._store.refused
+
+    def behave(self, mode: Mode) -> None:
+        """Behave like this from now on."""
+        if (mode == "down") != (self._store.mode == "down"):
+            change = self._store.close() if mode == "down" else self._store.open()
+            asyncio.run_coroutine_threadsafe(change, self._loop).result(30)
+        self._store.mode = mode
+
+
+@contextmanager
+def faulty_store(upstream: str) -> Iterator[FaultyStoreThread]:
+    """A healthy one, until it is told otherwise or the block ends."""
+    loop = asyncio.new_event_loop()
+    running = threading.Thread(target=loop.run_forever)
+    running.start()
+    store = FaultyStore(upstream)
+    try:
+        asyncio.run_coroutine_threadsafe(store.open(), loop).result(30)
+        yield FaultyStoreThread(store, loop)
+    finally:
+        asyncio.run_coroutine_threadsafe(store.end(), loop).result(30)
+        loop.call_soon_threadsafe(loop.stop)
+        running.join()
+        loop.close()

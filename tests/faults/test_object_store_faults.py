@@ -1,0 +1,114 @@
+"""The object store misbehaves in every way that one can: posts wait, none is lost, none doubled."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from api.stack.local import LocalStack, local_stack
+from api.stack.seaweedfs import S3Access
+from tests.faults.faulty_store import FaultyStoreThread, Mode, faulty_store
+from tests.faults.invariants import assert_nothing_lost
+from tests.faults.patient import PatientApp
+from tests.faults.rounds import rounds
+from tests.servers import temporary_stack_folder
+from tests.stack.running import wait_until
+from tests.transcoder import pictures
+
+FAULT_SECONDS = 6.0
+DOWN_SECONDS = rounds(60.0, brief=15.0)
+
+
+@pytest.fixture(scope="module")
+def store(seaweedfs_server: S3Access) -> Iterator[FaultyStoreThread]:
+    """A real one, which can be told to misbehave."""
+    with faulty_store(seaweedfs_server.endpoint_url) as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def stack(store: FaultyStoreThread, seaweedfs_server: S3Access) -> Iterator[LocalStack]:
+    """A stack that knows no other object store."""
+    environ = {
+        "S3_ENDPOINT_URL": store.url,
+        "S3_BUCKET_NAME": "faulty-photos",
+        "AWS_ACCESS_KEY_ID": seaweedfs_server.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": seaweedfs_server.secret_access_key,
+    }
+    with temporary_stack_folder() as folder, start_blocking_portal() as portal:
+        context = local_stack(folder=folder, port=None, environ=environ, report=print)
+        with portal.wrap_async_context_manager(context) as stack:
+            yield stack
+
+
+@pytest.fixture(autouse=True)
+def healthy_again(store: FaultyStoreThread) -> Iterator[None]:
+    """Whatever a test did to it."""
+    yield
+    store.behave("healthy")
+
+
+@pytest.mark.parametrize("mode", ["error_500", "slow_down", "reset", "hang"])
+def test_a_store_that_fails_for_a_while_delays_posts_and_loses_none(
+    stack: LocalStack, app: PatientApp, store: FaultyStoreThread, jpeg: bytes, mode: Mode
+) -> None:
+    posts = [app.upload(jpeg) for _ in range(3)]
+    store.behave(mode)
+    recovering = threading.Timer(FAULT_SECONDS, store.behave, ["healthy"])
+    recovering.start()
+    posts += [app.upload(jpeg) for _ in range(3)]
+    recovering.join()
+    assert {post["status"] for post in app.final(posts)} == {"published"}
+    assert store.refused
+    assert_nothing_lost(stack, posts)
+
+
+def test_a_store_that_is_slow_makes_posts_slow_and_nothing_else(
+    stack: LocalStack, app: PatientApp, store: FaultyStoreThread
+) -> None:
+    photo = pictures.jpeg(pictures.noise(430, 350), quality=85)
+    store.behave("slow")
+    posts = [app.upload(photo) for _ in range(2)]
+    assert {post["status"] for post in app.final(posts)} == {"published"}
+    store.behave("healthy")
+    assert_nothing_lost(stack, posts)
+
+
+def test_a_photo_that_the_store_has_lost_fails_with_a_reason_and_can_be_tried_again(
+    stack: LocalStack, app: PatientApp, store: FaultyStoreThread, jpeg: bytes
+) -> None:
+    opened = app.init(jpeg)
+    app.put(opened, jpeg)
+    store.behave("original_missing")
+    assert app.complete(opened).status_code == 202
+    (post,) = app.final([opened["post_id"]])
+    assert post["failure"] == {
+        "code": "original_missing",
+        "message": "The photo is no longer there. Please upload it again.",
+    }
+    store.behave("healthy")
+    assert app.ask("POST", f"/posts/{post['id']}/retry").status_code == 202
+    wait_until(lambda: app.wait_until_final(post["id"])["status"] == "published")
+    assert_nothing_lost(stack, [post["id"]])
+
+
+def test_a_store_that_is_down_for_long_delays_posts_and_loses_none(
+    stack: LocalStack, app: PatientApp, store: FaultyStoreThread, jpeg: bytes
+) -> None:
+    opened = [app.init(jpeg) for _ in range(4)]
+    for each in opened:
+        app.put(each, jpeg)
+    for each in opened[:2]:
+        assert app.complete(each).status_code == 202
+    store.behave("down")
+    recovering = threading.Timer(DOWN_SECONDS, store.behave, ["healthy"])
+    recovering.start()
+    # Nobody can say whether these have arrived, so that they are asked to come back.
+    assert app.once("POST", "/posts/upload/complete", app.completion(opened[2])) == 503
+    recovering.join()
+    for each in opened[2:]:
+        assert app.complete(each).status_code == 202
+    posts = [each["post_id"] for each in opened]
+    assert {post["status"] for post in app.final(posts)} == {"published"}
+    assert_nothing_lost(stack, posts)
