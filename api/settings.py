@@ -18,6 +18,7 @@ class ApiSettings(PhotoSettings, frozen=True, kw_only=True):
     app_env: Literal["development", "production"] = "development"
     app_host: str = "127.0.0.1"
     app_port: Annotated[int, Meta(ge=1, le=65535)] = 8000
+    app_leave_seconds: Annotated[float, Meta(ge=0)] = 5
     cloudfront_url: Annotated[str, Meta(pattern="^https?://")] | None = None
     redis_url: str | None = None
     upload_min_bytes: PositiveInt = 100 * KB

@@ -1,0 +1,134 @@
+"""A new version takes over, process by process, and no client is answered with an error."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.stack.local import LocalStack
+from api.stack.ports import choose_ports
+from tests.faults.invariants import assert_nothing_lost
+from tests.faults.patient import PatientApp
+from tests.faults.rounds import rounds
+from tests.stack.running import wait_until
+
+LEAVE_SECONDS = 2.0
+LOOK_SECONDS = 0.2
+ROUNDS = rounds(5, brief=1)
+
+
+class Balancer:
+    """Sends each request to one of the APIs that say that they are ready."""
+
+    def __init__(self, urls: list[str]) -> None:
+        self.ready = list(urls)
+        self._urls = urls
+        self._turn = 0
+
+    def watch(self, stopped: threading.Event) -> None:
+        """Look who is ready, again and again."""
+        with httpx.Client(timeout=2) as http:
+            while not stopped.wait(LOOK_SECONDS):
+                self.ready = [url for url in self._urls if is_ready(http, url)]
+
+    def next(self) -> str:
+        """Whose turn it is."""
+        self._turn += 1
+        return self.ready[self._turn % len(self.ready)]
+
+
+def is_ready(http: httpx.Client, url: str) -> bool:
+    try:
+        return http.get(f"{url}/api/v1/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+class Client(threading.Thread):
+    """Asks and asks, on connections that it keeps, and remembers every answer."""
+
+    def __init__(self, balancer: Balancer, stopped: threading.Event) -> None:
+        super().__init__()
+        self.answers: list[int | str] = []
+        self._balancer = balancer
+        self._stopped = stopped
+
+    def run(self) -> None:
+        with httpx.Client(timeout=10) as http:
+            while not self._stopped.is_set():
+                try:
+                    answer = http.get(f"{self._balancer.next()}/api/v1/capabilities")
+                    self.answers.append(answer.status_code)
+                except httpx.TransportError as error:
+                    self.answers.append(repr(error))
+                time.sleep(0.005)
+
+
+@contextmanager
+def serving(stack: LocalStack, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """An API on a port, ready."""
+    environ = {**os.environ, **stack.environ, "APP_PORT": str(port)}
+    environ["APP_LEAVE_SECONDS"] = str(LEAVE_SECONDS)
+    with subprocess.Popen([sys.executable, "-m", "api", "api"], env=environ) as process:
+        try:
+            with httpx.Client(timeout=2) as http:
+                wait_until(lambda: is_ready(http, f"http://127.0.0.1:{port}"))
+            yield process
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def test_apis_are_replaced_one_by_one_and_nobody_notices(
+    stack: LocalStack, app: PatientApp, jpeg: bytes, tmp_path: Path
+) -> None:
+    ports = list(choose_ports(["one", "other"], tmp_path / "ports.json").values())
+    stopped = threading.Event()
+    balancer = Balancer([f"http://127.0.0.1:{port}" for port in ports])
+    with ExitStack() as running:
+        processes = {port: running.enter_context(serving(stack, port)) for port in ports}
+        clients = [Client(balancer, stopped) for _ in range(4)]
+        watch = threading.Thread(target=balancer.watch, args=[stopped])
+        for thread in (watch, *clients):
+            thread.start()
+        try:
+            posts = []
+            for port in ports * ROUNDS:
+                posts.append(app.upload(jpeg))
+                processes[port].send_signal(signal.SIGTERM)
+                processes[port].wait(20)
+                processes[port] = running.enter_context(serving(stack, port))
+                wait_until(lambda: len(balancer.ready) == len(ports))
+        finally:
+            stopped.set()
+            for thread in (watch, *clients):
+                thread.join()
+    answers = [answer for client in clients for answer in client.answers]
+    assert set(answers) == {200}
+    assert len(answers) > 100
+    app.final(posts)
+    assert_nothing_lost(stack, posts)
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_means_now(
+    stack: LocalStack, tmp_path: Path, signal_number: signal.Signals
+) -> None:
+    (port,) = choose_ports(["one"], tmp_path / "ports.json").values()
+    with serving(stack, port) as process:
+        process.send_signal(signal_number)
+        with httpx.Client(timeout=2) as http:
+            # It still answers, and says that others should be asked.
+            answer = http.get(f"http://127.0.0.1:{port}/api/v1/health/ready")
+            assert (answer.status_code, answer.headers["connection"]) == (503, "close")
+            assert http.get(f"http://127.0.0.1:{port}/api/v1/health/live").status_code == 200
+        process.send_signal(signal_number)
+        process.wait(LEAVE_SECONDS)
