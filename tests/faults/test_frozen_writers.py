@@ -1,0 +1,57 @@
+"""A writer is frozen at any instant: others append all the same, and nothing of it is lost."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import psycopg
+
+from domain.publishing import Publishing
+from tests.faults.rounds import rounds
+from tests.histories import create_post
+
+FREEZES = rounds(300, brief=60)
+APPENDS_MEANWHILE = 10
+# The server ends a transaction of ours after three seconds; a second is for a busy machine.
+LONGEST_DELAY_SECONDS = 4.0
+VICTIM = """
+import sys
+from domain.publishing import Publishing
+from tests.histories import create_post
+with Publishing(sys.argv[1], pool_size=1) as publishing:
+    while True:
+        outcome = publishing.execute(create_post())
+        print(outcome.position, flush=True)
+"""
+
+
+def test_a_frozen_writer_delays_others_by_three_seconds_at_most(
+    publishing: Publishing, database_url: str
+) -> None:
+    instants = random.Random(6)  # noqa: S311 - instants, not secrets
+    longest = 0.0
+    victim = subprocess.Popen(
+        [sys.executable, "-c", VICTIM, database_url], stdout=subprocess.PIPE, text=True
+    )
+    with victim:
+        assert victim.stdout
+        victim.stdout.readline()
+        for _ in range(FREEZES):
+            time.sleep(instants.uniform(0.001, 0.03))
+            os.kill(victim.pid, signal.SIGSTOP)
+            for _ in range(APPENDS_MEANWHILE):
+                started = time.monotonic()
+                publishing.execute(create_post())
+                longest = max(longest, time.monotonic() - started)
+            os.kill(victim.pid, signal.SIGCONT)
+        victim.kill()
+        told = {int(line) for line in victim.stdout.read().split()}
+    print(f"{FREEZES} freezes, the longest append took {longest:.3f} s")  # noqa: T201 - a figure
+    assert longest < LONGEST_DELAY_SECONDS
+    assert len(told) > FREEZES
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute("SELECT notification_id FROM post_events").fetchall()
+    assert told <= {row[0] for row in rows}

@@ -1,0 +1,103 @@
+"""PostgreSQL restarts again and again under writers: what was acknowledged is there, once."""
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from api.stack import supervisor
+from api.stack.local import LocalStack, local_stack
+from domain.errors import EventStoreUnavailable
+from domain.publishing import Publishing
+from tests.faults.rounds import rounds
+from tests.histories import create_post
+from tests.servers import temporary_stack_folder
+
+RESTARTS = rounds(100, brief=6)
+WRITERS = 4
+READY_WITHIN_SECONDS = 30
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalStack]:
+    """A durable PostgreSQL that is started again at once, and nothing of ours beside it."""
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(supervisor, "LONGEST_PAUSE_SECONDS", 0.05)
+    with temporary_stack_folder() as folder, start_blocking_portal() as portal:
+        context = local_stack(folder=folder, port=None, environ={}, report=_silent, services={})
+        with portal.wrap_async_context_manager(context) as stack:
+            yield stack
+
+
+def _silent(_: str) -> None:
+    """A hundred restarts are no news."""
+
+
+class Writer(threading.Thread):
+    """Creates post after post, and remembers what it was told is stored."""
+
+    def __init__(self, url: str, stopped: threading.Event) -> None:
+        super().__init__()
+        self.acknowledged: dict[str, int | None] = {}
+        self._url = url
+        self._stopped = stopped
+
+    def run(self) -> None:
+        with Publishing(self._url, pool_size=1) as publishing:
+            while not self._stopped.is_set():
+                try:
+                    outcome = publishing.execute(create_post())
+                except EventStoreUnavailable:
+                    continue
+                self.acknowledged[str(outcome.events[0].event_id)] = outcome.position
+
+
+def wait_ready(url: str) -> None:
+    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    while True:
+        try:
+            psycopg.connect(url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            assert time.monotonic() < deadline, "PostgreSQL does not come back"
+            time.sleep(0.02)
+        else:
+            return
+
+
+def test_no_acknowledged_event_is_lost_however_often_the_server_restarts(
+    stack: LocalStack,
+) -> None:
+    url = stack.environ["DATABASE_URL"]
+    instants = random.Random(5)  # noqa: S311 - instants, not secrets
+    stopped = threading.Event()
+    writers = [Writer(url, stopped) for _ in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    try:
+        for restart in range(RESTARTS):
+            time.sleep(instants.uniform(0.1, 0.5))
+            how = signal.SIGQUIT if restart % 2 else signal.SIGINT
+            os.kill(stack.pids["postgres"], how)
+            time.sleep(0.05)
+            wait_ready(url)
+    finally:
+        stopped.set()
+        for writer in writers:
+            writer.join()
+    acknowledged = {id_: at for writer in writers for id_, at in writer.acknowledged.items()}
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT event_field(state, 'event_id'), notification_id FROM post_events"
+        ).fetchall()
+    stored: dict[str, int] = dict(rows)
+    assert len(stored) == len(rows)
+    lost = {id_ for id_, position in acknowledged.items() if stored.get(id_) != position}
+    print(f"{RESTARTS} restarts, {len(acknowledged)} events acknowledged, {len(lost)} lost")  # noqa: T201 - a figure
+    assert not lost
+    assert len(acknowledged) > RESTARTS
