@@ -33,6 +33,8 @@ VISIBLE_WITHIN_SECONDS: Final = 5.0
 # Refusing costs nothing when many are refused.
 PACE_HOLDS_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 60
+# Nobody works just now, or never has yet.
+UNKNOWN_PAUSE_SECONDS: Final = 10
 
 _log = structlog.get_logger(__name__)
 
@@ -103,7 +105,7 @@ class Writer:
                 self._pace = await seconds_per_post(connection)
             self._pace_known_until = now + PACE_HOLDS_SECONDS
         if self._pace is None:
-            return LONGEST_PAUSE_SECONDS
+            return UNKNOWN_PAUSE_SECONDS
         return min(max(1, math.ceil(self._pace * capacity / 2)), LONGEST_PAUSE_SECONDS)
 
     async def _make_visible(self, position: int | None) -> None:

@@ -31,15 +31,19 @@ _log = structlog.get_logger(__name__)
 
 
 class RenderPool:
-    """Up to `size` pictures at a time, each in a process of its own."""
+    """Up to `size` pictures at a time, each in a process of its own.
 
-    def __init__(self, *, size: int, limits: Limits) -> None:
-        self._size = size
+    Beside them `bulk_processes` for bulk work, so that a picture that people wait for finds a warm
+    process, whatever bulk work does.
+    """
+
+    def __init__(self, *, size: int, limits: Limits, bulk_processes: int = 0) -> None:
+        self._size = size + bulk_processes
         self._limits = limits
         self._slots = CapacityLimiter(size)
         # Our own slots are held while a process is replaced; anyio's limiter rarely waits.
-        self._processes = CapacityLimiter(size)
-        self._bulk = CapacityLimiter(1)
+        self._processes = CapacityLimiter(self._size)
+        self._bulk = CapacityLimiter(bulk_processes)
 
     async def warm(self) -> None:
         """Start all processes that are not there, side by side.
@@ -71,7 +75,7 @@ class RenderPool:
         """
         async with self._slots:
             try:
-                return await self._render(content, content_type, limiter=self._processes)
+                return await self._render(content, content_type)
             except (RenderTimedOut, RendererCrashed):
                 await self._refill()
                 raise
@@ -81,11 +85,13 @@ class RenderPool:
         async with self._bulk:
             while not self._slots.available_tokens:  # noqa: ASYNC110 - a limiter tells nobody
                 await anyio.sleep(LOOK_AGAIN_SECONDS)
-            return await self._render(content, content_type, limiter=CapacityLimiter(1))
+            try:
+                return await self._render(content, content_type)
+            except (RenderTimedOut, RendererCrashed):
+                await self._refill()
+                raise
 
-    async def _render(
-        self, content: bytes, content_type: ContentType, *, limiter: CapacityLimiter
-    ) -> Rendering:
+    async def _render(self, content: bytes, content_type: ContentType) -> Rendering:
         limits = self._limits
         try:
             with anyio.fail_after(limits.deadline_seconds + KILL_AFTER_SECONDS):
@@ -95,7 +101,7 @@ class RenderPool:
                     content_type,
                     limits,
                     cancellable=True,
-                    limiter=limiter,
+                    limiter=self._processes,
                 )
         except TimeoutError as error:
             raise RenderTimedOut(seconds=limits.deadline_seconds) from error
@@ -114,7 +120,7 @@ class RenderPool:
         As many calls at once as there should be idle processes: each takes one that is there, or
         starts one that is not.
         """
-        busy = self._slots.borrowed_tokens - 1
+        busy = self._slots.borrowed_tokens + self._bulk.borrowed_tokens - 1
         async with anyio.create_task_group() as tasks:
             for _ in range(self._size - busy):
                 tasks.start_soon(self._prepare_one_or_leave_it)

@@ -23,6 +23,7 @@ from transcoder.tasks import STALLED_SECONDS, Parts, add_tasks, assemble
 
 # Pictures download and upload while others are rendered.
 JOBS_PER_PROCESS: Final = 2
+BULK_PROCESSES: Final = 1
 # Jobs that run when the worker is told to stop get this long to end; then they go back.
 DRAIN_SECONDS: Final = 4.0
 POLL_SECONDS: Final = 1.0
@@ -41,7 +42,7 @@ async def run_worker(settings: WorkerSettings) -> None:
     hide_memory()
     lanes = [
         Lane(TRANSCODE_QUEUE, JOBS_PER_PROCESS * settings.worker_concurrency),
-        Lane(BULK_QUEUE, JOBS_PER_PROCESS),
+        Lane(BULK_QUEUE, JOBS_PER_PROCESS * BULK_PROCESSES),
         Lane(HOUSEKEEPING_QUEUE, 2),
     ]
     async with _open_parts(settings) as parts:
@@ -85,7 +86,9 @@ async def _work_in(queue: App, lane: Lane) -> None:
 @asynccontextmanager
 async def _open_parts(settings: WorkerSettings) -> AsyncIterator[Parts]:
     """The composition root of the worker process."""
-    pool = RenderPool(size=settings.worker_concurrency, limits=settings.limits())
+    pool = RenderPool(
+        size=settings.worker_concurrency, limits=settings.limits(), bulk_processes=BULK_PROCESSES
+    )
     await pool.warm()
     connections: AsyncConnectionPool[AsyncConnection[object]] = AsyncConnectionPool(
         settings.database_url, min_size=0, max_size=2, kwargs={"autocommit": True}, open=False

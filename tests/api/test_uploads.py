@@ -131,7 +131,7 @@ async def test_a_full_queue_says_when_to_come_back_and_then_takes_the_photo(
     full = await owner.post(COMPLETE, completion(opened))
     assert problem(full) == (503, "queue-full")
     # Nobody works, so that nobody knows.
-    assert full.headers["retry-after"] == "60"
+    assert full.headers["retry-after"] == "10"
     with psycopg.connect(database_url) as connection:
         connection.execute("DELETE FROM procrastinate_jobs")
     assert (await owner.post(COMPLETE, completion(opened))).status_code == 202

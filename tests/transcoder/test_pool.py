@@ -273,7 +273,7 @@ async def test_bulk_work_begins_when_nobody_waits_and_takes_no_slot_from_anybody
         await go_on.wait()
 
     monkeypatch.setattr(RenderPool, "_render", render)
-    pool = RenderPool(size=1, limits=Limits())
+    pool = RenderPool(size=1, limits=Limits(), bulk_processes=1)
     bulk = BulkRenderer(pool)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(partial(bulk.render, b"bulk", content_type="image/jpeg"))
