@@ -5,10 +5,11 @@ from uuid import UUID, uuid4
 
 import structlog
 from litestar.connection import ASGIConnection
-from litestar.datastructures import Headers, MutableScopeHeaders
+from litestar.datastructures import MutableScopeHeaders
 from litestar.types import Message, Scope
 
 HEADER: Final = "X-Correlation-ID"
+_RAW_HEADER: Final = HEADER.lower().encode()
 _STATE: Final = "correlation_id"
 _STATUS: Final = "status"
 
@@ -56,7 +57,11 @@ def _method(scope: Any) -> str:  # noqa: ANN401 - as above
 
 
 def _given(scope: Scope) -> UUID | None:
-    try:
-        return UUID(Headers.from_scope(scope).get(HEADER, ""))
-    except ValueError:
-        return None
+    # Servers send names in lower case; a mapping of all headers would cost more than all of this.
+    for name, value in scope["headers"]:
+        if name == _RAW_HEADER:
+            try:
+                return UUID(value.decode("ascii"))
+            except ValueError:
+                return None
+    return None

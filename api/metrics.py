@@ -7,7 +7,7 @@ from typing import Final
 import anyio
 import psycopg
 import structlog
-from prometheus_client import REGISTRY, Counter, Histogram
+from prometheus_client import REGISTRY, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from psycopg import AsyncConnection
@@ -18,13 +18,10 @@ from transcoder.queue import LaneState, lane_states
 
 DATABASE_WITHIN_SECONDS: Final = 3.0
 
-REQUESTS: Final = Counter(
-    "nova_http_requests", "Requests that were answered.", ["method", "route", "status"]
-)
 REQUEST_SECONDS: Final = Histogram(
     "nova_http_request_seconds",
     "Seconds from the first byte of a request to the end of its answer.",
-    ["method", "route"],
+    ["method", "route", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 

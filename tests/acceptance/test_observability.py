@@ -70,9 +70,9 @@ def test_every_process_shows_what_it_does(stack: LocalStack, app: App, jpeg: byt
     app.wait_until_final(app.upload(jpeg[: len(jpeg) // 2]))
     app.http.get("/api/v1/no/such/path")
     api, worker = metrics(stack, "api"), metrics(stack, "worker")
-    assert api["nova_http_requests_total{POST,/api/v1/posts/upload/complete,202}"] >= 2
-    assert api["nova_http_request_seconds_count{GET,/api/v1/posts/{post_id}}"] >= 2
-    assert api["nova_http_requests_total{GET,none,404}"] == 1
+    assert api["nova_http_request_seconds_count{POST,/api/v1/posts/upload/complete,202}"] >= 2
+    assert api["nova_http_request_seconds_count{GET,/api/v1/posts/{post_id},200}"] >= 2
+    assert api["nova_http_request_seconds_count{GET,none,404}"] == 1
     assert api["nova_queue_jobs{transcode,waiting}"] == api["nova_queue_age_seconds{bulk}"] == 0
     assert api["nova_database_up"] == api["nova_projection_runners{posts}"] == 1
     assert api["nova_db_pool_connections{idle}"] >= 1
