@@ -52,6 +52,10 @@ bench-transcoder *ARGS:
 bench-load *ARGS:
     pytest benchmarks/test_load.py benchmarks/test_many_workers.py --benchmark-enable --capture=no --quiet "$@"
 
+# Work for ten minutes at seven tenths of what the workers can do, and see that nothing grows.
+bench-soak *ARGS:
+    pytest benchmarks/test_soak.py --benchmark-enable --capture=no --quiet "$@"
+
 # Measure following, rebuilding, the audit trail and its seals, at up to a million events.
 bench-projections *ARGS:
     pytest benchmarks/test_projections.py benchmarks/test_audit.py benchmarks/test_log_tree.py --benchmark-enable --capture=no --quiet "$@"

@@ -11,6 +11,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 
 from projections.audit_accesses import Access, record_access
+from projections.connection import CONNECT_TIMEOUT_SECONDS
 
 
 def cli_actor() -> str:
@@ -46,7 +47,9 @@ async def open_audit_desk(url: str) -> AsyncIterator[AuditDesk]:
     Raises:
         psycopg.OperationalError: it does not answer.
     """
-    connection = await AsyncConnection.connect(url, autocommit=True)
+    connection = await AsyncConnection.connect(
+        url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
+    )
     async with connection:
         await connection.execute("SET TIME ZONE 'UTC'")
         yield AuditDesk(connection)

@@ -16,6 +16,7 @@ from domain.commands import Command, FailPost, Origin, RetryPost, origin_of_requ
 from domain.errors import PostNotFailed, PostNotFound
 from domain.jobs import Lane
 from domain.publishing import Publishing
+from projections.connection import CONNECT_TIMEOUT_SECONDS
 from projections.unfinished import UnfinishedFilter, UnfinishedPost, unfinished_posts
 
 PAGE: Final = 200
@@ -85,7 +86,9 @@ async def open_jobs_desk(url: str) -> AsyncGenerator[JobsDesk]:
     Raises:
         psycopg.OperationalError: it does not answer.
     """
-    async with await AsyncConnection.connect(url, autocommit=True) as connection:
+    async with await AsyncConnection.connect(
+        url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
+    ) as connection:
         await connection.execute("SET TIME ZONE 'UTC'")
         with Publishing(url, pool_size=1) as publishing:
             yield JobsDesk(connection, publishing)

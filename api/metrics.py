@@ -7,6 +7,7 @@ from typing import Final
 import anyio
 import psycopg
 import structlog
+from msgspec import Struct
 from prometheus_client import REGISTRY, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -14,7 +15,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from projections.status import Status, statuses
-from transcoder.queue import LaneState, lane_states
+from transcoder.queue import LaneState, lane_states, lanes_alive
 
 DATABASE_WITHIN_SECONDS: Final = 3.0
 
@@ -80,20 +81,33 @@ class DatabaseCollector(_Undescribed):
     def collect(self) -> Iterator[Metric]:
         """See `Collector.collect`; when the database does not answer, that is all that it says."""
         try:
-            lanes, projections = anyio.run(_ask, self._url)
+            told = anyio.run(_ask, self._url)
         except (psycopg.Error, TimeoutError) as error:
             _log.warning("metrics_without_database", error=type(error).__name__)
             yield GaugeMetricFamily("nova_database_up", "Whether it answers.", value=0)
             return
         yield GaugeMetricFamily("nova_database_up", "Whether it answers.", value=1)
-        yield from _queue_families(lanes)
-        yield from _projection_families(projections)
+        yield GaugeMetricFamily(
+            "nova_worker_lanes", "Lanes of workers that live; three each.", value=told.lanes_alive
+        )
+        yield from _queue_families(told.lanes)
+        yield from _projection_families(told.projections)
 
 
-async def _ask(url: str) -> tuple[list[LaneState], list[Status]]:
+class _Told(Struct, frozen=True):
+    lanes: list[LaneState]
+    lanes_alive: int
+    projections: list[Status]
+
+
+async def _ask(url: str) -> _Told:
     with anyio.fail_after(DATABASE_WITHIN_SECONDS):
         async with await AsyncConnection.connect(url, autocommit=True) as connection:
-            return await lane_states(connection), await statuses(connection)
+            return _Told(
+                await lane_states(connection),
+                await lanes_alive(connection),
+                await statuses(connection),
+            )
 
 
 def _queue_families(lanes: list[LaneState]) -> Iterator[Metric]:

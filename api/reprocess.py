@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from api.audit_reports import console, print_json
 from domain.jobs import BULK_QUEUE
+from projections.connection import CONNECT_TIMEOUT_SECONDS
 from projections.log import head_position
 from projections.outdated import (
     OutdatedPost,
@@ -51,7 +52,9 @@ async def run_reprocess(
     Raises:
         psycopg.OperationalError, ConnectorException: the database does not answer.
     """
-    async with await AsyncConnection.connect(url, autocommit=True) as connection:
+    async with await AsyncConnection.connect(
+        url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
+    ) as connection:
         await connection.execute("SET TIME ZONE 'UTC'")
         queue = open_queue(url, pool_size=2)
         async with queue.open_async():

@@ -190,12 +190,17 @@ async def test_a_ramp_of_clients(stack: LocalStack, small_photo: bytes, is_measu
 async def publish_for_ever(clients: Clients, photo: bytes) -> None:
     """Photo after photo, each sent when the one before is published."""
     while True:
-        opened = await clients.send(photo)
-        started = time.perf_counter()
-        await clients.complete(opened)
-        post = await clients.final(opened.post_id, every_seconds=ASK_AGAIN_SECONDS)
-        assert post["status"] == "published", post
-        clients.seconds["published"].append(time.perf_counter() - started)
+        await publish_one(clients, photo)
+
+
+async def publish_one(clients: Clients, photo: bytes) -> None:
+    """One photo, from its announcement until it is published."""
+    opened = await clients.send(photo)
+    started = time.perf_counter()
+    await clients.complete(opened)
+    post = await clients.final(opened.post_id, every_seconds=ASK_AGAIN_SECONDS)
+    assert post["status"] == "published", post
+    clients.seconds["published"].append(time.perf_counter() - started)
 
 
 def row_of(number: int, clients: Clients, watch: Watch, seconds: float) -> str:

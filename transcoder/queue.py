@@ -11,6 +11,9 @@ from psycopg.rows import class_row, scalar_row
 
 from domain.jobs import BULK_QUEUE, QUEUES, REPROCESS_TASK, TRANSCODE_QUEUE, lock_of
 
+# As long as it takes until a worker's jobs are given to another one.
+ALIVE_SECONDS: Final = 10
+
 _DEPTH: Final = """
 SELECT count(*) FILTER (WHERE status = 'todo') AS waiting,
        count(*) FILTER (WHERE status = 'doing') AS running
@@ -40,6 +43,10 @@ LEFT JOIN LATERAL (
 ) AS job ON true
 GROUP BY lane.queue_name
 """
+_ALIVE: Final = """
+SELECT count(*) FROM procrastinate_workers
+WHERE last_heartbeat > now() - make_interval(secs => %(seconds)s)
+"""
 # Defined beside the log that it reads.
 _PACE: Final = "SELECT seconds_per_post()"
 
@@ -66,6 +73,13 @@ async def lane_states(connection: AsyncConnection[object]) -> list[LaneState]:
     async with connection.cursor(row_factory=class_row(LaneState)) as cursor:
         await cursor.execute(_LANES, {"queue_names": list(QUEUES)})
         return await cursor.fetchall()
+
+
+async def lanes_alive(connection: AsyncConnection[object]) -> int:
+    """How many lanes of workers have given a sign of life just now; each process has three."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_ALIVE, {"seconds": ALIVE_SECONDS})
+        return int(await cursor.fetchone() or 0)
 
 
 async def queue_depth(

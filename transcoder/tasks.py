@@ -38,6 +38,7 @@ from transcoder.errors import TranscoderError, UnexpectedTrouble
 from transcoder.expired_uploads import close_expired_uploads
 from transcoder.janitor import ORPHANS_OLDER_THAN, remove_orphans
 from transcoder.object_store import ObjectStore
+from transcoder.queue import ALIVE_SECONDS
 from transcoder.reprocess import Reprocessing
 from transcoder.tracing import attempt_span
 from transcoder.transcode import Transcoding
@@ -51,7 +52,7 @@ EVERY_NIGHT: Final = "17 3 * * *"
 EVERY_MINUTE: Final = "* * * * *"
 EVERY_TEN_SECONDS: Final = "* * * * * */10"
 # A worker that has not given a sign of life for this long is taken for dead.
-STALLED_SECONDS: Final = 10.0
+STALLED_SECONDS: Final = float(ALIVE_SECONDS)
 # No attempt takes this long, however slow the object store is.
 FORGOTTEN_AFTER: Final = timedelta(minutes=15)
 

@@ -4,10 +4,13 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, NoReturn
 
+import psycopg
+import structlog
 from msgspec import Struct
 from procrastinate import App
+from procrastinate.exceptions import ConnectorException
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
@@ -28,6 +31,8 @@ BULK_PROCESSES: Final = 1
 DRAIN_SECONDS: Final = 4.0
 POLL_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 2.0
+
+_log = structlog.get_logger(__name__)
 
 
 class Lane(Struct, frozen=True):
@@ -53,11 +58,11 @@ async def run_worker(settings: WorkerSettings) -> None:
 
 
 async def work(queue: App, lanes: list[Lane]) -> None:
-    """Work in all lanes until SIGTERM or SIGINT, or until one of them breaks."""
+    """Work in all lanes until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     # Not anyio's: the queue takes one cancellation for the order to drain, and a second for haste.
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(_work_in(queue, lane)) for lane in lanes]
+        running = [tasks.create_task(_keep_working_in(queue, lane)) for lane in lanes]
 
         def drain(received: signal.Signals) -> None:
             loop.remove_signal_handler(received)
@@ -66,6 +71,20 @@ async def work(queue: App, lanes: list[Lane]) -> None:
 
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, drain, signal_number)
+
+
+async def _keep_working_in(queue: App, lane: Lane) -> NoReturn:
+    """The queue ends a lane, with an error or without, when the database goes: begin it again.
+
+    What ran has been handed back, or is missed soon and taken over.
+    """
+    while True:
+        try:
+            await _work_in(queue, lane)
+        except (ConnectorException, psycopg.OperationalError) as error:
+            _log.warning("database_lost", lane=lane.queue_name, error=str(error.__cause__ or error))
+        await asyncio.sleep(POLL_SECONDS)
+        _log.info("lane_begins_again", lane=lane.queue_name)
 
 
 async def _work_in(queue: App, lane: Lane) -> None:

@@ -215,3 +215,21 @@ def test_nothing_of_a_worker_is_left_when_it_has_ended(
         worker.kill()
         worker.wait(10)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_outlives_its_database_and_goes_on_in_every_lane(
+    stack: LocalStack, app: PatientApp, jpeg: bytes
+) -> None:
+    with working(stack) as worker:
+        posts = [app.upload(jpeg) for _ in range(2)]
+        app.final(posts)
+        for _ in range(2):
+            os.kill(stack.pids["postgres"], signal.SIGKILL)
+            posts += [app.upload(jpeg) for _ in range(2)]
+            assert {post["status"] for post in app.final(posts)} == {"published"}
+        app.ask("DELETE", f"/posts/{posts.pop()}")
+        with psycopg.connect(stack.environ["DATABASE_URL"]) as connection:
+            left = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'post.remove_objects'"
+            wait_until(lambda: connection.execute(left).fetchone() == (0,))
+        assert worker.poll() is None
+    assert_nothing_lost(stack, posts)

@@ -1,0 +1,117 @@
+"""A soak: photos at seven tenths of what the workers can do, for ten minutes; nothing may grow.
+
+Without `--benchmark-enable` it takes seconds and asserts nothing of growth.
+"""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import anyio
+import psycopg
+import pytest
+
+from api.stack.local import LocalStack
+from benchmarks.load_clients import Clients, clients_of, percentiles
+from benchmarks.load_watch import Look, watching
+from benchmarks.test_load import photos_per_second, publish_one
+from tests.transcoder import pictures
+
+pytestmark = pytest.mark.anyio
+
+SECONDS: Final = 600.0
+WARM_UP_SHARE: Final = 0.2
+UTILISATION: Final = 0.7
+# Allocators keep what they once had; a leak of one kilobyte a post would be more than this.
+MEGABYTES_OF_NOISE: Final = 12.0
+
+_DEAD_ROWS: Final = """
+SELECT relname, n_live_tup, n_dead_tup FROM pg_stat_user_tables
+WHERE n_dead_tup > 0 ORDER BY n_dead_tup DESC LIMIT 5
+"""
+_QUEUE_ROWS: Final = """
+SELECT (SELECT count(*) FROM procrastinate_jobs), (SELECT count(*) FROM procrastinate_events),
+       (SELECT count(*) FROM procrastinate_periodic_defers),
+       (SELECT count(*) FROM procrastinate_workers)
+"""
+
+
+async def test_ten_minutes_at_seventy_percent_leave_nothing_larger(
+    stack: LocalStack, is_measuring: bool
+) -> None:
+    photo = pictures.jpeg(pictures.noise(900, 680), quality=85)
+    seconds = SECONDS if is_measuring else 6.0
+    async with clients_of(stack) as clients:
+        capacity, _ = await photos_per_second(stack, clients, photo, 60 if is_measuring else 4)
+        clients.seconds.clear()
+        with watching(stack) as watch, anyio.move_on_after(seconds):
+            await publish_at_random(clients, photo, per_second=UTILISATION * capacity)
+        print(f"\n{seconds:.0f} s at {UTILISATION:.0%} of {capacity:.1f} photos/s")
+        print(f"complete to published: {percentiles(clients.seconds['published'])}")
+    report_growth(watch.looks)
+    files = temporary_files(stack)
+    dead = dead_rows(stack)
+    print(f"temporary files: {[path.name for path in files]}; rows: {dead}")
+    if is_measuring:
+        assert not files
+        assert growth(watch.looks, connections_of) <= 2
+        for name in ("api", "worker", "projector"):
+            assert growth(watch.looks, megabytes_of(name)) < MEGABYTES_OF_NOISE, name
+
+
+async def publish_at_random(clients: Clients, photo: bytes, *, per_second: float) -> None:
+    """Poisson arrivals, for ever."""
+    async with anyio.create_task_group() as tasks:
+        while True:
+            tasks.start_soon(publish_one, clients, photo)
+            await anyio.sleep(random.expovariate(per_second))
+
+
+def ends_of(looks: list[Look]) -> tuple[list[Look], list[Look]]:
+    """The first fifth after the warm-up, and the last."""
+    warm = looks[int(len(looks) * WARM_UP_SHARE) :]
+    fifth = max(1, len(warm) // 5)
+    return warm[:fifth], warm[-fifth:]
+
+
+def growth(looks: list[Look], of: Callable[[Look], float]) -> float:
+    """By how much the middle of the last fifth is above that of the first."""
+    first, last = ends_of(looks)
+    return median(map(of, last)) - median(map(of, first))
+
+
+def megabytes_of(name: str) -> Callable[[Look], float]:
+    """The memory of a process."""
+    return lambda look: look.megabytes.get(name, 0.0)
+
+
+def connections_of(look: Look) -> float:
+    """How many there were to the database."""
+    return look.connections
+
+
+def report_growth(looks: list[Look]) -> None:
+    """Print what became of memory, connections and the queue."""
+    for name in sorted(looks[-1].megabytes):
+        before = median(map(megabytes_of(name), ends_of(looks)[0]))
+        print(f"  {name:10} {before:6.0f} MB, then {growth(looks, megabytes_of(name)):+.1f} MB")
+    print(f"  connections {looks[-1].connections}, {growth(looks, connections_of):+.0f}")
+    print(
+        f"  waiting at most {max(look.waiting for look in looks)}, at the end {looks[-1].waiting}"
+    )
+
+
+def temporary_files(stack: LocalStack) -> list[Path]:
+    """What our processes have left in their folder for such things."""
+    return [path for path in Path(stack.environ["TMPDIR"]).rglob("*") if path.is_file()]
+
+
+def dead_rows(stack: LocalStack) -> str:
+    """The tables with the most dead rows, and how many rows the queue's own have."""
+    with psycopg.connect(stack.environ["DATABASE_URL"]) as connection:
+        tables = connection.execute(_DEAD_ROWS).fetchall()
+        queue = connection.execute(_QUEUE_ROWS).fetchone()
+    told = ", ".join(f"{name} {live} live {dead} dead" for name, live, dead in tables)
+    return f"{told}; the queue's jobs, events, ticks and workers: {queue}"

@@ -1,0 +1,183 @@
+"""The runbook is true: its stack is broken in each way that it tells of, and its commands are run.
+
+With `NOVA_WRITE_PAGES` set, what they print is written into the page, to be read and committed.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from api.stack import supervisor
+from api.stack.local import SERVICES, LocalStack, local_stack
+from api.stack.seaweedfs import S3Access
+from tests.acceptance.app import App
+from tests.acceptance.pages import in_essence, run_page
+from tests.acceptance.test_commands import answers
+from tests.faults.faulty_store import FaultyStoreThread, faulty_store
+from tests.projections.test_runner import append_poison
+from tests.servers import temporary_stack_folder
+from tests.stack.running import wait_until
+
+PAGE = Path(__file__).parents[2] / "docs" / "runbook.md"
+# As long as the page needs the database to be away.
+AWAY_SECONDS = 8.0
+LONG_ENOUGH_SECONDS = 12.0
+
+
+class Saboteur:
+    """Breaks a stack and mends it; the worker is its own, so that nobody starts it again."""
+
+    def __init__(self, stack: LocalStack, store: FaultyStoreThread, app: App, photo: bytes) -> None:
+        self.environ = {
+            **stack.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "COLUMNS": "110",
+            "API": f"{stack.url}/api/v1",
+            "METRICS": stack.metrics_urls["api"],
+        }
+        self._stack = stack
+        self._store = store
+        self._app = app
+        self._photo = photo
+        self._workers: list[subprocess.Popen[bytes]] = []
+
+    def start_a_worker(self) -> None:
+        """And wait until nothing waits any more."""
+        command = [sys.executable, "-m", "api", "worker"]
+        self._workers.append(subprocess.Popen(command, env=self.environ))
+        wait_until(lambda: self._count("procrastinate_jobs") == 0)
+
+    def stop_the_worker(self) -> None:
+        """Nobody works; three photos come."""
+        self.end()
+        self._upload(3)
+
+    def freeze_the_worker(self) -> None:
+        """It is frozen in the middle of its work."""
+        self._upload(1)
+        self._app.wait_until_final(self._upload(1))
+        os.kill(self._workers[-1].pid, signal.SIGSTOP)
+        self._upload(2)
+        time.sleep(LONG_ENOUGH_SECONDS)
+
+    def replace_the_worker(self) -> None:
+        """Another one takes over, and the frozen one is put out of its misery."""
+        frozen = self._workers.pop()
+        self.start_a_worker()
+        frozen.kill()
+        frozen.wait()
+
+    def stop_the_object_store(self) -> None:
+        """In the middle of the work on two posts."""
+        opened = [self._app.init(self._photo) for _ in range(2)]
+        for each in opened:
+            self._app.put(each, self._photo)
+        self._workers[-1].send_signal(signal.SIGSTOP)
+        for each in opened:
+            assert self._app.complete(each).status_code == 202
+        self._store.behave("down")
+        self._workers[-1].send_signal(signal.SIGCONT)
+        wait_until(lambda: self._count("procrastinate_jobs WHERE attempts > 0") == 2)
+
+    def start_the_object_store(self) -> None:
+        """And wait until everything is published."""
+        self._store.behave("healthy")
+        wait_until(lambda: self._count("procrastinate_jobs") == 0)
+
+    def stop_the_database(self) -> None:
+        """It is killed, and stays away for a while."""
+        self._upload(1)
+        os.kill(self._stack.pids["postgres"], signal.SIGKILL)
+        time.sleep(0.5)
+
+    def start_the_database(self) -> None:
+        """It is back, and so is everybody else."""
+        port = int(self._stack.url.rpartition(":")[2])
+        wait_until(lambda: answers(port))
+        wait_until(lambda: self._count("procrastinate_jobs") == 0)
+        command = [sys.executable, "-m", "api", "audit", "verify", "--seal"]
+        subprocess.run(command, env=self.environ, check=True, capture_output=True)
+
+    def stop_the_projection(self) -> None:
+        """An event comes that nobody can read."""
+        append_poison(self._stack.environ["DATABASE_URL"])
+        wait_until(lambda: self._count("projection_failures") == 1)
+        with psycopg.connect(self._stack.environ["DATABASE_URL"]) as connection:
+            row = connection.execute("SELECT position FROM projection_failures").fetchone()
+        assert row is not None
+        self.environ["POSITION"] = str(row[0])
+
+    def end(self) -> None:
+        """No worker is left."""
+        for worker in self._workers:
+            worker.send_signal(signal.SIGCONT)
+            worker.terminate()
+            worker.wait(20)
+        self._workers.clear()
+
+    def _upload(self, number: int) -> str:
+        return [self._app.upload(self._photo) for _ in range(number)][-1]
+
+    def _count(self, what: str) -> int:
+        # The duties of every minute are no post's work.
+        where = "AND" if "WHERE" in what else "WHERE"
+        only = f"{where} queue_name <> 'housekeeping'" if what.startswith("procrastinate") else ""
+        with psycopg.connect(self._stack.environ["DATABASE_URL"]) as connection:
+            row = connection.execute(f"SELECT count(*) FROM {what} {only}".encode()).fetchone()
+        return int(row[0]) if row else 0
+
+
+@pytest.fixture
+def saboteur(
+    seaweedfs_server: S3Access, jpeg: bytes, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Saboteur]:
+    """One on a stack of its own."""
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", AWAY_SECONDS)
+    services = {name: command for name, command in SERVICES.items() if name != "worker"}
+    with (
+        faulty_store(seaweedfs_server.endpoint_url) as store,
+        temporary_stack_folder() as folder,
+        start_blocking_portal() as portal,
+    ):
+        environ = {
+            "S3_ENDPOINT_URL": store.url,
+            "S3_BUCKET_NAME": "runbook-photos",
+            "AWS_ACCESS_KEY_ID": seaweedfs_server.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": seaweedfs_server.secret_access_key,
+            "WORKER_CONCURRENCY": "1",
+        }
+        context = local_stack(
+            folder=folder, port=None, environ=environ, report=print, services=services
+        )
+        with (
+            portal.wrap_async_context_manager(context) as stack,
+            httpx.Client(base_url=stack.url, timeout=30) as http,
+        ):
+            app = App(http, secret=stack.environ["JWT_SECRET"])
+            saboteur = Saboteur(stack, store, app, jpeg)
+            try:
+                yield saboteur
+            finally:
+                saboteur.end()
+
+
+def test_the_runbook_shows_what_its_commands_print(saboteur: Saboteur, tmp_path: Path) -> None:
+    page = PAGE.read_text()
+    first = {
+        name: getattr(saboteur, name)
+        for name in dir(saboteur)
+        if name.startswith(("start_", "stop_", "freeze_", "replace_"))
+    }
+    now = run_page(page, folder=tmp_path, environ=saboteur.environ, first=first)
+    if "NOVA_WRITE_PAGES" in os.environ:
+        PAGE.write_text(now)
+    assert in_essence(now) == in_essence(page)
