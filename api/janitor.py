@@ -17,12 +17,12 @@ from transcoder.settings import ObjectStoreSettings
 async def run_janitor(
     settings: ObjectStoreSettings, *, older_than: timedelta, dry_run: bool, as_json: bool
 ) -> None:
-    """List every orphan, and remove each unless this is a dry run.
+    """List every orphan, and remove each that is removable, unless this is a dry run.
 
     Raises:
         ObjectStoreUnavailable, psycopg.OperationalError: a server does not answer.
     """
-    objects = size = 0
+    objects = size = unknown = 0
     before = datetime.now(UTC) - older_than
     connections: AsyncConnectionPool[AsyncConnection[object]] = AsyncConnectionPool(
         settings.database_url, min_size=0, max_size=1, kwargs={"autocommit": True}, open=False
@@ -34,16 +34,23 @@ async def run_janitor(
             task = bar.add_task("orphans", total=None)
             async with aclosing(orphans):
                 async for orphan in orphans:
-                    if not dry_run:
+                    if orphan.is_removable and not dry_run:
                         await store.remove(orphan.key)
-                    objects, size = objects + 1, size + orphan.file_size
+                    if orphan.is_removable:
+                        objects, size = objects + 1, size + orphan.file_size
+                    unknown += not orphan.is_removable
                     bar.update(task, completed=objects)
                     if as_json:
                         print_json(orphan)
                     else:
                         console.print(f"{orphan.why:15} {orphan.key}", markup=False)
     if as_json:
-        print_json({"objects": objects, "bytes": size, "removed": not dry_run})
+        print_json({"objects": objects, "bytes": size, "unknown": unknown, "removed": not dry_run})
         return
     done = "would be removed" if dry_run else "were removed"
     typer.echo(f"{objects:,} objects of {size:,} bytes {done}.")
+    if unknown:
+        typer.echo(
+            f"{unknown:,} objects of posts that this database does not know were left alone: "
+            "is it the right one, and has it been restored from a backup?"
+        )

@@ -16,7 +16,7 @@ import pytest
 from api.stack.local import LocalStack
 from benchmarks.load_clients import Clients, clients_of, percentiles
 from benchmarks.load_watch import Look, watching
-from benchmarks.test_load import photos_per_second, publish_one
+from benchmarks.test_load import publish_for_ever, publish_one
 from tests.transcoder import pictures
 
 pytestmark = pytest.mark.anyio
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.anyio
 SECONDS: Final = 600.0
 WARM_UP_SHARE: Final = 0.2
 UTILISATION: Final = 0.7
+PEOPLE: Final = 16
 # Allocators keep what they once had; a leak of one kilobyte a post would be more than this.
 MEGABYTES_OF_NOISE: Final = 12.0
 
@@ -44,8 +45,7 @@ async def test_ten_minutes_at_seventy_percent_leave_nothing_larger(
     photo = pictures.jpeg(pictures.noise(900, 680), quality=85)
     seconds = SECONDS if is_measuring else 6.0
     async with clients_of(stack) as clients:
-        capacity, _ = await photos_per_second(stack, clients, photo, 60 if is_measuring else 4)
-        clients.seconds.clear()
+        capacity = await published_per_second(clients, photo, seconds=30.0 if is_measuring else 2.0)
         with watching(stack) as watch, anyio.move_on_after(seconds):
             await publish_at_random(clients, photo, per_second=UTILISATION * capacity)
         print(f"\n{seconds:.0f} s at {UTILISATION:.0%} of {capacity:.1f} photos/s")
@@ -59,6 +59,17 @@ async def test_ten_minutes_at_seventy_percent_leave_nothing_larger(
         assert growth(watch.looks, connections_of) <= 2
         for name in ("api", "worker", "projector"):
             assert growth(watch.looks, megabytes_of(name)) < MEGABYTES_OF_NOISE, name
+
+
+async def published_per_second(clients: Clients, photo: bytes, *, seconds: float) -> float:
+    """What the stack does when so many people wait for it, with everything that they ask of it."""
+    with anyio.move_on_after(seconds):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(PEOPLE):
+                tasks.start_soon(publish_for_ever, clients, photo)
+    published = len(clients.seconds.pop("published"))
+    clients.seconds.clear()
+    return published / seconds
 
 
 async def publish_at_random(clients: Clients, photo: bytes, *, per_second: float) -> None:
@@ -104,8 +115,9 @@ def report_growth(looks: list[Look]) -> None:
 
 
 def temporary_files(stack: LocalStack) -> list[Path]:
-    """What our processes have left in their folder for such things."""
-    return [path for path in Path(stack.environ["TMPDIR"]).rglob("*") if path.is_file()]
+    """What our processes have left there; a server of the stack keeps its key in the same folder."""
+    files = Path(stack.environ["TMPDIR"]).rglob("*")
+    return [path for path in files if path.is_file() and not path.name.startswith("grpc.")]
 
 
 def dead_rows(stack: LocalStack) -> str:

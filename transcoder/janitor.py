@@ -1,7 +1,9 @@
 """The janitor: finds stored objects that nothing needs, and removes them.
 
 What an event of a living post refers to is never one of them, nor is what is younger than any
-upload or attempt can take, nor anything under a key that is none of ours.
+upload or attempt can take, nor anything under a key that is none of ours. Objects of posts that the
+database has never heard of are found, and left alone: every post is in the database before its
+photo can be in the bucket, so that the database is the wrong one, or has been restored.
 """
 
 from collections.abc import AsyncGenerator
@@ -39,6 +41,11 @@ class Orphan(Struct, frozen=True, kw_only=True):
     changed_at: datetime
     why: Why
 
+    @property
+    def is_removable(self) -> bool:
+        """Whether it is known for certain that nobody will ever need it."""
+        return self.why != "no_such_post"
+
 
 class _Needed(Struct, frozen=True, kw_only=True):
     post_id: UUID
@@ -65,7 +72,7 @@ async def find_orphans(
 
 
 async def remove_orphans(store: ObjectStore, connections: Connections, *, before: datetime) -> int:
-    """Remove them all, and return how many they were.
+    """Remove all that are removable, and return how many they were.
 
     Raises:
         ObjectStoreUnavailable: the object store does not answer.
@@ -73,6 +80,9 @@ async def remove_orphans(store: ObjectStore, connections: Connections, *, before
     removed = 0
     async with aclosing(find_orphans(store, connections, before=before)) as orphans:
         async for orphan in orphans:
+            if not orphan.is_removable:
+                _log.warning("unknown_object", key=orphan.key)
+                continue
             await store.remove(orphan.key)
             _log.info("removed_orphan", key=orphan.key, why=orphan.why)
             removed += 1

@@ -2,21 +2,28 @@
 
 import hashlib
 import time
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import anyio
 import psycopg
 from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
 
 from api.stack.local import LocalStack
 from domain.events import Event, PostFailed, PostPublished, VariantReady, topic_of
 from domain.mapper import EventRow, decode_event
 from domain.post import fold
+from domain.settings import load_settings
 from projections.log_tree_sealing import seal
 from projections.log_tree_verification import verify as verify_tree
 from projections.projection import POSTS, project_batch
 from projections.verify import verify
 from tests.stack.objects import s3_client
+from transcoder.janitor import find_orphans
+from transcoder.s3 import open_s3
+from transcoder.settings import ObjectStoreSettings
 
 SETTLED_WITHIN_SECONDS = 30
 # Which events may follow which.
@@ -35,9 +42,13 @@ _EVENTS = """
 SELECT originator_id AS post_id, originator_version AS version, topic, state FROM post_events
 WHERE originator_id = %s ORDER BY originator_version
 """
+_NEEDED = """
+SELECT unnest(keys) FROM needed_objects(ARRAY(SELECT DISTINCT originator_id FROM post_events))
+WHERE NOT is_deleted
+"""
 _JOBS_LEFT = """
 SELECT count(*) FROM procrastinate_jobs
-WHERE task_name = 'post.transcode' AND status IN ('todo', 'doing')
+WHERE status IN ('todo', 'doing') AND args ? 'post_id'
 """
 
 
@@ -49,6 +60,7 @@ def assert_nothing_lost(stack: LocalStack, post_ids: list[str]) -> None:
     for events in histories:
         assert_legal(events)
     assert_stored(stack, histories)
+    assert_nothing_lies_about(stack)
     anyio.run(assert_derived, stack.environ["DATABASE_URL"])
 
 
@@ -78,7 +90,7 @@ def assert_legal(events: list[Event]) -> None:
 
 
 def assert_stored(stack: LocalStack, histories: list[list[Event]]) -> None:
-    """The bytes of every variant of a living post are those that were recorded."""
+    """The bytes of every variant of a living post are those that were recorded; others are gone."""
     client = s3_client(stack.environ)
     bucket = stack.environ["S3_BUCKET_NAME"]
     for events in histories:
@@ -87,7 +99,38 @@ def assert_stored(stack: LocalStack, histories: list[list[Event]]) -> None:
         for variant in post.variants.values() if post.status == "published" else ():
             body = client.get_object(Bucket=bucket, Key=variant.key)["Body"].read()
             assert hashlib.sha256(body).hexdigest() == variant.sha256
+        if post.status == "deleted":
+            for prefix in (f"uploads/{post.id}/", f"variants/{post.id}/"):
+                assert not client.list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"]
     client.close()
+
+
+def assert_nothing_lies_about(stack: LocalStack) -> None:
+    """Every object is needed or found by the janitor, and there are no temporary files."""
+    files = [path for path in Path(stack.environ["TMPDIR"]).rglob("*") if path.is_file()]
+    # The embedded store keeps the key of its inner connections there.
+    assert {path.name for path in files} <= {"grpc.key", "grpc.crt"}
+    needed, orphans = anyio.run(needed_and_orphans, stack)
+    client = s3_client(stack.environ)
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=stack.environ["S3_BUCKET_NAME"])
+    stored = {found["Key"] for page in pages for found in page.get("Contents", ())}
+    client.close()
+    assert stored <= needed | orphans
+
+
+async def needed_and_orphans(stack: LocalStack) -> tuple[set[str], set[str]]:
+    """The keys that the log refers to, and those that the janitor would remove, young ones too."""
+    settings = load_settings(ObjectStoreSettings, stack.environ)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    pool: AsyncConnectionPool[AsyncConnection[object]] = AsyncConnectionPool(
+        settings.database_url, min_size=1, max_size=1, kwargs={"autocommit": True}, open=False
+    )
+    async with pool, open_s3(settings) as store:
+        async with pool.connection() as connection:
+            found = await connection.execute(_NEEDED)
+            needed = {str(row[0]) for row in await found.fetchall()}  # type: ignore[index]
+        orphans = {each.key async for each in find_orphans(store, pool, before=tomorrow)}
+    return needed, orphans
 
 
 async def assert_derived(url: str) -> None:

@@ -62,6 +62,19 @@ def kill(stack: LocalStack, name: str) -> Callable[[], None]:
     return kill_it
 
 
+def cut_connections(stack: LocalStack) -> Callable[[], None]:
+    """End every connection to the database, in whatever it is."""
+
+    def cut_them() -> None:
+        with psycopg.connect(stack.environ["DATABASE_URL"]) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    return cut_them
+
+
 def kill_image_process(stack: LocalStack) -> Callable[[], None]:
     """Kill one of the worker's children."""
 
@@ -81,6 +94,17 @@ def test_whatever_is_killed_every_accepted_post_is_published_once(
     stack: LocalStack, app: PatientApp, jpeg: bytes, name: str
 ) -> None:
     with Breaking(kill(stack, name), every=(0.5, 2.5)) as breaking:
+        posts = [app.upload(jpeg) for _ in range(12)]
+        while breaking.times < BREAKS:
+            posts.append(app.upload(jpeg))
+    assert {post["status"] for post in app.final(posts)} == {"published"}
+    assert_nothing_lost(stack, posts)
+
+
+def test_connections_that_are_cut_delay_posts_and_lose_none(
+    stack: LocalStack, app: PatientApp, jpeg: bytes
+) -> None:
+    with Breaking(cut_connections(stack), every=(0.3, 1.0)) as breaking:
         posts = [app.upload(jpeg) for _ in range(12)]
         while breaking.times < BREAKS:
             posts.append(app.upload(jpeg))

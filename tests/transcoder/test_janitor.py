@@ -46,27 +46,36 @@ async def test_every_object_of_a_living_post_is_needed_also_what_was_replaced(
     assert await remove_orphans(store, connections, before=store.changed_at + DAY) == 0
 
 
-async def test_objects_of_deleted_and_unknown_posts_go_and_so_does_what_was_never_recorded(
+async def test_objects_of_deleted_posts_go_and_so_does_what_was_never_recorded(
     store: FakeObjectStore, publishing: Publishing, connections: Connections
 ) -> None:
-    deleted, unknown, published = uuid4(), uuid4(), uuid4()
+    deleted, published = uuid4(), uuid4()
     for post_id in (deleted, published):
         for command in publishing_commands(post_id):
             publishing.execute(command)
     publishing.execute(delete_post(deleted))
     never_recorded = variant_key(published, "medium", sha256="f" * 64)
     late = variant_key(deleted, "medium", sha256="2" * 64)
-    for key in (original_key(deleted), late, original_key(unknown), never_recorded):
+    for key in (original_key(deleted), late, never_recorded):
         store.arrive(key, b"nothing needs it")
     store.arrive(original_key(published), b"the original")
     assert await found(store, connections) == {
         original_key(deleted): "post_is_deleted",
         late: "post_is_deleted",
-        original_key(unknown): "no_such_post",
         never_recorded: "never_recorded",
     }
-    assert await remove_orphans(store, connections, before=store.changed_at + DAY) == 4
+    assert await remove_orphans(store, connections, before=store.changed_at + DAY) == 3
     assert list(store.objects) == [original_key(published)]
+
+
+async def test_photos_of_posts_that_a_restored_database_does_not_know_are_told_and_kept(
+    store: FakeObjectStore, connections: Connections
+) -> None:
+    unknown = original_key(uuid4())
+    store.arrive(unknown, b"the only copy there is")
+    assert await found(store, connections) == {unknown: "no_such_post"}
+    assert await remove_orphans(store, connections, before=store.changed_at + DAY) == 0
+    assert list(store.objects) == [unknown]
 
 
 async def test_what_is_young_may_still_be_recorded(

@@ -276,8 +276,13 @@ async def test_a_job_of_the_name_that_removals_had_before_is_done_too(
     assert not store.objects
 
 
-async def test_orphans_are_removed_every_night(queue: App, store: FakeObjectStore) -> None:
-    store.arrive(original_key(uuid4()), CONTENT)
+async def test_orphans_are_removed_every_night(
+    queue: App, publishing: Publishing, store: FakeObjectStore
+) -> None:
+    deleted = uuid4()
+    publishing.execute(create_post(deleted))
+    publishing.execute(delete_post(deleted))
+    store.arrive(original_key(deleted), CONTENT)
     tomorrow = store.changed_at + timedelta(days=2)
     await queue.configure_task("orphans.remove").defer_async(timestamp=int(tomorrow.timestamp()))
     await work_once(queue)
