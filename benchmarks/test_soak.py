@@ -115,7 +115,7 @@ def report_growth(looks: list[Look]) -> None:
 
 
 def temporary_files(stack: LocalStack) -> list[Path]:
-    """What our processes have left there; a server of the stack keeps its key in the same folder."""
+    """What our processes have left; a server of the stack keeps its key in the same folder."""
     files = Path(stack.environ["TMPDIR"]).rglob("*")
     return [path for path in files if path.is_file() and not path.name.startswith("grpc.")]
 
