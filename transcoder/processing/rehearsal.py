@@ -3,6 +3,7 @@
 Libraries prepare themselves when they are first used, which takes as long as a photo does.
 """
 
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -17,8 +18,9 @@ from transcoder.rendering import Limits
 _SHAPE: Final = (3024, 4032, 3)
 
 
+@cache
 def rehearse() -> None:
-    """Use everything once that a phone's photo uses."""
+    """Use everything that a phone's photo uses; once in the life of a process."""
     picture = np.zeros(_SHAPE, np.uint8)
     convert_colour(picture, pyvips.Operation.call("profile_load", "p3"))
     render(encode_jpeg(picture, quality=90), "image/jpeg", Limits())
