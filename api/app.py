@@ -6,7 +6,6 @@ from typing import TypeAlias
 
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
-from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin
@@ -42,6 +41,11 @@ def create_app(settings: ApiSettings, *, open_services: OpenServices = open_serv
             app.state.services = services
             yield
 
+    # Takes nothing: working out what a dependency depends on would take longer than a log line.
+    def services() -> Services:
+        opened: Services = app.state.services
+        return opened
+
     api = Router(
         API_PATH,
         route_handlers=[
@@ -55,10 +59,10 @@ def create_app(settings: ApiSettings, *, open_services: OpenServices = open_serv
     routes: list[ControllerRouterHandler] = [api]
     if settings.cloudfront_url is None:
         routes.append(read_media)
-    return Litestar(
+    app = Litestar(
         route_handlers=routes,
         lifespan=[lifespan],
-        dependencies={"services": Provide(_services, sync_to_thread=False)},
+        dependencies={"services": Provide(services, sync_to_thread=False)},
         on_app_init=[bearer_auth(settings.jwt_secret).on_app_init],
         before_send=[answer_with_correlation_id],
         exception_handlers=exception_handlers(),
@@ -76,8 +80,4 @@ def create_app(settings: ApiSettings, *, open_services: OpenServices = open_serv
         debug=False,
         logging_config=None,
     )
-
-
-def _services(state: State) -> Services:
-    services: Services = state.services
-    return services
+    return app

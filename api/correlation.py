@@ -5,7 +5,6 @@ from uuid import UUID, uuid4
 
 import structlog
 from litestar.connection import ASGIConnection
-from litestar.datastructures import MutableScopeHeaders
 from litestar.types import Message, Scope
 
 HEADER: Final = "X-Correlation-ID"
@@ -40,7 +39,7 @@ async def answer_with_correlation_id(message: Message, scope: Scope) -> None:
     if message["type"] != "http.response.start":
         return
     correlation_id = str(correlation_id_of_scope(scope))
-    MutableScopeHeaders.from_message(message)[HEADER] = correlation_id
+    message["headers"] = [*message["headers"], (_RAW_HEADER, correlation_id.encode())]
     status = int(message["status"])
     scope["state"][_STATUS] = status
     _log.info(
