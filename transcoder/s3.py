@@ -76,7 +76,11 @@ async def open_s3(settings: ObjectStoreSettings) -> "AsyncIterator[S3ObjectStore
     # One try per call: the callers know whether a person waits, and retry or not.
     config = Config(
         signature_version="s3v4",
-        s3={"addressing_style": "path" if settings.s3_endpoint_url else "virtual"},
+        s3={
+            "addressing_style": "path" if settings.s3_endpoint_url else "virtual",
+            # The signed checksum says what the bytes must be: nobody has to hash them once more.
+            "payload_signing_enabled": False,
+        },
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         retries={"total_max_attempts": 1},

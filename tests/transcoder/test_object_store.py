@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from moto.server import ThreadedMotoServer
+from msgspec.structs import replace
 
 from api.stack.seaweedfs import S3Access
 from tests.fake_object_store import FakeObjectStore
@@ -82,6 +83,12 @@ async def test_a_part_is_read_alone(store: ObjectStore, wanted: range) -> None:
     await store.put(new_object("variants/a.jpg"))
     part = await store.read("variants/a.jpg", wanted=wanted)
     assert part == CONTENT[wanted.start : wanted.stop]
+
+
+async def test_other_bytes_than_their_checksum_says_are_not_stored(s3: ObjectStore) -> None:
+    with pytest.raises(ObjectStoreUnavailable):
+        await s3.put(replace(new_object("variants/a.jpg"), content=CONTENT[::-1]))
+    assert await s3.stat("variants/a.jpg") is None
 
 
 async def test_what_is_not_there_is_said_to_be_missing(store: ObjectStore) -> None:
