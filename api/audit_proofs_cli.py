@@ -17,6 +17,7 @@ from api.explained import explained
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
+    from projections.audit_paths import Paths
     from projections.log_tree_evidence import Evidence, Head
     from projections.log_tree_verification import Verification
     from transcoder.media_audit import AuditedVariant
@@ -47,22 +48,30 @@ def verify(
     seal: Annotated[bool, typer.Option("--seal", help="Seal what is not sealed yet.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Walk the whole log and name the first event that is not as it was sealed."""
+    """Walk the whole log: is it as it was sealed, and could each post have come that way?"""
+    from api.audit_proofs_reports import report_verification
+    from projections.audit_paths import audit_paths
     from projections.log_tree_sealing import seal as seal_log
     from projections.log_tree_verification import verify as verify_log
 
     with _explained():
         heads = [_read(path).head for path in head or []]
 
-        async def walk(connection: "AsyncConnection[object]") -> "tuple[Verification, int]":
-            with _progress() as show:
+        async def walk(
+            connection: "AsyncConnection[object]",
+        ) -> "tuple[Verification, int, Paths | None]":
+            with _progress("verifying") as show:
                 found = await verify_log(connection, exported=heads, progress=show)
-            # Nothing is added to a tree that is damaged.
-            return found, await seal_log(connection) if seal and not found.finding else 0
+            if found.finding:
+                # Nothing is added to a tree that is damaged, and its paths say nothing.
+                return found, 0, None
+            sealed = await seal_log(connection) if seal else 0
+            with _progress("following posts") as show:
+                return found, sealed, await audit_paths(connection, progress=show)
 
-        found, sealed = _on_the_database(walk)
-    _report(found, sealed=sealed, as_json=as_json)
-    raise typer.Exit(1 if found.finding else 0)
+        found, sealed, paths = _on_the_database(walk)
+    report_verification(found, sealed=sealed, paths=paths, as_json=as_json)
+    raise typer.Exit(0 if paths and paths.are_legal else 1)
 
 
 @proofs_app.command()
@@ -122,6 +131,10 @@ def check(
 def media(
     post_id: Annotated[UUID | None, typer.Argument(help="Only this post.")] = None,
     *,
+    only_stored: Annotated[
+        bool,
+        typer.Option("--only-stored", help="Derive nothing: ask the store for its checksums."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Derive variants again from the stored originals, and compare them with what was recorded."""
@@ -142,7 +155,7 @@ def media(
         settings = worker_settings()
         async with open_audit_desk(settings.database_url) as desk:
             await desk.record("nova audit media", post_id=str(post_id) if post_id else None)
-        await run_media_audit(settings, post_id, audited=show)
+        await run_media_audit(settings, post_id, only_stored=only_stored, audited=show)
 
     with _explained():
         anyio.run(audit)
@@ -202,43 +215,22 @@ def _signed(head: "Head") -> "Head":
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal; nothing elsewhere."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("verifying", total=None)
+        task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=max(total, done))
 
 
-def _report(found: "Verification", *, sealed: int, as_json: bool) -> None:
-    import msgspec
-
-    if as_json:
-        fields = {**msgspec.to_builtins(found), "sealed_now": sealed}
-        typer.echo(msgspec.json.encode(fields).decode())
-        return
-    finding = found.finding
-    if finding is None:
-        typer.echo(f"{found.events} events are as they were sealed ({found.heads} heads fit).")
-    else:
-        until = f" to {finding.until_position}" if finding.until_position else ""
-        name = f", event {finding.version} of post {finding.post_id}" if finding.post_id else ""
-        typer.echo(f"{finding.what} at position {finding.position}{until}{name}: {finding.detail}")
-        if finding.until_position is None:
-            typer.echo(f"Before it, {found.events} events are as they were.")
-    if found.unsealed:
-        now = "sealed now" if sealed else "not sealed yet"
-        typer.echo(f"{found.unsealed} events at the end of the log: {now}.")
-
-
 def _show_variant(variant: "AuditedVariant", *, as_json: bool) -> None:
-    import msgspec
+    from api.audit_reports import print_json
 
     if as_json:
-        typer.echo(msgspec.json.encode(variant).decode())
+        print_json(variant)
         return
     stored, derived = variant.stored, variant.derived.replace("_", " ")
     typer.echo(f"{variant.post_id}  {variant.variant:9}  stored: {stored:7}  derived: {derived}")

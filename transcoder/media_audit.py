@@ -1,4 +1,7 @@
-"""The media audit: derives variants again from stored originals, and compares bytes."""
+"""The media audit: derives variants again from stored originals, and compares bytes.
+
+Without a renderer, it only asks the object store for the checksums of what should be there.
+"""
 
 import hashlib
 from collections.abc import AsyncIterator, Callable
@@ -32,7 +35,8 @@ from transcoder.s3 import open_s3
 from transcoder.settings import WorkerSettings
 from transcoder.work import Renderer
 
-# Of a derivation: `other_encoder` and `other_recipe` cannot be compared by this worker.
+# Of a derivation: `other_encoder` and `other_recipe` cannot be compared by this worker, and
+# `not_tried` says that the original is there.
 Derived: TypeAlias = Literal[
     "same",
     "differs",
@@ -41,6 +45,7 @@ Derived: TypeAlias = Literal[
     "other_encoder",
     "other_recipe",
     "not_rendered",
+    "not_tried",
 ]
 Stored: TypeAlias = Literal["same", "differs", "missing"]
 
@@ -70,14 +75,14 @@ class AuditedVariant(Struct, frozen=True, kw_only=True):
 
     def is_wrong(self) -> bool:
         """Whether bytes are not those that the events recorded, or not there any more."""
-        incomparable = {"other_encoder", "other_recipe"}
+        incomparable = {"other_encoder", "other_recipe", "not_tried"}
         return self.stored != "same" or self.derived not in {"same", *incomparable}
 
 
 class MediaAudit:
     """Audits posts, also several at once."""
 
-    def __init__(self, *, store: ObjectStore, renderer: Renderer) -> None:
+    def __init__(self, *, store: ObjectStore, renderer: Renderer | None) -> None:
         self._store = store
         self._renderer = renderer
 
@@ -87,7 +92,7 @@ class MediaAudit:
         Raises:
             ObjectStoreUnavailable: the object store does not answer.
         """
-        outcome = await self._derive(post)
+        outcome = await (self._derive(post, self._renderer) if self._renderer else self._ask(post))
         return [
             AuditedVariant(
                 post_id=post.id,
@@ -95,17 +100,26 @@ class MediaAudit:
                 key=recorded.key,
                 sha256=recorded.sha256,
                 derived=outcome if isinstance(outcome, str) else _compare(recorded, outcome),
-                stored=await self._stored(recorded),
+                stored=await self._stored(recorded.key, recorded.sha256),
             )
             for recorded in post.variants.values()
         ]
 
-    async def _derive(self, post: Post) -> Rendering | Derived:
+    async def _ask(self, post: Post) -> Derived:
+        match await self._stored(post.image_key, post.sha256):
+            case "missing":
+                return "original_missing"
+            case "differs":
+                return "original_differs"
+            case "same":
+                return "not_tried"
+
+    async def _derive(self, post: Post, renderer: Renderer) -> Rendering | Derived:
         if all(made.recipe_version != RECIPE_VERSION for made in post.variants.values()):
             return "other_recipe"
         try:
             original = await self._store.download(_announced(post))
-            return await self._renderer.render(original, content_type=post.content_type)
+            return await renderer.render(original, content_type=post.content_type)
         except OriginalMissing:
             return "original_missing"
         except ChecksumMismatch:
@@ -115,31 +129,46 @@ class MediaAudit:
         except TranscoderError:
             return "not_rendered"
 
-    async def _stored(self, recorded: VariantReady) -> Stored:
-        content = await self._store.read(recorded.key)
-        if content is None:
+    async def _stored(self, key: str, sha256: str) -> Stored:
+        if self._renderer is None:
+            found = await self._store.stat(key)
+            actual = found and (found.sha256 or "none was stored")
+        else:
+            content = await self._store.read(key)
+            actual = None if content is None else hashlib.sha256(content).hexdigest()
+        if actual is None:
             return "missing"
-        return "same" if hashlib.sha256(content).hexdigest() == recorded.sha256 else "differs"
+        return "same" if actual == sha256 else "differs"
 
 
 async def run_media_audit(
     settings: WorkerSettings,
     post_id: UUID | None,
     *,
+    only_stored: bool = False,
     audited: Callable[[list[AuditedVariant]], None],
 ) -> None:
-    """Audit one post, or all that ever had variants; `audited` is called with each as it is done.
+    """Audit one post, or all that have variants; `audited` is called with each as it is done.
 
     As many side by side as the worker renders; memory is that of those.
 
+    Args:
+        settings: those of a worker.
+        post_id: which post; None for all.
+        only_stored: whether nothing is derived, and checksums are those that the store knows.
+        audited: called with what was found of each post.
+
     Raises:
-        PostNotFound: there is no such post.
+        PostNotFound: there is no such post, or it was deleted.
         UnreadableEvent: an event is damaged; `nova audit verify` says more.
         ObjectStoreUnavailable: the object store does not answer.
         psycopg.Error: the database does not.
     """
     try:
-        async with _open(settings) as (connection, audit), anyio.create_task_group() as tasks:
+        async with (
+            _open(settings, only_stored=only_stored) as (connection, audit),
+            anyio.create_task_group() as tasks,
+        ):
             # One stream for all: whoever is free takes the next post.
             send, receive = anyio.create_memory_object_stream[Post]()
             async with send:
@@ -154,18 +183,21 @@ async def run_media_audit(
 
 @asynccontextmanager
 async def _open(
-    settings: WorkerSettings,
+    settings: WorkerSettings, *, only_stored: bool
 ) -> AsyncIterator[tuple[AsyncConnection[object], MediaAudit]]:
-    """The composition root: the worker's own pool and store."""
-    hide_memory()
-    pool = RenderPool(size=settings.worker_concurrency, limits=settings.limits())
-    await pool.warm()
+    """The composition root: the worker's own store, and its pool where something is derived."""
     async with (
         await AsyncConnection.connect(settings.database_url, autocommit=True) as connection,
         open_s3(settings) as store,
-        pool.kept_warm(),
     ):
-        yield connection, MediaAudit(store=store, renderer=pool)
+        if only_stored:
+            yield connection, MediaAudit(store=store, renderer=None)
+            return
+        hide_memory()
+        pool = RenderPool(size=settings.worker_concurrency, limits=settings.limits())
+        await pool.warm()
+        async with pool.kept_warm():
+            yield connection, MediaAudit(store=store, renderer=pool)
 
 
 async def _audit_each(
@@ -202,7 +234,9 @@ async def _ids(connection: AsyncConnection[object], after: UUID) -> list[UUID]:
 async def _post(connection: AsyncConnection[object], post_id: UUID) -> Post | None:
     async with connection.cursor(row_factory=class_row(EventRow)) as cursor:
         await cursor.execute(_EVENTS, {"post_id": post_id})
-        return fold([decode_event(row) for row in await cursor.fetchall()])
+        post = fold([decode_event(row) for row in await cursor.fetchall()])
+    # Nothing is kept of a deleted one.
+    return None if post is None or post.status == "deleted" else post
 
 
 def _compare(recorded: VariantReady, made: Rendering) -> Derived:

@@ -85,6 +85,7 @@ def test_evidence_is_exported_and_checked_and_tampering_is_named(
     verified = run("verify", "--json", "--head", old, "--head", new, **environ)
     assert verified.returncode == 0
     assert json.loads(verified.stdout)["events"] == 12
+    assert json.loads(verified.stdout)["paths"]["statuses"] == {"published": 2}
     with psycopg.connect(database_url) as connection:
         connection.execute("ALTER TABLE post_events DISABLE TRIGGER ALL")
         connection.execute("UPDATE post_events SET state = '{}' WHERE notification_id = 9")
@@ -94,6 +95,19 @@ def test_evidence_is_exported_and_checked_and_tampering_is_named(
     assert (finding["what"], finding["position"], finding["version"]) == ("changed", 9, 3)
     shown = run("verify", **environ)
     assert shown.stdout.startswith("changed at position 9, event 3 of post ")
+
+
+def test_a_post_that_cannot_have_come_that_way_is_named(
+    publishing: Publishing, database_url: str
+) -> None:
+    publish(publishing)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ALTER TABLE post_events DISABLE TRIGGER ALL")
+        connection.execute("DELETE FROM post_events WHERE topic = 'post.uploaded'")
+    verified = run("verify", DATABASE_URL=database_url)
+    assert verified.returncode == 1
+    assert "1 posts: none." in verified.stdout
+    assert "(post.variant_ready) cannot have happened: version 2 is missing" in verified.stdout
 
 
 def test_what_cannot_be_done_is_one_line(database_url: str, tmp_path: Path) -> None:
@@ -134,6 +148,10 @@ def test_media_are_derived_again_from_the_stored_original(
     assert audited.returncode == 0, audited.stdout + audited.stderr
     lines = [json.loads(line) for line in audited.stdout.splitlines()]
     assert [(line["derived"], line["stored"]) for line in lines] == [("same", "same")] * 3
+    asked = run("media", post_id, "--only-stored", "--json", **stack.environ)
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+    lines = [json.loads(line) for line in asked.stdout.splitlines()]
+    assert [(line["derived"], line["stored"]) for line in lines] == [("not_tried", "same")] * 3
     unknown = run("media", str(uuid4()), **stack.environ)
     assert unknown.returncode == 1
     assert unknown.stderr.startswith("nova: ")

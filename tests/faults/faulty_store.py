@@ -10,9 +10,19 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-# `healthy` passes everything on; `slow` sends bodies at `SLOW_BYTES_PER_SECOND`.
+# `healthy` passes everything on; `reset` hangs up in the middle of large bodies, whoever sends
+# them; `unanswered` does what it is told, and hangs up instead of saying so; `slow` sends bodies at
+# `SLOW_BYTES_PER_SECOND`.
 Mode: TypeAlias = Literal[
-    "healthy", "error_500", "slow_down", "reset", "hang", "slow", "original_missing", "down"
+    "healthy",
+    "error_500",
+    "slow_down",
+    "reset",
+    "unanswered",
+    "hang",
+    "slow",
+    "original_missing",
+    "down",
 ]
 
 SLOW_BYTES_PER_SECOND: Final = 10_000
@@ -68,23 +78,22 @@ class FaultyStore:
             await self._session.close()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        body = await request.read()
         mode = self.mode
         if mode != "healthy":
             self.refused += 1
+        if mode == "reset" and (request.content_length or 0) > _CHUNK_BYTES:
+            await request.content.readexactly(_CHUNK_BYTES)
+            return _hang_up(request)
+        body = await request.read()
         if mode in _ERRORS:
             return _error(*_ERRORS[mode])
         if mode == "hang":
-            await self._hang(request)
+            while self.mode == "hang":
+                await asyncio.sleep(1 / _TIMES_PER_SECOND)
+            return _hang_up(request)
         if mode == "original_missing" and request.method == "GET":
             return _error(404, "NoSuchKey")
         return await self._pass_on(request, body, mode=mode)
-
-    async def _hang(self, request: web.Request) -> None:
-        while self.mode == "hang":
-            await asyncio.sleep(1 / _TIMES_PER_SECOND)
-        if request.transport is not None:
-            request.transport.abort()
 
     async def _pass_on(
         self, request: web.Request, body: bytes, *, mode: Mode
@@ -97,6 +106,8 @@ class FaultyStore:
             request.method, url, data=body, headers=headers, allow_redirects=False
         ) as found:
             content = await found.read()
+            if mode == "unanswered":
+                return _hang_up(request)
             passed = {name: value for name, value in found.headers.items() if _is_passed(name)}
             answer = web.StreamResponse(status=found.status, reason=found.reason, headers=passed)
             await answer.prepare(request)
@@ -110,8 +121,7 @@ async def _send(
 ) -> None:
     if mode == "reset" and len(content) > _CHUNK_BYTES:
         await answer.write(content[:_CHUNK_BYTES])
-        if request.transport is not None:
-            request.transport.abort()
+        _hang_up(request)
         return
     part = SLOW_BYTES_PER_SECOND // _TIMES_PER_SECOND if mode == "slow" else len(content) or 1
     for start in range(0, len(content), part):
@@ -119,6 +129,13 @@ async def _send(
         if mode == "slow":
             await asyncio.sleep(1 / _TIMES_PER_SECOND)
     await answer.write_eof()
+
+
+def _hang_up(request: web.Request) -> web.Response:
+    """End the connection; the answer goes nowhere."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
 
 
 def _is_passed(name: str) -> bool:

@@ -49,7 +49,7 @@ def healthy_again(store: FaultyStoreThread) -> Iterator[None]:
     store.behave("healthy")
 
 
-@pytest.mark.parametrize("mode", ["error_500", "slow_down", "reset", "hang"])
+@pytest.mark.parametrize("mode", ["error_500", "slow_down", "reset", "unanswered", "hang"])
 def test_a_store_that_fails_for_a_while_delays_posts_and_loses_none(
     stack: LocalStack, app: PatientApp, store: FaultyStoreThread, jpeg: bytes, mode: Mode
 ) -> None:

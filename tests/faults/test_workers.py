@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from anyio.from_thread import start_blocking_portal
@@ -18,7 +19,7 @@ from api.stack.local import SERVICES, LocalStack, local_stack
 from tests.faults.invariants import assert_nothing_lost, history
 from tests.faults.patient import PatientApp
 from tests.servers import temporary_stack_folder
-from tests.stack.running import wait_until
+from tests.stack.running import is_running, wait_until
 
 WORKER = (sys.executable, "-m", "api", "worker")
 TAKEN_UP_WITHIN_SECONDS = 30.0
@@ -212,8 +213,11 @@ def test_nothing_of_a_worker_is_left_when_it_has_ended(
     environ = {**os.environ, **stack.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(WORKER, env=environ) as worker:
         app.final([app.upload(jpeg) for _ in range(2)])
+        image_processes = [child.pid for child in psutil.Process(worker.pid).children()]
+        assert image_processes
         worker.kill()
         worker.wait(10)
+    wait_until(lambda: not any(map(is_running, image_processes)))
     assert list(tmp_path.iterdir()) == []
 
 

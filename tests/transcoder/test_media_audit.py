@@ -110,3 +110,23 @@ async def test_variants_of_another_recipe_are_not_rendered_again(
     audited = await MediaAudit(store=store, renderer=renderer).of_post(post)
     assert {one.derived for one in audited} == {"other_recipe"}
     assert renderer.rendered == 1
+
+
+async def test_without_a_renderer_the_store_is_asked_for_what_should_be_there(
+    publishing: Publishing, store: FakeObjectStore, current: CurrentRenderer
+) -> None:
+    post = publishing.post(await published(publishing, store, current, b"an original"))
+    audit = MediaAudit(store=store, renderer=None)
+    store.objects[post.variants["medium"].key] = b"another picture"
+    del store.objects[post.variants["original"].key]
+    audited = await audit.of_post(post)
+    assert {one.variant: (one.derived, one.stored, one.is_wrong()) for one in audited} == {
+        "thumbnail": ("not_tried", "same", False),
+        "medium": ("not_tried", "differs", True),
+        "original": ("not_tried", "missing", True),
+    }
+    assert current.rendered == 1
+    store.objects[post.image_key] = b"another original"
+    assert {one.derived for one in await audit.of_post(post)} == {"original_differs"}
+    del store.objects[post.image_key]
+    assert {one.derived for one in await audit.of_post(post)} == {"original_missing"}

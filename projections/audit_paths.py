@@ -1,0 +1,92 @@
+"""Audited paths: whether each post of the log took a path that the state machine allows.
+
+Also where each of them is now, and whether anybody works on those that are not at an end.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import scalar_row
+
+from domain.paths import Misstep, first_misstep
+from domain.post import Status, fold
+from projections.histories import histories
+from projections.log import head_position
+from projections.shards import EVERY_POST
+
+REPORT_EVERY_POSTS: Final = 1000
+
+_ONE_SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_WITHOUT_JOB: Final = """
+SELECT post_id FROM unnest(%(post_ids)s::uuid[]) AS post_id
+WHERE NOT EXISTS (
+    SELECT FROM procrastinate_jobs
+    WHERE lock = 'post:' || post_id AND status IN ('todo', 'doing')
+)
+"""
+
+
+class Paths(Struct, frozen=True, kw_only=True):
+    """Every post at one moment: how many in each status, and what is wrong with which.
+
+    Nobody works on the `forgotten` ones, though they are processing: a worker's periodic duty
+    queues them again.
+    """
+
+    posts: int
+    statuses: dict[Status, int]
+    missteps: list[Misstep]
+    forgotten: list[UUID]
+
+    @property
+    def are_legal(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.missteps and not self.forgotten
+
+
+async def audit_paths(
+    connection: AsyncConnection[object], *, progress: Callable[[int, int], None]
+) -> Paths:
+    """Walk through the history of every post; memory is that of one, and of what is found.
+
+    `progress` is told how many events were walked, and how many there are, about.
+
+    Raises:
+        UnreadableEvent: an event is something this code cannot read.
+    """
+    statuses: Counter[Status] = Counter()
+    missteps: list[Misstep] = []
+    processing: list[UUID] = []
+    async with connection.transaction():
+        await connection.execute(_ONE_SNAPSHOT)
+        position = await head_position(connection)
+        events_walked = 0
+        async with aclosing(histories(connection, EVERY_POST, position=position)) as posts:
+            async for post_id, events in posts:
+                events_walked += len(events)
+                if misstep := first_misstep(events):
+                    missteps.append(misstep)
+                elif post := fold(events):
+                    statuses[post.status] += 1
+                    if post.status == "processing":
+                        processing.append(post_id)
+                if statuses.total() % REPORT_EVERY_POSTS == 0:
+                    progress(events_walked, position)
+        forgotten = await _without_job(connection, processing)
+    return Paths(
+        posts=statuses.total() + len(missteps),
+        statuses=dict(statuses),
+        missteps=missteps,
+        forgotten=forgotten,
+    )
+
+
+async def _without_job(connection: AsyncConnection[object], post_ids: list[UUID]) -> list[UUID]:
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_WITHOUT_JOB, {"post_ids": post_ids})
+        return await cursor.fetchall()
