@@ -146,19 +146,22 @@ def media(
 
     seen: list[bool] = []
 
-    def show(variants: "list[AuditedVariant]") -> None:
-        for variant in variants:
-            seen.append(variant.is_wrong())
-            _show_variant(variant, as_json=as_json)
+    async def audit(progress: Callable[[int, int | None], None]) -> None:
+        def show(variants: "list[AuditedVariant]") -> None:
+            for variant in variants:
+                seen.append(variant.is_wrong())
+                # Of one post everything is told, of all posts only what is wrong.
+                if as_json or post_id or variant.is_wrong():
+                    _show_variant(variant, as_json=as_json)
+            progress(len(seen), None)
 
-    async def audit() -> None:
         settings = worker_settings()
         async with open_audit_desk(settings.database_url) as desk:
             await desk.record("nova audit media", post_id=str(post_id) if post_id else None)
         await run_media_audit(settings, post_id, only_stored=only_stored, audited=show)
 
-    with _explained():
-        anyio.run(audit)
+    with _explained(), _progress("variants") as progress:
+        anyio.run(audit, progress)
     typer.echo(f"{len(seen)} variants, {sum(seen)} not as recorded", err=True)
     raise typer.Exit(1 if any(seen) else 0)
 
@@ -215,15 +218,17 @@ def _signed(head: "Head") -> "Head":
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal; nothing elsewhere."""
+def _progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on a terminal; nothing elsewhere. It is told how much is done, and of how much."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=max(total, done))
+        yield lambda done, total: bar.update(
+            task, completed=done, total=total and max(total, done), description=f"{what} {done:,}"
+        )
 
 
 def _show_variant(variant: "AuditedVariant", *, as_json: bool) -> None:
