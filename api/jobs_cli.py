@@ -99,8 +99,16 @@ def retry(
 
 @jobs_app.command()
 def cancel(post_id: Annotated[UUID, typer.Argument(help="Which post.")]) -> None:
-    """Take a waiting post out of the queue: it ends as failed, and can be tried again."""
-    _at_the_desk(lambda desk: desk.cancel(post_id))
+    """Take a post that waits or runs out of the queue: it ends as failed, and can be retried."""
+    cancelled: list[bool] = []
+
+    async def take_out(desk: "JobsDesk") -> None:
+        cancelled.append(await desk.cancel(post_id))
+
+    _at_the_desk(take_out)
+    if not all(cancelled):
+        typer.echo(f"nova: post {post_id} neither waits nor runs", err=True)
+        raise typer.Exit(1)
     typer.echo(f"Post {post_id} is not worked on any more.")
 
 

@@ -15,9 +15,10 @@ from api.audit_desk import cli_actor
 from domain.commands import Command, FailPost, Origin, RetryPost, origin_of_request
 from domain.errors import PostNotFailed, PostNotFound
 from domain.jobs import Lane
-from domain.publishing import Publishing
+from domain.publishing import Outcome, Publishing
 from projections.connection import CONNECT_TIMEOUT_SECONDS
 from projections.unfinished import UnfinishedFilter, UnfinishedPost, unfinished_posts
+from transcoder.queue import take_out
 
 PAGE: Final = 200
 _CANCELLED: Final = "The photo was taken out of the queue. It can be tried again."
@@ -54,25 +55,32 @@ class JobsDesk(Struct, frozen=True):
             return False
         return True
 
-    async def cancel(self, post_id: UUID) -> None:
-        """End a post that waits: as failed, so that it can be tried again; its job finds no work.
+    async def cancel(self, post_id: UUID) -> bool:
+        """End a post that waits or is worked on: as failed, so that it can be tried again.
+
+        A job that waits is taken out of the queue; one that runs comes to nothing. False if the
+        post was not processing.
 
         Raises:
             DomainError: there is no such post.
         """
-        await self._execute(
+        asked = UnfinishedFilter(post_id=post_id)
+        found = await unfinished_posts(self.connection, asked, limit=1)
+        outcome = await self._execute(
             FailPost(
                 origin=_origin(),
                 post_id=post_id,
                 code="cancelled",
                 message=_CANCELLED,
                 stage="download",
-                attempt=1,
+                attempt=sum(post.attempts for post in found),
             )
         )
+        await take_out(self.connection, post_id)
+        return bool(outcome.events)
 
-    async def _execute(self, command: Command, *, lane: Lane = "live") -> None:
-        await to_thread.run_sync(partial(self.publishing.execute, command, lane=lane))
+    async def _execute(self, command: Command, *, lane: Lane = "live") -> Outcome:
+        return await to_thread.run_sync(partial(self.publishing.execute, command, lane=lane))
 
 
 def _origin() -> Origin:

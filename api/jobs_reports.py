@@ -34,7 +34,7 @@ async def report_post(desk: JobsDesk, post_id: UUID, *, as_json: bool) -> bool:
             if as_json:
                 print_json(post)
             else:
-                console.print("\n".join(_cells(post)), markup=False)
+                console.print(_details(post), markup=False)
             return True
     typer.echo(f"post {post_id} is not unfinished: nova audit post {post_id} tells more", err=True)
     return False
@@ -56,7 +56,21 @@ async def retry_all(desk: JobsDesk, asked: UnfinishedFilter, *, as_json: bool) -
 
 
 def _cells(post: UnfinishedPost) -> tuple[str, ...]:
-    due = post.next_attempt_at
-    why = f"{post.code}: {post.message}" if post.code else f"due {due:%H:%M:%S}" if due else ""
-    attempt = "" if post.state == "failed" else str(post.attempts)
-    return (str(post.post_id), post.state, f"{post.since:%Y-%m-%d %H:%M:%S}", attempt, why)
+    since = f"{post.since:%Y-%m-%d %H:%M:%S}"
+    return (str(post.post_id), post.state, since, str(post.attempts), _why(post))
+
+
+def _why(post: UnfinishedPost) -> str:
+    due = f"next attempt {post.next_attempt_at:%H:%M:%S}" if post.next_attempt_at else None
+    return ": ".join(filter(None, (post.code, post.message or due)))
+
+
+def _details(post: UnfinishedPost) -> str:
+    post_id, state, since, attempt, why = _cells(post)
+    return (
+        f"{post_id} of user {post.user_id}\n"
+        f"  state     {state} since {since}\n"
+        f"  attempt   {attempt}\n"
+        f"  why       {why or '-'}\n"
+        f"  history   nova audit post {post_id}"
+    )

@@ -39,9 +39,11 @@ class Observed:
         started = time.perf_counter()
         # The server gives every request a context of its own: nobody has to unbind this.
         bind_contextvars(correlation_id=str(correlation_id_of_scope(scope)))
-        await self._answer(scope, receive, send)
-        observe = _observe(method_of(scope), route_of(scope), status_of_scope(scope))
-        observe(time.perf_counter() - started)
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            observe = _observe(method_of(scope), route_of(scope), status_of_scope(scope))
+            observe(time.perf_counter() - started)
 
     async def _answer_traced(self, scope: Scope, receive: Receive, send: Send) -> None:
         trace_id = trace_id_of(correlation_id_of_scope(scope))

@@ -27,7 +27,13 @@ from projections.outdated import (
     find_outdated,
     renewals,
 )
-from transcoder.queue import defer_reprocessing, jobs_of_run, open_queue, queue_depth
+from transcoder.queue import (
+    defer_reprocessing,
+    jobs_of_run,
+    lanes_alive,
+    open_queue,
+    queue_depth,
+)
 
 # Enough to keep every worker busy, and little to wait for after Ctrl-C.
 MOST_WAITING: Final = 50
@@ -94,20 +100,25 @@ class _Run:
                 for post in page.outdated:
                     await self._queue_one(post)
                 self._looked_at += page.posts
-                self._show()
+                await self._show()
 
     async def _queue_one(self, post: OutdatedPost) -> None:
         while (await queue_depth(self._connection, BULK_QUEUE)).waiting >= MOST_WAITING:
-            self._show()
+            await self._show()
             await anyio.sleep(LOOK_AGAIN_SECONDS)
-        self._queued += await defer_reprocessing(
-            self._queue, post_id=post.post_id, user_id=post.user_id, run_id=self._id
+        self._queued += 1
+        await defer_reprocessing(
+            self._queue,
+            self._connection,
+            post_id=post.post_id,
+            user_id=post.user_id,
+            run_id=self._id,
         )
 
     async def wait(self) -> None:
         """Wait until every job of this run has ended."""
         while await jobs_of_run(self._connection, self._id):
-            self._show()
+            await self._show()
             await anyio.sleep(LOOK_AGAIN_SECONDS)
 
     async def report(self) -> bool:
@@ -134,11 +145,14 @@ class _Run:
             )
         return not failed
 
-    def _show(self) -> None:
+    async def _show(self) -> None:
         self.progress.update(self._task, completed=self._looked_at)
-        quiet = anyio.current_time() - self._said < LINE_EVERY_SECONDS
-        if quiet or self._as_json or not self.progress.disable:
+        if self._as_json or anyio.current_time() - self._said < LINE_EVERY_SECONDS:
             return
         self._said = anyio.current_time()
-        now = f"{datetime.now(UTC):%H:%M:%S}"
-        typer.echo(f"{now} looked at {self._looked_at:,}, queued {self._queued:,}", err=True)
+        idle = "" if await lanes_alive(self._connection) else "; no worker is running"
+        self.progress.update(self._task, description=f"reprocessing{idle}")
+        if self.progress.disable:
+            now = f"{datetime.now(UTC):%H:%M:%S}"
+            told = f"{now} looked at {self._looked_at:,}, queued {self._queued:,}{idle}"
+            typer.echo(told, err=True)

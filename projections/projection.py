@@ -57,10 +57,11 @@ class UnknownProjection(Exception):
 
 
 class Batch(Struct, frozen=True):
-    """What one batch did: how many events, and the tracking position after it."""
+    """What one batch did: how many events, the tracking position after it, and the last part."""
 
     events: int
     position: int
+    last_part: Sequence[LoggedEvent] = ()
 
 
 async def project_batch(
@@ -114,6 +115,7 @@ async def _apply(
     decoded here.
     """
     events, position = 0, 0
+    part: Sequence[LoggedEvent] = ()
     async with connection.pipeline(), connection.cursor() as cursor:
         for part in _readable_parts(rows):
             for change in projection.changes([one.event for one in part]):
@@ -121,7 +123,7 @@ async def _apply(
             events, position = events + len(part), part[-1].position
         advanced = {"projection": projection.name, "position": position}
         await cursor.execute(_ADVANCE, advanced)
-    return Batch(events, position)
+    return Batch(events, position, part)
 
 
 def _readable_parts(rows: Sequence[LogRow]) -> Iterator[list[LoggedEvent]]:

@@ -14,6 +14,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from domain.events import topic_of
 from projections.connection import CONNECT_TIMEOUT_SECONDS, configure
 from projections.failures import POISON, failure_of, record_failure
 from projections.log import CHANNEL, head_position
@@ -23,6 +24,7 @@ from projections.standing import RUNNER_LOCK, introduce, try_to_hold
 
 POLL_SECONDS: Final = 1.0
 RECONNECT_SECONDS: Final = 1.0
+LOG_UP_TO_EVENTS: Final = 20
 
 # The server ends a transaction that took too long by ending its session.
 CONNECTION_LOST: Final = (
@@ -92,7 +94,22 @@ async def _project_and_count(connection: AsyncConnection[object], projection: Pr
     with BATCH_SECONDS.labels(projection.name).time():
         batch = await _project(connection, projection)
     EVENTS.labels(projection.name).inc(batch.events)
+    if batch.events <= LOG_UP_TO_EVENTS:
+        _log_posts(batch)
     return batch.events
+
+
+def _log_posts(batch: Batch) -> None:
+    """Each post that is visible now is found by its ids here, too; not when catching up."""
+    for logged in batch.last_part:
+        event = logged.event
+        _log.info(
+            "projected",
+            topic=topic_of(event),
+            position=logged.position,
+            post_id=str(event.post_id),
+            correlation_id=str(event.correlation_id),
+        )
 
 
 async def _project(connection: AsyncConnection[object], projection: Projection) -> Batch:

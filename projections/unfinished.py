@@ -16,23 +16,28 @@ SELECT * FROM (
     SELECT posts.id AS post_id, posts.user_id, posts.updated_at AS since,
            CASE WHEN posts.status = 'failed' THEN 'failed' WHEN job.status = 'todo' THEN 'waiting'
                 WHEN job.status = 'doing' THEN 'running' ELSE 'forgotten' END AS state,
-           coalesce(job.attempts, 0) + (job.status = 'doing')::integer AS attempts,
+           coalesce(failed.attempt, job.attempts + (job.status = 'doing')::integer, 0) AS attempts,
            job.scheduled_at AS next_attempt_at,
-           posts.failure_code AS code, posts.failure_message AS message
+           coalesce(posts.failure_code, job.trouble) AS code, posts.failure_message AS message
     FROM posts LEFT JOIN LATERAL (
-        SELECT status::text, attempts, scheduled_at FROM procrastinate_jobs
+        SELECT status::text, attempts, scheduled_at, args ->> 'trouble' AS trouble
+        FROM procrastinate_jobs
         WHERE lock = 'post:' || posts.id AND task_name = 'post.transcode'
           AND status IN ('todo', 'doing')
         ORDER BY id DESC LIMIT 1
-    ) AS job ON true
+    ) AS job ON true LEFT JOIN LATERAL (
+        SELECT event_field(state, 'attempt')::integer AS attempt FROM post_events
+        WHERE originator_id = posts.id AND topic = 'post.failed'
+        ORDER BY originator_version DESC LIMIT 1
+    ) AS failed ON posts.status = 'failed'
     WHERE posts.status IN ('processing', 'failed')
       AND (%(post_id)s::uuid IS NULL OR posts.id = %(post_id)s)
       AND (%(since)s::timestamptz IS NULL OR posts.updated_at >= %(since)s)
       AND (%(until)s::timestamptz IS NULL OR posts.updated_at < %(until)s)
-      AND (%(code)s::text IS NULL OR posts.failure_code = %(code)s)
       AND (posts.updated_at, posts.id) > (%(after_at)s, %(after_id)s)
 ) AS unfinished
-WHERE %(state)s::text IS NULL OR state = %(state)s
+WHERE (%(state)s::text IS NULL OR state = %(state)s)
+  AND (%(code)s::text IS NULL OR code = %(code)s)
 ORDER BY since, post_id
 LIMIT %(limit)s
 """
@@ -42,14 +47,16 @@ _BEFORE_ALL: Final = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
 class UnfinishedPost(Struct, frozen=True, kw_only=True):
     """A post without a good end: `attempts` counts the one that runs; `since` its last event.
 
-    A `forgotten` one waits for the periodic job that queues it again.
+    `code` says why it has failed, or why its last attempt did if another one follows; there is a
+    `message` for those only that have failed. A `forgotten` one waits for the periodic job that
+    queues it again.
     """
 
     post_id: UUID
     user_id: UUID
     state: State
     since: datetime
-    attempts: int | None
+    attempts: int
     next_attempt_at: datetime | None
     code: str | None
     message: str | None

@@ -17,6 +17,11 @@ JOB_SECONDS: Final = Histogram(
 POSTS: Final = Counter(
     "nova_posts_ended", "Posts that were published or have failed.", ["outcome", "code"]
 )
+REPROCESSED: Final = Counter(
+    "nova_posts_reprocessed",
+    "Published posts that were made again, or could not be.",
+    ["outcome", "code"],
+)
 ATTEMPTS: Final = Histogram(
     "nova_post_attempts", "The attempt that ended a post.", buckets=(1, 2, 3, 4, 6, 8)
 )
@@ -63,3 +68,8 @@ def count_failed(*, attempt: int, code: str) -> None:
     """Count a post that has failed."""
     POSTS.labels("failed", code).inc()
     ATTEMPTS.observe(attempt)
+
+
+def count_reprocessed(*, code: str) -> None:
+    """Count a post that was made again; a `code` says why it could not be."""
+    REPROCESSED.labels("failed" if code else "reprocessed", code).inc()

@@ -9,7 +9,14 @@ from procrastinate.exceptions import AlreadyEnqueued
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, scalar_row
 
-from domain.jobs import BULK_QUEUE, QUEUES, REPROCESS_TASK, TRANSCODE_QUEUE, lock_of
+from domain.jobs import (
+    BULK_QUEUE,
+    QUEUES,
+    REPROCESS_TASK,
+    TRANSCODE_QUEUE,
+    TRANSCODE_TASK,
+    lock_of,
+)
 
 # As long as it takes until a worker's jobs are given to another one.
 ALIVE_SECONDS: Final = 10
@@ -30,15 +37,16 @@ SELECT lane.queue_name,
        count(*) FILTER (WHERE job.status = 'todo' AND job.is_due) AS waiting,
        count(*) FILTER (WHERE job.status = 'todo' AND NOT job.is_due) AS later,
        count(*) FILTER (WHERE job.status = 'doing') AS running,
-       coalesce(extract(epoch FROM now() - (
-           SELECT event.at FROM procrastinate_events AS event
-           WHERE event.job_id = min(job.id) FILTER (WHERE job.status = 'todo' AND job.is_due)
-           ORDER BY event.at DESC LIMIT 1
-       )), 0)::float8 AS oldest_seconds
+       coalesce(extract(epoch FROM now() - min(job.due_since)
+           FILTER (WHERE job.status = 'todo' AND job.is_due)), 0)::float8 AS oldest_seconds
 FROM unnest(%(queue_names)s::text[]) AS lane (queue_name)
 LEFT JOIN LATERAL (
-    SELECT id, status, scheduled_at IS NULL OR scheduled_at <= now() AS is_due
-    FROM procrastinate_jobs
+    SELECT status, scheduled_at IS NULL OR scheduled_at <= now() AS is_due,
+           coalesce(scheduled_at, (
+               SELECT event.at FROM procrastinate_events AS event
+               WHERE event.job_id = job.id ORDER BY event.at DESC LIMIT 1
+           )) AS due_since
+    FROM procrastinate_jobs AS job
     WHERE queue_name = lane.queue_name AND status IN ('todo', 'doing')
 ) AS job ON true
 GROUP BY lane.queue_name
@@ -49,6 +57,25 @@ WHERE last_heartbeat > now() - make_interval(secs => %(seconds)s)
 """
 # Defined beside the log that it reads.
 _PACE: Final = "SELECT seconds_per_post()"
+
+
+# Takes turns, as `append_post_events` has it.
+_PRIORITY: Final = "SELECT -next_turn(%(queue_name)s, %(user_id)s)"
+_ADOPT: Final = """
+UPDATE procrastinate_jobs
+SET args = args || jsonb_build_object(
+    'correlation_id', %(run_id)s::text, 'causation_id', %(run_id)s::text
+)
+WHERE queueing_lock = %(queueing_lock)s AND status = 'todo'
+"""
+_NOTE_TROUBLE: Final = """
+UPDATE procrastinate_jobs SET args = args || jsonb_build_object('trouble', %(code)s::text)
+WHERE id = %(job_id)s
+"""
+_TAKE_OUT: Final = """
+SELECT procrastinate_cancel_job_v1(id, false, true) FROM procrastinate_jobs
+WHERE lock = %(lock)s AND task_name = %(task_name)s AND status = 'todo'
+"""
 
 
 class QueueDepth(Struct, frozen=True, kw_only=True):
@@ -100,11 +127,39 @@ async def seconds_per_post(connection: AsyncConnection[object]) -> float | None:
     return pace
 
 
-async def defer_reprocessing(queue: App, *, post_id: UUID, user_id: UUID, run_id: UUID) -> bool:
-    """Queue making a post's variants again, behind everything live; False if that waits already."""
-    name = f"reprocess:{post_id}"
+async def note_trouble(connection: AsyncConnection[object], job_id: int, code: str) -> None:
+    """Let those who look at a job that waits for its next attempt see why the last one failed."""
+    await connection.execute(_NOTE_TROUBLE, {"job_id": job_id, "code": code})
+
+
+async def take_out(connection: AsyncConnection[object], post_id: UUID) -> None:
+    """Take the transcode jobs of a post that wait out of their queue, where they took room."""
+    job = {"lock": lock_of(post_id), "task_name": TRANSCODE_TASK}
+    await connection.execute(_TAKE_OUT, job)
+
+
+async def defer_reprocessing(
+    queue: App,
+    connection: AsyncConnection[object],
+    *,
+    post_id: UUID,
+    user_id: UUID,
+    run_id: UUID,
+) -> None:
+    """Queue making a post's variants again, when it is its user's turn.
+
+    A job of an earlier run that still waits becomes one of this run.
+    """
+    queueing_lock = f"reprocess:{post_id}"
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_PRIORITY, {"queue_name": BULK_QUEUE, "user_id": str(user_id)})
+        priority = int(await cursor.fetchone() or 0)
     task = queue.configure_task(
-        REPROCESS_TASK, queue=BULK_QUEUE, lock=lock_of(post_id), queueing_lock=name
+        REPROCESS_TASK,
+        queue=BULK_QUEUE,
+        priority=priority,
+        lock=lock_of(post_id),
+        queueing_lock=queueing_lock,
     )
     try:
         await task.defer_async(
@@ -114,8 +169,7 @@ async def defer_reprocessing(queue: App, *, post_id: UUID, user_id: UUID, run_id
             causation_id=str(run_id),
         )
     except AlreadyEnqueued:
-        return False
-    return True
+        await connection.execute(_ADOPT, {"queueing_lock": queueing_lock, "run_id": str(run_id)})
 
 
 async def jobs_of_run(connection: AsyncConnection[object], run_id: UUID) -> int:

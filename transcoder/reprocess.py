@@ -13,6 +13,7 @@ from domain.events import ReadyVariant
 from domain.post import Post
 from domain.recipes import RECIPE_VERSION, VARIANT_CONTENT_TYPE, VariantName
 from transcoder.errors import MAX_ATTEMPTS, TranscoderError, UnexpectedTrouble, first_failure
+from transcoder.metrics import count_reprocessed
 from transcoder.rendering import RenderedVariant, Rendering
 from transcoder.transfer import Transfer
 from transcoder.work import EventStore, Renderer, Work
@@ -41,8 +42,9 @@ class Reprocessing:
         try:
             if work.attempt > MAX_ATTEMPTS:
                 raise UnexpectedTrouble
-            await self._replace(post, work)
-            _log.info("reprocessed", recipe_version=RECIPE_VERSION)
+            if await self._replace(post, work):
+                count_reprocessed(code="")
+                _log.info("reprocessed", recipe_version=RECIPE_VERSION)
         except (PostNotFound, PostNotPublished) as gone:
             _log.info("post_gone", reason=str(gone))
         except TranscoderError as failure:
@@ -56,34 +58,33 @@ class Reprocessing:
         """
         if failure.retryable and work.attempt < failure.max_attempts:
             raise failure
-        _log.warning("not_reprocessed", code=failure.code)
-        await self._events.execute(
-            LeaveVariants(
-                origin=work.origin(),
-                post_id=work.post_id,
-                code=failure.code,
-                message=failure.message,
-                recipe_version=RECIPE_VERSION,
-            )
+        command = LeaveVariants(
+            origin=work.origin(),
+            post_id=work.post_id,
+            code=failure.code,
+            message=failure.message,
+            recipe_version=RECIPE_VERSION,
         )
+        if (await self._events.execute(command)).events:
+            count_reprocessed(code=failure.code)
+            _log.warning("not_reprocessed", code=failure.code)
 
-    async def _replace(self, post: Post, work: Work) -> None:
+    async def _replace(self, post: Post, work: Work) -> bool:
+        """Whether it was this attempt that replaced them."""
         original = await self._transfer.download(post)
         rendering = await self._renderer.render(original, content_type=post.content_type)
         keys = await self._store(post, rendering)
-        await self._events.execute(
-            ReplaceVariants(
-                origin=work.origin(),
-                post_id=post.id,
-                variants=tuple(
-                    _ready(variant, key=keys[variant.variant], rendering=rendering)
-                    for variant in rendering.variants
-                ),
-                blurhash=rendering.blurhash,
-                dominant_colour=rendering.dominant_colour,
+        command = ReplaceVariants(
+            origin=work.origin(),
+            post_id=post.id,
+            variants=tuple(
+                _ready(variant, key=keys[variant.variant], rendering=rendering)
+                for variant in rendering.variants
             ),
-            known=post,
+            blurhash=rendering.blurhash,
+            dominant_colour=rendering.dominant_colour,
         )
+        return bool((await self._events.execute(command, known=post)).events)
 
     async def _store(self, post: Post, rendering: Rendering) -> dict[VariantName, str]:
         """Store the variants side by side; returns their keys."""

@@ -5,11 +5,9 @@ decision, recorded as an event, so that no post is ever left without an end.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
-from uuid import UUID
 
 import structlog
 from msgspec import Struct
@@ -20,9 +18,7 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg import AsyncConnection
 from psycopg.rows import scalar_row
 from psycopg_pool import AsyncConnectionPool
-from structlog.contextvars import bound_contextvars
 
-from domain.errors import EventStoreUnavailable
 from domain.jobs import (
     BULK_QUEUE,
     HOUSEKEEPING_QUEUE,
@@ -33,17 +29,16 @@ from domain.jobs import (
     TRANSCODE_TASK,
 )
 from domain.publishing import Publishing
+from transcoder.attempt import attempt, watched, work_of
 from transcoder.deleted_posts import remove_objects
-from transcoder.errors import TranscoderError, UnexpectedTrouble
 from transcoder.expired_uploads import close_expired_uploads
 from transcoder.janitor import ORPHANS_OLDER_THAN, remove_orphans
 from transcoder.object_store import ObjectStore
 from transcoder.queue import ALIVE_SECONDS
 from transcoder.reprocess import Reprocessing
-from transcoder.tracing import attempt_span
 from transcoder.transcode import Transcoding
 from transcoder.transfer import Transfer
-from transcoder.work import EventStore, Renderer, Work
+from transcoder.work import EventStore, Renderer
 
 LONGEST_PAUSE_SECONDS: Final = 60
 # Duties are short and few: they are fetched before the objects of deleted posts.
@@ -121,49 +116,16 @@ def _add_transcode(queue: App, parts: Parts) -> None:
     @queue.task(name=TRANSCODE_TASK, queue=TRANSCODE_QUEUE, pass_context=True, retry=RetryForEver())
     async def transcode(context: JobContext, /, **args: str) -> None:
         transcoding = parts.in_bulk if context.job.queue == BULK_QUEUE else parts.transcoding
-        work = _work(context, args)
-        with _watched(TRANSCODE_TASK, work):
-            try:
-                await transcoding.run(work)
-            except (TranscoderError, EventStoreUnavailable):
-                raise
-            except Exception:  # noqa: BLE001 - the worker's loop: whatever broke becomes an event
-                _log.exception("attempt_broke")
-                trouble = UnexpectedTrouble()
-                await transcoding.give_up_or_raise(trouble, stage="record", work=work)
+        give_up = partial(transcoding.give_up_or_raise, stage="record")
+        await attempt(context.job, args, parts.connections, run=transcoding.run, give_up=give_up)
 
 
 def _add_reprocess(queue: App, parts: Parts) -> None:
     @queue.task(name=REPROCESS_TASK, queue=BULK_QUEUE, pass_context=True, retry=RetryForEver())
     async def reprocess(context: JobContext, /, **args: str) -> None:
-        work = _work(context, args)
-        with _watched(REPROCESS_TASK, work):
-            try:
-                await parts.reprocessing.run(work)
-            except (TranscoderError, EventStoreUnavailable):
-                raise
-            except Exception:  # noqa: BLE001 - as above
-                _log.exception("attempt_broke")
-                await parts.reprocessing.give_up_or_raise(UnexpectedTrouble(), work=work)
-
-
-def _work(context: JobContext, args: dict[str, str]) -> Work:
-    return Work(
-        post_id=UUID(args["post_id"]),
-        correlation_id=UUID(args["correlation_id"]),
-        causation_id=UUID(args["causation_id"]),
-        attempt=context.job.attempts + 1,
-    )
-
-
-@contextmanager
-def _watched(name: str, work: Work) -> Iterator[None]:
-    """Every line that is logged meanwhile says what for, and the trace goes on."""
-    ids = bound_contextvars(
-        post_id=str(work.post_id), correlation_id=str(work.correlation_id), attempt=work.attempt
-    )
-    with ids, attempt_span(name, work):
-        yield
+        job, reprocessing = context.job, parts.reprocessing
+        give_up = reprocessing.give_up_or_raise
+        await attempt(job, args, parts.connections, run=reprocessing.run, give_up=give_up)
 
 
 def _add_remove_objects(queue: App, parts: Parts) -> None:
@@ -175,8 +137,8 @@ def _add_remove_objects(queue: App, parts: Parts) -> None:
         retry=RetryForEver(),
     )
     async def remove(context: JobContext, /, **args: str) -> None:
-        work = _work(context, args)
-        with _watched(REMOVE_OBJECTS_TASK, work):
+        work = work_of(context.job, args)
+        with watched(REMOVE_OBJECTS_TASK, work):
             _log.info("removing_objects")
             await remove_objects(parts.store, parts.events, post_id=work.post_id)
 

@@ -16,7 +16,7 @@ from msgspec import to_builtins
 
 from domain.commands import FailPost, RecordVariant
 from domain.errors import PostNotFound, PostNotProcessing
-from domain.events import Stage, StageTimes
+from domain.events import PostPublished, Stage, StageTimes
 from domain.post import Post
 from transcoder.errors import MAX_ATTEMPTS, TranscoderError, UnexpectedTrouble, first_failure
 from transcoder.metrics import count_failed, count_published
@@ -63,12 +63,13 @@ class Transcoding:
                 rendering = await self._renderer.render(original, content_type=post.content_type)
             stage = watch.begin("upload")
             with tracer.start_as_current_span("publish"):
-                await self._publish(post, rendering, work=work, watch=watch)
+                is_ours = await self._publish(post, rendering, work=work, watch=watch)
             times = to_builtins(watch.times())
-            count_published(
-                attempt=work.attempt, stages_ms=times, steps_ms=rendering.step_milliseconds
-            )
-            _log.info("published", **times)
+            if is_ours:
+                count_published(
+                    attempt=work.attempt, stages_ms=times, steps_ms=rendering.step_milliseconds
+                )
+            _log.info("published" if is_ours else "published_elsewhere", **times)
         except (PostNotFound, PostNotProcessing) as gone:
             _log.info("post_gone", reason=str(gone))
         except TranscoderError as failure:
@@ -82,23 +83,26 @@ class Transcoding:
         """
         if failure.retryable and work.attempt < failure.max_attempts:
             raise failure
-        count_failed(attempt=work.attempt, code=failure.code)
-        _log.warning("gave_up", code=failure.code, stage=stage)
-        await self._events.execute(
-            FailPost(
-                origin=work.origin(),
-                post_id=work.post_id,
-                code=failure.code,
-                message=failure.message,
-                stage=stage,
-                attempt=work.attempt,
-            )
+        command = FailPost(
+            origin=work.origin(),
+            post_id=work.post_id,
+            code=failure.code,
+            message=failure.message,
+            stage=stage,
+            attempt=work.attempt,
         )
+        if (await self._events.execute(command)).events:
+            count_failed(attempt=work.attempt, code=failure.code)
+            _log.warning("gave_up", code=failure.code, stage=stage)
 
     async def _publish(
         self, post: Post, rendering: Rendering, *, work: Work, watch: "_Watch"
-    ) -> None:
-        """Store the variants side by side, and record each as soon as it is stored."""
+    ) -> bool:
+        """Store the variants side by side, and record each as soon as it is stored.
+
+        Returns whether it was this attempt that published the post.
+        """
+        is_ours = False
         announce, stored = anyio.create_memory_object_stream[Stored](len(rendering.variants))
         try:
             async with anyio.create_task_group() as uploads, stored:
@@ -109,9 +113,12 @@ class Transcoding:
                     command = _record(
                         variant, key=key, rendering=rendering, work=work, stages=watch.times()
                     )
-                    post = (await self._events.execute(command, known=post)).post
+                    outcome = await self._events.execute(command, known=post)
+                    post = outcome.post
+                    is_ours |= any(isinstance(event, PostPublished) for event in outcome.events)
         except ExceptionGroup as group:
             raise first_failure(group) from group
+        return is_ours
 
     async def _store_variant(
         self, post: Post, variant: RenderedVariant, announce: MemoryObjectSendStream[Stored]

@@ -60,9 +60,10 @@ async def test_what_is_unfinished_is_listed_with_its_reason(
     assert set(found) == {waiting, failed}
     assert (found[waiting]["state"], found[waiting]["attempts"]) == ("waiting", 0)
     assert (found[failed]["state"], found[failed]["code"]) == ("failed", "corrupt_image")
+    assert found[failed]["attempts"] == 1
     assert "The photo is damaged." in run_jobs(database_url, "list").stdout
     assert "nothing" in run_jobs(database_url, "list", "--code", "too_large").stdout
-    assert run_jobs(database_url, "show", waiting).returncode == 0
+    assert "waiting since" in run_jobs(database_url, "show", waiting).stdout
     assert run_jobs(database_url, "show", uuid4()).returncode == 1
 
 
@@ -77,7 +78,9 @@ async def test_what_has_failed_is_tried_again_one_by_one_and_in_bulk(
     with psycopg.connect(database_url) as connection:
         # As if workers had been at them: bulk work waits while others wait.
         connection.execute("DELETE FROM procrastinate_jobs")
-    bulk = run_jobs(database_url, "retry", "--failed", "--json")
+    tomorrow = run_jobs(database_url, "retry", "--failed", "--since", "2100-01-01", "--json")
+    assert json.loads(tomorrow.stdout) == {"retried": 0}, tomorrow.stderr
+    bulk = run_jobs(database_url, "retry", "--failed", "--since", "2026-01-01", "--json")
     assert json.loads(bulk.stdout) == {"retried": 1}, bulk.stderr
     assert publishing.post(failed).status == "processing"
     assert publishing.post(waiting).status == "processing"
@@ -95,3 +98,12 @@ async def test_what_waits_can_be_taken_out_and_says_so(
     assert failure is not None
     assert failure.code == "cancelled"
     assert "tried again" in failure.message
+    with psycopg.connect(database_url) as connection:
+        left = "SELECT count(*) FROM procrastinate_jobs WHERE args ->> 'post_id' = %s"
+        # Nor does it take room in the queue any more.
+        assert connection.execute(left, [str(waiting)]).fetchone() == (0,)
+    again = run_jobs(database_url, "cancel", waiting)
+    assert (again.returncode, again.stderr) == (
+        1,
+        f"nova: post {waiting} neither waits nor runs\n",
+    )

@@ -115,7 +115,8 @@ def test_a_post_and_its_request_are_found_in_the_log_of_every_process(
     stack: LocalStack, correlated: tuple[str, UUID]
 ) -> None:
     post_id, correlation_id = correlated
-    for process in ("api", "worker"):
+    for process in ("api", "worker", "projector"):
+        wait_until(lambda process=process: post_id in stack.log(process).read_text())  # type: ignore[misc]
         found = [line for line in lines(stack, process) if line.get("post_id") == post_id]
         assert str(correlation_id) in {line["correlation_id"] for line in found}, process
 

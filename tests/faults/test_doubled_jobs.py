@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import anyio
 import pytest
+from prometheus_client import REGISTRY
 
 from domain.events import topic_of
 from domain.keys import original_key
@@ -17,6 +18,7 @@ from transcoder.work import Work
 pytestmark = pytest.mark.anyio
 
 TIMES = 500
+PUBLISHED = {"outcome": "published", "code": ""}
 CONTENT = b"the bytes of an original"
 
 
@@ -28,6 +30,7 @@ async def test_a_job_that_is_forced_on_two_workers_has_one_outcome_500_times(
         workers = [
             transcoding_with(each, store, FakeRenderer()) for each in (publishing, elsewhere)
         ]
+        counted = published_posts()
         for _ in range(TIMES):
             post_id = uuid4()
             sha256 = hashlib.sha256(CONTENT).hexdigest()
@@ -40,3 +43,10 @@ async def test_a_job_that_is_forced_on_two_workers_has_one_outcome_500_times(
                     both.start_soon(worker.run, job)
             topics = [topic_of(event) for event in publishing.history(post_id)]
             assert topics[2:] == [*["post.variant_ready"] * 3, "post.published"]
+    # Whoever watches sees each of them once, too.
+    assert published_posts() - counted == TIMES
+
+
+def published_posts() -> float:
+    """How many the metrics of this process tell."""
+    return REGISTRY.get_sample_value("nova_posts_ended_total", PUBLISHED) or 0.0

@@ -15,6 +15,7 @@ from domain.keys import original_key, post_of_key
 from domain.publishing import Publishing
 from projections.projection import POSTS
 from projections.runner import catch_up
+from projections.unfinished import UnfinishedFilter, unfinished_posts
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import (
     EXPIRY,
@@ -106,6 +107,12 @@ async def test_an_attempt_that_breaks_unexpectedly_is_tried_again_later(
     await work_once(queue)
     assert publishing.post(post_id).status == "processing"
     assert (await depth(connections)).waiting == 1
+    # Whoever looks is told why.
+    async with connections.connection() as connection:
+        await catch_up(connections, POSTS, position=None)
+        [waiting] = await unfinished_posts(connection, UnfinishedFilter(post_id=post_id), limit=2)
+    assert (waiting.state, waiting.attempts, waiting.code) == ("waiting", 1, "internal_error")
+    assert waiting.next_attempt_at is not None
     await run(connections, "UPDATE procrastinate_jobs SET scheduled_at = NULL")
     await work_once(queue)
     assert publishing.post(post_id).status == "published"
@@ -199,43 +206,6 @@ async def test_an_upload_that_never_completed_is_closed_and_its_object_removed(
     assert publishing.post(expired).status == "deleted"
     assert publishing.post(completed).status != "deleted"
     assert list(store.objects) == [original_key(completed)]
-
-
-async def turns(connections: Connections) -> list[str]:
-    """Whose photos are fetched, in order."""
-    async with connections.connection() as connection:
-        found = await connection.execute(
-            "SELECT left(args ->> 'user_id', 1) FROM procrastinate_jobs WHERE status = 'todo'"
-            " AND queue_name = 'transcode' ORDER BY priority DESC, id"
-        )
-        return [row[0] for row in await found.fetchall()]  # type: ignore[index]
-
-
-def upload_for(publishing: Publishing, user: str) -> None:
-    post_id = uuid4()
-    publishing.execute(create_post(post_id, user_id=UUID(user * 32)))
-    publishing.execute(confirm_upload(post_id))
-
-
-async def test_users_take_turns_however_many_photos_one_of_them_has(
-    publishing: Publishing, connections: Connections
-) -> None:
-    for user in "aaaaabacbb":
-        upload_for(publishing, user)
-    assert await turns(connections) == [*"abc", *"ab", *"ab", *"aaa"]
-
-
-async def test_who_comes_later_neither_waits_for_the_many_nor_overtakes_them_for_ever(
-    publishing: Publishing, connections: Connections
-) -> None:
-    for _ in range(5):
-        upload_for(publishing, "a")
-    # Three turns have been served, and the third one's photo is worked on.
-    await run(connections, "DELETE FROM procrastinate_jobs WHERE priority > -2")
-    await run(connections, "UPDATE procrastinate_jobs SET status = 'doing' WHERE priority = -2")
-    for user in "bbcd":
-        upload_for(publishing, user)
-    assert await turns(connections) == [*"bcd", *"ab", "a"]
 
 
 async def test_bulk_work_waits_in_a_lane_of_its_own_and_is_done_all_the_same(

@@ -1,0 +1,127 @@
+"""Turns: within a lane, users are served one after the other, however much each of them has."""
+
+from collections.abc import AsyncIterator
+from typing import LiteralString
+from uuid import UUID, uuid4
+
+import pytest
+from procrastinate import App
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from domain.publishing import Publishing
+from tests.fake_object_store import FakeObjectStore
+from tests.histories import OWNER, confirm_upload, create_post, fail_post, retry_post
+from tests.transcoder.rendered import FakeRenderer
+from transcoder.queue import defer_reprocessing, jobs_of_run, open_queue
+from transcoder.tasks import add_tasks, assemble
+
+pytestmark = pytest.mark.anyio
+
+Connections = AsyncConnectionPool[AsyncConnection[object]]
+
+
+@pytest.fixture
+async def queue(
+    database_url: str,
+    publishing: Publishing,
+    connections: Connections,
+    store: FakeObjectStore,
+    renderer: FakeRenderer,
+) -> AsyncIterator[App]:
+    queue = open_queue(database_url, pool_size=3)
+    add_tasks(
+        queue,
+        assemble(
+            publishing=publishing,
+            store=store,
+            connections=connections,
+            renderer=renderer,
+            bulk_renderer=renderer,
+        ),
+    )
+    async with queue.open_async():
+        yield queue
+
+
+async def run(connections: Connections, statement: LiteralString) -> None:
+    async with connections.connection() as connection:
+        await connection.execute(statement)
+
+
+async def turns(connections: Connections, *, queue_name: str = "transcode") -> list[str]:
+    """Whose photos are fetched, in order."""
+    async with connections.connection() as connection:
+        found = await connection.execute(
+            "SELECT left(args ->> 'user_id', 1) FROM procrastinate_jobs WHERE status = 'todo'"
+            " AND queue_name = %s ORDER BY priority DESC, id",
+            [queue_name],
+        )
+        return [row[0] for row in await found.fetchall()]  # type: ignore[index]
+
+
+def upload_for(publishing: Publishing, user: str) -> None:
+    post_id = uuid4()
+    publishing.execute(create_post(post_id, user_id=UUID(user * 32)))
+    publishing.execute(confirm_upload(post_id))
+
+
+async def test_users_take_turns_however_many_photos_one_of_them_has(
+    publishing: Publishing, connections: Connections
+) -> None:
+    for user in "aaaaabacbb":
+        upload_for(publishing, user)
+    assert await turns(connections) == [*"abc", *"ab", *"ab", *"aaa"]
+
+
+async def test_a_thousand_photos_of_one_user_are_no_crowd_to_another(
+    publishing: Publishing, connections: Connections
+) -> None:
+    for _ in range(1000):
+        upload_for(publishing, "a")
+    upload_for(publishing, "b")
+    assert (await turns(connections))[:3] == [*"aba"]
+
+
+async def test_reprocessing_takes_turns_with_other_bulk_work_and_between_users(
+    queue: App, publishing: Publishing, connections: Connections
+) -> None:
+    for _ in range(3):
+        post_id = uuid4()
+        user_id = UUID("a" * 32)
+        publishing.execute(create_post(post_id, user_id=user_id))
+        publishing.execute(confirm_upload(post_id))
+        publishing.execute(fail_post(post_id))
+        publishing.execute(retry_post(post_id, user_id=user_id), lane="bulk")
+    for user in "bbc":
+        async with connections.connection() as connection:
+            run_id = uuid4()
+            await defer_reprocessing(
+                queue, connection, post_id=uuid4(), user_id=UUID(user * 32), run_id=run_id
+            )
+    assert await turns(connections, queue_name="bulk") == [*"abc", *"ab", "a"]
+
+
+async def test_a_second_run_of_reprocessing_takes_over_what_the_first_one_left_waiting(
+    queue: App, connections: Connections
+) -> None:
+    post_id, first, second = uuid4(), uuid4(), uuid4()
+    async with connections.connection() as connection:
+        for run_id in (first, second):
+            await defer_reprocessing(
+                queue, connection, post_id=post_id, user_id=OWNER, run_id=run_id
+            )
+        assert [await jobs_of_run(connection, run_id) for run_id in (first, second)] == [0, 1]
+
+
+async def test_who_comes_later_neither_waits_for_the_many_nor_overtakes_them_for_ever(
+    publishing: Publishing, connections: Connections
+) -> None:
+    for _ in range(5):
+        upload_for(publishing, "a")
+    # Three turns have been served, and the third one's photo is worked on.
+    await run(connections, "DELETE FROM procrastinate_jobs WHERE priority > -2")
+    await run(connections, "UPDATE procrastinate_jobs SET status = 'doing' WHERE priority = -2")
+    for user in "bbcd":
+        upload_for(publishing, user)
+    assert await turns(connections) == [*"bcd", *"ab", "a"]
