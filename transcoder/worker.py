@@ -31,6 +31,7 @@ BULK_PROCESSES: Final = 1
 DRAIN_SECONDS: Final = 4.0
 POLL_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 2.0
+CONNECT_WITHIN_SECONDS: Final = 10
 
 _log = structlog.get_logger(__name__)
 
@@ -43,8 +44,18 @@ class Lane(Struct, frozen=True):
 
 
 async def run_worker(settings: WorkerSettings) -> None:
-    """Work until SIGTERM or SIGINT, then finish what runs or hand it back."""
+    """Work until SIGTERM or SIGINT, then finish what runs or hand it back.
+
+    Raises:
+        psycopg.OperationalError: the database does not answer at the start; later it may go away.
+    """
     hide_memory()
+    # A wrong address is known at once; pools would try for half a minute.
+    connecting = AsyncConnection.connect(
+        settings.database_url, connect_timeout=CONNECT_WITHIN_SECONDS
+    )
+    async with await connecting:
+        pass
     lanes = [
         Lane(TRANSCODE_QUEUE, JOBS_PER_PROCESS * settings.worker_concurrency),
         Lane(BULK_QUEUE, JOBS_PER_PROCESS * BULK_PROCESSES),

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from domain.publishing import Publishing
-from tests.faults.rounds import rounds
+from tests.rounds import rounds
 from tests.histories import confirm_upload, create_post
 
 TRIALS = rounds(200, brief=20)

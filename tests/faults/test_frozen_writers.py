@@ -10,7 +10,7 @@ import time
 import psycopg
 
 from domain.publishing import Publishing
-from tests.faults.rounds import rounds
+from tests.rounds import rounds
 from tests.histories import create_post
 
 FREEZES = rounds(300, brief=60)

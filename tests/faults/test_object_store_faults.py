@@ -11,7 +11,7 @@ from api.stack.seaweedfs import S3Access
 from tests.faults.faulty_store import FaultyStoreThread, Mode, faulty_store
 from tests.faults.invariants import assert_nothing_lost
 from tests.faults.patient import PatientApp
-from tests.faults.rounds import rounds
+from tests.rounds import rounds
 from tests.servers import temporary_stack_folder
 from tests.stack.running import wait_until
 from tests.transcoder import pictures

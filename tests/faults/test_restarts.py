@@ -15,7 +15,7 @@ from api.stack import supervisor
 from api.stack.local import LocalStack, local_stack
 from domain.errors import EventStoreUnavailable
 from domain.publishing import Publishing
-from tests.faults.rounds import rounds
+from tests.rounds import rounds
 from tests.histories import create_post
 from tests.servers import temporary_stack_folder
 

@@ -16,7 +16,7 @@ from api.stack.local import LocalStack
 from api.stack.ports import choose_ports
 from tests.acceptance.app import App
 from tests.faults.invariants import assert_nothing_lost
-from tests.faults.rounds import rounds
+from tests.rounds import rounds
 from tests.stack.running import wait_until
 
 LEAVE_SECONDS = 2.0

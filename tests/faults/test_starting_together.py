@@ -14,7 +14,7 @@ import pytest
 from api.stack.ports import choose_ports
 from api.stack.seaweedfs import S3Access
 from tests.acceptance.test_commands import answers, bare_environ
-from tests.faults.rounds import rounds
+from tests.rounds import rounds
 from tests.stack.running import wait_until
 
 TIMES = rounds(6, brief=1)
