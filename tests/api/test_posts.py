@@ -1,6 +1,6 @@
 """Posts over HTTP: who sees what, page by page, and never twice the same bytes."""
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import anyio
 import httpx
@@ -214,7 +214,7 @@ async def test_a_wrong_question_is_refused(owner: Caller, query: str, kind: str)
     assert problem(await owner.get(f"/api/v1/posts?{query}")) == (400, kind)
 
 
-@pytest.mark.parametrize("post_id", [str(uuid4()), "x", "..", "%00", "0"])
+@pytest.mark.parametrize("post_id", ["0d90be1a-8ea7-4d1a-8d85-37d744427262", "x", "..", "%00", "0"])
 async def test_an_id_that_is_no_post_is_not_found(owner: Caller, post_id: str) -> None:
     answer = await owner.get(f"/api/v1/posts/{post_id}")
     assert problem(answer)[0] == 404

@@ -1,12 +1,12 @@
 """Object keys: each tells the post that it belongs to, and others' keys tell none."""
 
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 
 from domain.keys import is_variant_key, original_key, post_of_key, variant_key, variants_prefix
 
-POST_ID = uuid4()
+POST_ID = UUID("0d90be1a-8ea7-4d1a-8d85-37d744427262")
 MEDIUM = variant_key(POST_ID, "medium", sha256="a" * 64)
 
 

@@ -1,9 +1,11 @@
 """Invariants: what must hold of every accepted post, whatever has died in between."""
 
 import hashlib
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import anyio
 import psycopg
@@ -51,6 +53,7 @@ def assert_nothing_lost(stack: LocalStack, post_ids: list[str]) -> None:
         assert_at_an_end(events)
     assert_stored(stack, histories)
     assert_nothing_lies_about(stack)
+    assert_nothing_secret_is_logged(stack)
     anyio.run(assert_derived, stack.environ["DATABASE_URL"])
 
 
@@ -103,6 +106,18 @@ def assert_nothing_lies_about(stack: LocalStack) -> None:
     stored = {found["Key"] for page in pages for found in page.get("Contents", ())}
     client.close()
     assert stored <= needed | orphans
+
+
+def assert_nothing_secret_is_logged(stack: LocalStack) -> None:
+    """Trouble makes processes talk, but not of that."""
+    names = ("JWT_SECRET", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")
+    secrets = {stack.environ[name] for name in names}
+    password = urlsplit(stack.environ["DATABASE_URL"]).password
+    assert password
+    for log in stack.log("api").parent.iterdir():
+        said = log.read_text(errors="replace")
+        assert not [secret for secret in (*secrets, password) if secret in said], log
+        assert not re.search(r"X-Amz-Signature|Bearer [\w-]+\.", said), log
 
 
 async def needed_and_orphans(stack: LocalStack) -> tuple[set[str], set[str]]:

@@ -16,8 +16,8 @@ from api.stack.local import SERVICES, LocalStack, local_stack
 from tests.acceptance.app import App
 from tests.faults.invariants import assert_nothing_lost
 from tests.faults.patient import PatientApp
-from tests.rounds import rounds
 from tests.faults.test_workers import working
+from tests.rounds import rounds
 from tests.servers import temporary_stack_folder
 from tests.stack.running import wait_until
 

@@ -10,13 +10,13 @@ import time
 import psycopg
 
 from domain.publishing import Publishing
-from tests.rounds import rounds
 from tests.histories import create_post
+from tests.rounds import rounds
 
 FREEZES = rounds(300, brief=60)
 APPENDS_MEANWHILE = 10
-# The server ends a transaction of ours after three seconds; a second is for a busy machine.
-LONGEST_DELAY_SECONDS = 4.0
+# The server ends a transaction of ours after as long.
+LONGEST_DELAY_SECONDS = 3.0
 VICTIM = """
 import sys
 from domain.publishing import Publishing
@@ -50,7 +50,7 @@ def test_a_frozen_writer_delays_others_by_three_seconds_at_most(
         victim.kill()
         told = {int(line) for line in victim.stdout.read().split()}
     print(f"{FREEZES} freezes, the longest append took {longest:.3f} s")  # noqa: T201 - a figure
-    assert longest < LONGEST_DELAY_SECONDS
+    assert longest <= LONGEST_DELAY_SECONDS
     assert len(told) > FREEZES
     with psycopg.connect(database_url) as connection:
         rows = connection.execute("SELECT notification_id FROM post_events").fetchall()

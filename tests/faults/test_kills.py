@@ -17,11 +17,13 @@ import pytest
 from api.stack.local import LocalStack
 from tests.faults.invariants import assert_nothing_lost, history
 from tests.faults.patient import PatientApp
+from tests.rounds import rounds
+from tests.stack.running import wait_until
 
 # A worker counts as stalled after ten seconds; this is longer.
 FROZEN_SECONDS = 14.0
-HANGING_SECONDS = 8.0
-BREAKS = 3
+HANGING_SECONDS = rounds(25.0, brief=8.0)
+BREAKS = rounds(10, brief=3)
 TAKEN_UP_WITHIN_SECONDS = 30.0
 
 
@@ -153,7 +155,10 @@ def test_a_frozen_workers_posts_are_taken_up_and_published_once(
     frozen = stack.pids["worker"]
     command = [sys.executable, "-m", "api", "worker"]
     posts = [app.upload(jpeg) for _ in range(4)]
+    wait_until(lambda: running_jobs(stack) > 0)
     os.kill(frozen, signal.SIGSTOP)
+    # It is in the middle of something.
+    assert running_jobs(stack) > 0
     try:
         posts += [app.upload(jpeg) for _ in range(4)]
         with subprocess.Popen(command, env={**os.environ, **stack.environ}) as other:
@@ -169,6 +174,16 @@ def test_a_frozen_workers_posts_are_taken_up_and_published_once(
                 other.terminate()
     finally:
         os.kill(frozen, signal.SIGCONT)
+
+
+def running_jobs(stack: LocalStack) -> int:
+    """How many posts are worked on just now."""
+    with psycopg.connect(stack.environ["DATABASE_URL"]) as connection:
+        [(running,)] = connection.execute(
+            "SELECT count(*) FROM procrastinate_jobs"
+            " WHERE status = 'doing' AND queue_name = 'transcode'"
+        ).fetchall()
+    return int(running)
 
 
 def test_fifty_clients_that_complete_at_once_lead_to_one_publication(

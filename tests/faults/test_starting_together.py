@@ -14,6 +14,7 @@ import pytest
 from api.stack.ports import choose_ports
 from api.stack.seaweedfs import S3Access
 from tests.acceptance.test_commands import answers, bare_environ
+from tests.projections.filling import EVENTS_PER_POST, fill
 from tests.rounds import rounds
 from tests.stack.running import wait_until
 
@@ -69,11 +70,13 @@ def test_eight_migrations_at_once_make_one_database(environ: dict[str, str]) -> 
             assert process.returncode == 0, said
 
 
+@pytest.mark.parametrize("posts", [0, 500])
 def test_eight_processes_at_once_all_start_and_all_stop(
-    environ: dict[str, str], tmp_path: Path
+    environ: dict[str, str], tmp_path: Path, posts: int
 ) -> None:
     with started([("migrate", environ)]) as (migrating,):
         assert migrating.wait(60) == 0
+    fill(environ["DATABASE_URL"], posts * EVENTS_PER_POST)
     for _ in range(TIMES):
         ports = choose_ports([verb + str(at) for at, verb in enumerate(VERBS)], tmp_path / "ports")
         commands = [
