@@ -1,20 +1,18 @@
-"""Metrics of an API process: its requests, its connections, and what only the database can tell."""
+"""Metrics of an API process: its requests, and what only the database can tell."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from typing import Final
 
 import anyio
 import psycopg
 import structlog
 from msgspec import Struct
-from prometheus_client import REGISTRY, Histogram
+from prometheus_client import Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
 from projections.status import Status, statuses
+from transcoder.pool_metrics import Undescribed
 from transcoder.queue import LaneState, lane_states, lanes_alive
 
 DATABASE_WITHIN_SECONDS: Final = 3.0
@@ -29,50 +27,7 @@ REQUEST_SECONDS: Final = Histogram(
 _log = structlog.get_logger(__name__)
 
 
-@asynccontextmanager
-async def measured(*collectors: Collector) -> AsyncIterator[None]:
-    """Show what these collect for as long as the block runs."""
-    for collector in collectors:
-        REGISTRY.register(collector)
-    try:
-        yield
-    finally:
-        for collector in collectors:
-            REGISTRY.unregister(collector)
-
-
-class _Undescribed(Collector):
-    """Is not asked what it will say, which it would have to ask others for."""
-
-    def describe(self) -> Iterator[Metric]:
-        """See `Collector.describe`."""
-        return iter(())
-
-
-class PoolCollector(_Undescribed):
-    """How busy the connections of this process are."""
-
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[object]]) -> None:
-        self._pool = pool
-
-    def collect(self) -> Iterator[Metric]:
-        """See `Collector.collect`."""
-        stats = self._pool.get_stats()
-        family = GaugeMetricFamily(
-            "nova_db_pool_connections", "Connections to read with.", labels=["state"]
-        )
-        open_now, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
-        family.add_metric(["idle"], idle)
-        family.add_metric(["busy"], open_now - idle)
-        yield family
-        yield GaugeMetricFamily(
-            "nova_db_pool_waiting",
-            "Requests that wait for a connection.",
-            value=stats.get("requests_waiting", 0),
-        )
-
-
-class DatabaseCollector(_Undescribed):
+class DatabaseCollector(Undescribed):
     """What waits and what lags, as the database tells it at this moment."""
 
     def __init__(self, url: str) -> None:

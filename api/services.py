@@ -10,12 +10,13 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from api.metrics import DatabaseCollector, PoolCollector, measured
+from api.metrics import DatabaseCollector
 from api.settings import ApiSettings
 from api.writer import Writer
 from domain.publishing import Publishing
 from projections.connection import check_quickly, configure
 from transcoder.object_store import ObjectStore
+from transcoder.pool_metrics import PoolCollector, measured
 from transcoder.s3 import open_s3
 
 Connections: TypeAlias = AsyncConnectionPool[AsyncConnection[object]]
@@ -59,10 +60,11 @@ async def services_with(store: ObjectStore, settings: ApiSettings) -> AsyncItera
         check=check_quickly,
         open=False,
     )
-    async with (
-        connections,
-        measured(PoolCollector(connections), DatabaseCollector(settings.database_url)),
-    ):
+    async with connections:
         with Publishing(settings.database_url, pool_size=settings.db_pool_size) as publishing:
-            writer = Writer(publishing, connections, pool_size=settings.db_pool_size)
-            yield Services(settings=settings, connections=connections, store=store, writer=writer)
+            pools = {"reads": connections.get_stats, "writes": publishing.connection_stats}
+            with measured(PoolCollector(pools), DatabaseCollector(settings.database_url)):
+                writer = Writer(publishing, connections, pool_size=settings.db_pool_size)
+                yield Services(
+                    settings=settings, connections=connections, store=store, writer=writer
+                )

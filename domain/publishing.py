@@ -18,7 +18,7 @@ from domain.events import Event
 from domain.jobs import Job, Lane, jobs_after
 from domain.mapper import EventMapper
 from domain.post import Post, evolve, fold
-from domain.recorder import Factory, VersionTaken
+from domain.recorder import Factory, Recorder, VersionTaken
 
 CONFLICT_ATTEMPTS: Final = 10
 
@@ -101,6 +101,10 @@ class Publishing(Application[UUID]):
         """The events of one post in the order of their versions."""
         with _answering():
             return cast("list[Event]", list(self.events.get(post_id)))
+
+    def connection_stats(self) -> dict[str, int]:
+        """What the pool of connections tells of itself, as psycopg's pools do."""
+        return cast("Recorder", self.recorder).datastore.pool.get_stats()
 
     def _append(
         self, events: Sequence[Event], jobs: Sequence[Job], *, queue_capacity: int | None

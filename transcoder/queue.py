@@ -1,6 +1,6 @@
 """The job queue: procrastinate on the same PostgreSQL, how deep it is and how fast it empties."""
 
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 from msgspec import Struct
@@ -189,6 +189,12 @@ def open_queue(database_url: str, *, pool_size: int) -> App:
         configure=_use_no_transactions,
     )
     return App(connector=connector)
+
+
+def connection_stats(queue: App) -> dict[str, int]:
+    """What the pool of connections of an open queue tells of itself."""
+    connector = cast("PsycopgConnector", queue.connector)
+    return connector.pool.get_stats()
 
 
 async def _use_no_transactions(connection: AsyncConnection[object]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final, NoReturn
 
 import psycopg
@@ -18,8 +19,9 @@ from domain.jobs import BULK_QUEUE, HOUSEKEEPING_QUEUE, TRANSCODE_QUEUE
 from domain.publishing import Publishing
 from transcoder.metrics import count_job
 from transcoder.pool import BulkRenderer, RenderPool
+from transcoder.pool_metrics import PoolCollector, Stats, measured
 from transcoder.prctl import hide_memory
-from transcoder.queue import open_queue
+from transcoder.queue import connection_stats, open_queue
 from transcoder.s3 import open_s3
 from transcoder.settings import WorkerSettings
 from transcoder.tasks import STALLED_SECONDS, Parts, add_tasks, assemble
@@ -64,8 +66,14 @@ async def run_worker(settings: WorkerSettings) -> None:
     async with _open_parts(settings) as parts:
         queue = open_queue(settings.database_url, pool_size=settings.db_pool_size + len(lanes))
         add_tasks(queue, parts)
+        pools: dict[str, Stats] = {
+            "jobs": partial(connection_stats, queue),
+            "duties": parts.connections.get_stats,
+            "writes": parts.publishing.connection_stats,
+        }
         async with queue.open_async():
-            await work(queue, lanes)
+            with measured(PoolCollector(pools)):
+                await work(queue, lanes)
 
 
 async def work(queue: App, lanes: list[Lane]) -> None:
