@@ -54,7 +54,7 @@ bench-transcoder *ARGS:
 
 # Put the real stack under load: throughput, latency, the queue, and a plot of it all.
 bench-load *ARGS:
-    pytest benchmarks/test_load.py benchmarks/test_many_workers.py --benchmark-enable --capture=no --quiet "$@"
+    pytest benchmarks/test_load.py benchmarks/test_waiting.py benchmarks/test_reading.py benchmarks/test_many_workers.py --benchmark-enable --capture=no --quiet "$@"
 
 # Work for ten minutes at seven tenths of what the workers can do, and see that nothing grows.
 bench-soak *ARGS:

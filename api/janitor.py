@@ -9,7 +9,7 @@ from psycopg_pool import AsyncConnectionPool
 from rich.progress import Progress
 
 from api.audit_reports import console, print_json
-from transcoder.janitor import find_orphans
+from transcoder.janitor import find_orphans, remove_orphan
 from transcoder.s3 import open_s3
 from transcoder.settings import ObjectStoreSettings
 
@@ -34,8 +34,9 @@ async def run_janitor(
             task = bar.add_task("orphans", total=None)
             async with aclosing(orphans):
                 async for orphan in orphans:
-                    if orphan.is_removable and not dry_run:
-                        await store.remove(orphan.key)
+                    is_to_go = orphan.is_removable and not dry_run
+                    if is_to_go and not await remove_orphan(orphan, store, connections):
+                        continue
                     if orphan.is_removable:
                         objects, size = objects + 1, size + orphan.file_size
                     unknown += not orphan.is_removable

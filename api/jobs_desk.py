@@ -18,7 +18,7 @@ from domain.jobs import Lane
 from domain.publishing import Outcome, Publishing
 from projections.connection import CONNECT_TIMEOUT_SECONDS
 from projections.unfinished import UnfinishedFilter, UnfinishedPost, unfinished_posts
-from transcoder.queue import take_out
+from transcoder.queue import take_out, waiting_jobs
 
 PAGE: Final = 200
 _CANCELLED: Final = "The photo was taken out of the queue. It can be tried again."
@@ -64,6 +64,8 @@ class JobsDesk(Struct, frozen=True):
         Raises:
             DomainError: there is no such post.
         """
+        # Not those that a retry queues meanwhile.
+        job_ids = await waiting_jobs(self.connection, post_id)
         asked = UnfinishedFilter(post_id=post_id)
         found = await unfinished_posts(self.connection, asked, limit=1)
         outcome = await self._execute(
@@ -76,7 +78,8 @@ class JobsDesk(Struct, frozen=True):
                 attempt=sum(post.attempts for post in found),
             )
         )
-        await take_out(self.connection, post_id)
+        if outcome.events:
+            await take_out(self.connection, job_ids)
         return bool(outcome.events)
 
     async def _execute(self, command: Command, *, lane: Lane = "live") -> Outcome:

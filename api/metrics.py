@@ -43,7 +43,7 @@ class DatabaseCollector(Undescribed):
             return
         yield GaugeMetricFamily("nova_database_up", "Whether it answers.", value=1)
         yield GaugeMetricFamily(
-            "nova_worker_lanes", "Lanes of workers that live; three each.", value=told.lanes_alive
+            "nova_worker_lanes", "Lanes of workers that live; four each.", value=told.lanes_alive
         )
         yield from _queue_families(told.lanes)
         yield from _projection_families(told.projections)

@@ -1,6 +1,8 @@
 """The real stack for benchmarks, and the percentiles at the end of a run."""
 
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from statistics import quantiles
 from typing import Final, TypeAlias
@@ -9,9 +11,11 @@ import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from api.stack.local import LocalStack, local_stack
+from benchmarks.load_clients import Clients, clients_of
 from benchmarks.targets import AIM_SECONDS, HARD_LIMIT_SECONDS, TARGET_SECONDS
 from tests.conftest import anyio_backend, database_url, migrated_template  # noqa: F401 - fixtures
 from tests.servers import postgres_server  # noqa: F401 - a fixture
+from tests.transcoder import pictures
 
 Report: TypeAlias = Callable[[str, list[float]], None]
 
@@ -32,6 +36,27 @@ def stack(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> I
     starting = local_stack(folder=folder, port=None, environ={}, report=print)
     with portal.wrap_async_context_manager(starting) as stack:
         yield stack
+
+
+@pytest.fixture(scope="session")
+def large_photo(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A 12-megapixel JPEG, drawn as the demo draws it."""
+    path: Path = tmp_path_factory.mktemp("photo") / "12-megapixel.jpg"
+    subprocess.run([sys.executable, "-m", "transcoder.sample", str(path)], check=True)
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def small_photo() -> bytes:
+    """A JPEG of 100 KB."""
+    return pictures.jpeg(pictures.noise(450, 340), quality=85)
+
+
+@pytest.fixture
+async def clients(stack: LocalStack) -> AsyncIterator[Clients]:
+    """Clients of the stack."""
+    async with clients_of(stack) as clients:
+        yield clients
 
 
 @pytest.fixture

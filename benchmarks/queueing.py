@@ -13,9 +13,8 @@ from simpy.events import ProcessGenerator
 
 
 class Stay(Struct, frozen=True, kw_only=True):
-    """Seconds from arrival to end, and how busy the workers were."""
+    """Seconds from arrival to end."""
 
-    utilisation: float
     mean: float
     p90: float
 
@@ -40,10 +39,10 @@ def simulate(arrivals: Sequence[float], *, service_seconds: float, workers: int)
 
     world.process(people())
     world.run()
-    return stay_of(stays, utilisation=len(stays) * service_seconds / (workers * world.now))
+    return stay_of(stays)
 
 
-def stay_of(stays: Sequence[float], *, utilisation: float) -> Stay:
+def stay_of(stays: Sequence[float]) -> Stay:
     """The same figures of stays, measured or simulated."""
     ordered = sorted(stays)
-    return Stay(utilisation=utilisation, mean=mean(stays), p90=ordered[int(0.9 * len(ordered))])
+    return Stay(mean=mean(stays), p90=ordered[int(0.9 * len(ordered))])

@@ -15,7 +15,7 @@ from tests.histories import confirm_upload, create_post
 
 RENDER_SECONDS: Final = 0.5
 JOBS_PER_WORKER: Final = 12
-STARTED_WITHIN_SECONDS: Final = 60
+SHARE_OF_IDEAL: Final = 0.8
 FINISHED_WITHIN_SECONDS: Final = 300
 
 _PUBLISHED: Final = """
@@ -27,10 +27,14 @@ _HEAD: Final = "SELECT coalesce(max(notification_id), 0) FROM post_events"
 
 def test_workers_that_only_wait_scale(database_url: str, is_measuring: bool) -> None:
     print(f"\nworkers that wait {RENDER_SECONDS:g} s per post, one post at a time")
+    shares = {}
     for number in (1, 2, 4, 8, 16, 32) if is_measuring else (1, 3):
         ideal = number / RENDER_SECONDS
         rate = jobs_per_second(database_url, number)
+        shares[number] = rate / ideal
         print(f"  {number:3} workers {rate:6.1f} jobs/s, {rate / ideal:.2f} of what they could")
+    if is_measuring:
+        assert min(shares.values()) >= SHARE_OF_IDEAL
 
 
 def test_the_ceiling_of_the_queue(database_url: str, is_measuring: bool) -> None:

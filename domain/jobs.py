@@ -1,7 +1,8 @@
 """Jobs: the work that an event leaves to be done, queued in the transaction that stores it.
 
-There are three queues, which never wait for each other: `transcode` for what people wait for,
-`bulk` for what operators set going, `housekeeping` for the rest. Within one, users take turns.
+There are four queues, which never wait for each other: `transcode` for what people wait for,
+`bulk` for what operators set going, `housekeeping` for what is left over, and `duties` for looking
+after the others. Within one, users take turns.
 """
 
 from typing import Final, Literal, TypeAlias, assert_never
@@ -27,7 +28,8 @@ from domain.post import Post
 TRANSCODE_QUEUE: Final = "transcode"
 BULK_QUEUE: Final = "bulk"
 HOUSEKEEPING_QUEUE: Final = "housekeeping"
-QUEUES: Final = (TRANSCODE_QUEUE, BULK_QUEUE, HOUSEKEEPING_QUEUE)
+DUTIES_QUEUE: Final = "duties"
+QUEUES: Final = (TRANSCODE_QUEUE, BULK_QUEUE, HOUSEKEEPING_QUEUE, DUTIES_QUEUE)
 TRANSCODE_TASK: Final = "post.transcode"
 REPROCESS_TASK: Final = "post.reprocess"
 REMOVE_OBJECTS_TASK: Final = "post.remove_objects"

@@ -9,7 +9,9 @@ from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct
-from msgspec.structs import FieldInfo, fields
+from msgspec.structs import FieldInfo, fields, force_setattr
+
+from domain.database_url import limited
 
 SettingsT = TypeVar("SettingsT", bound=Struct)
 
@@ -23,10 +25,17 @@ class TelemetrySettings(Struct, frozen=True, kw_only=True):
 
 
 class DatabaseSettings(TelemetrySettings, frozen=True, kw_only=True):
-    """What every process needs: the PostgreSQL that holds the events, as a libpq URL."""
+    """What every process needs: the PostgreSQL that holds the events, as a libpq URL.
+
+    Where the URL does not say how long a silent network is waited for, it does from here on.
+    """
 
     database_url: str
     db_pool_size: Annotated[int, Meta(ge=1)] = 10
+
+    def __post_init__(self) -> None:
+        """Complete the URL."""
+        force_setattr(self, "database_url", limited(self.database_url))
 
 
 class WrongSettings(Exception):

@@ -7,8 +7,8 @@ attempts as anything else gets.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Protocol
-from uuid import UUID
 
+import msgspec
 import psycopg
 import structlog
 from procrastinate.jobs import Job
@@ -18,6 +18,7 @@ from structlog.contextvars import bound_contextvars
 
 from domain.errors import EventStoreUnavailable
 from transcoder.errors import TranscoderError, UnexpectedTrouble
+from transcoder.metrics import count_failed_attempt
 from transcoder.queue import note_trouble
 from transcoder.tracing import attempt_span
 from transcoder.work import Work
@@ -45,7 +46,6 @@ class GiveUp(Protocol):
 
 async def attempt(
     job: Job,
-    args: dict[str, str],
     connections: AsyncConnectionPool[AsyncConnection[object]],
     *,
     run: Run,
@@ -56,24 +56,20 @@ async def attempt(
     Raises:
         TranscoderError, EventStoreUnavailable: it is to be tried again.
     """
-    work = work_of(job, args)
+    work = work_of(job)
     with watched(job.task_name, work):
         try:
             await _run_or_give_up(work, run=run, give_up=give_up)
         except TranscoderError as failure:
             _log.warning("attempt_failed", code=failure.code)
+            count_failed_attempt(code=failure.code)
             await _note(connections, job, failure)
             raise
 
 
-def work_of(job: Job, args: dict[str, str]) -> Work:
+def work_of(job: Job) -> Work:
     """What a job is to do."""
-    return Work(
-        post_id=UUID(args["post_id"]),
-        correlation_id=UUID(args["correlation_id"]),
-        causation_id=UUID(args["causation_id"]),
-        attempt=job.attempts + 1,
-    )
+    return msgspec.convert({**job.task_kwargs, "attempt": job.attempts + 1}, Work)
 
 
 @contextmanager

@@ -223,3 +223,9 @@ class UnexpectedTrouble(RetryableFailure):
     """Something that nobody foresaw; the log has it."""
 
     code = "internal_error"
+
+
+def codes(kind: type[TranscoderError] = TranscoderError) -> set[str]:
+    """Every code that a failure can have: those of the tree's leaves."""
+    below = kind.__subclasses__()
+    return set().union(*map(codes, below)) if below else {kind.code}

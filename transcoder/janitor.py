@@ -82,11 +82,28 @@ async def remove_orphans(store: ObjectStore, connections: Connections, *, before
         async for orphan in orphans:
             if not orphan.is_removable:
                 _log.warning("unknown_object", key=orphan.key)
-                continue
-            await store.remove(orphan.key)
-            _log.info("removed_orphan", key=orphan.key, why=orphan.why)
-            removed += 1
+            elif await remove_orphan(orphan, store, connections):
+                _log.info("removed_orphan", key=orphan.key, why=orphan.why)
+                removed += 1
     return removed
+
+
+async def remove_orphan(orphan: Orphan, store: ObjectStore, connections: Connections) -> bool:
+    """Remove one, unless it is needed by now: a retry may store and record the very same bytes.
+
+    Raises:
+        ObjectStoreUnavailable: the object store does not answer.
+    """
+    # In this order: who stores it after the first question shows in the answer to the second.
+    still = await _orphans(
+        [ListedObject(key=orphan.key, file_size=orphan.file_size, changed_at=orphan.changed_at)],
+        connections,
+    )
+    now = [found for found in await store.list_page(orphan.key) if found.key == orphan.key]
+    is_orphan = bool(still) and [found.changed_at for found in now] == [orphan.changed_at]
+    if is_orphan:
+        await store.remove(orphan.key)
+    return is_orphan
 
 
 async def _orphans(found: list[ListedObject], connections: Connections) -> list[Orphan]:

@@ -7,6 +7,8 @@ from typing import Any, Final
 from procrastinate import JobContext
 from prometheus_client import Counter, Histogram
 
+from transcoder.errors import codes
+
 JOBS: Final = Counter("nova_jobs", "Attempts at jobs, by how they ended.", ["task", "outcome"])
 JOB_SECONDS: Final = Histogram(
     "nova_job_seconds",
@@ -39,6 +41,22 @@ STEP_SECONDS: Final = Histogram(
 )
 
 
+FAILED_ATTEMPTS: Final = Counter(
+    "nova_attempts_failed", "Attempts that are followed by another one, by why.", ["code"]
+)
+
+
+def _show_from_the_start() -> None:
+    """A series that begins with its first failure never seems to rise."""
+    POSTS.labels("published", "")
+    for code in codes():
+        POSTS.labels("failed", code)
+        FAILED_ATTEMPTS.labels(code)
+
+
+_show_from_the_start()
+
+
 async def count_job(
     call_next: Callable[[], Awaitable[Any]], context: JobContext, _: object
 ) -> object:
@@ -62,6 +80,11 @@ def count_published(*, attempt: int, stages_ms: dict[str, int], steps_ms: dict[s
         STAGE_SECONDS.labels(stage.removesuffix("_ms")).observe(taken_ms / 1000)
     for step, step_ms in steps_ms.items():
         STEP_SECONDS.labels(step).observe(step_ms / 1000)
+
+
+def count_failed_attempt(*, code: str) -> None:
+    """Count an attempt that failed and is followed by another one."""
+    FAILED_ATTEMPTS.labels(code).inc()
 
 
 def count_failed(*, attempt: int, code: str) -> None:

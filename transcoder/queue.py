@@ -1,11 +1,11 @@
 """The job queue: procrastinate on the same PostgreSQL, how deep it is and how fast it empties."""
 
+from collections.abc import Iterable
 from typing import Final, cast
 from uuid import UUID
 
 from msgspec import Struct
 from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import AlreadyEnqueued
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, scalar_row
 
@@ -17,6 +17,7 @@ from domain.jobs import (
     TRANSCODE_TASK,
     lock_of,
 )
+from transcoder.job_ends import JobEnds
 
 # As long as it takes until a worker's jobs are given to another one.
 ALIVE_SECONDS: Final = 10
@@ -37,16 +38,18 @@ SELECT lane.queue_name,
        count(*) FILTER (WHERE job.status = 'todo' AND job.is_due) AS waiting,
        count(*) FILTER (WHERE job.status = 'todo' AND NOT job.is_due) AS later,
        count(*) FILTER (WHERE job.status = 'doing') AS running,
-       coalesce(extract(epoch FROM now() - min(job.due_since)
-           FILTER (WHERE job.status = 'todo' AND job.is_due)), 0)::float8 AS oldest_seconds
+       coalesce(extract(epoch FROM now() - least(
+           min(job.scheduled_at) FILTER (WHERE job.status = 'todo' AND job.is_due),
+           (
+               SELECT min(event.at) FROM procrastinate_events AS event
+               WHERE event.job_id = min(job.id)
+                   FILTER (WHERE job.status = 'todo' AND job.scheduled_at IS NULL)
+           )
+       )), 0)::float8 AS oldest_seconds
 FROM unnest(%(queue_names)s::text[]) AS lane (queue_name)
 LEFT JOIN LATERAL (
-    SELECT status, scheduled_at IS NULL OR scheduled_at <= now() AS is_due,
-           coalesce(scheduled_at, (
-               SELECT event.at FROM procrastinate_events AS event
-               WHERE event.job_id = job.id ORDER BY event.at DESC LIMIT 1
-           )) AS due_since
-    FROM procrastinate_jobs AS job
+    SELECT id, status, scheduled_at, scheduled_at IS NULL OR scheduled_at <= now() AS is_due
+    FROM procrastinate_jobs
     WHERE queue_name = lane.queue_name AND status IN ('todo', 'doing')
 ) AS job ON true
 GROUP BY lane.queue_name
@@ -61,21 +64,21 @@ _PACE: Final = "SELECT seconds_per_post()"
 
 # Takes turns, as `append_post_events` has it.
 _PRIORITY: Final = "SELECT -next_turn(%(queue_name)s, %(user_id)s)"
+# Not by a queueing lock: it would keep a job that runs from going back to wait beside another one.
 _ADOPT: Final = """
 UPDATE procrastinate_jobs
 SET args = args || jsonb_build_object(
     'correlation_id', %(run_id)s::text, 'causation_id', %(run_id)s::text
 )
-WHERE queueing_lock = %(queueing_lock)s AND status = 'todo'
+WHERE lock = %(lock)s AND task_name = %(task_name)s AND status IN ('todo', 'doing')
+RETURNING id
 """
-_NOTE_TROUBLE: Final = """
-UPDATE procrastinate_jobs SET args = args || jsonb_build_object('trouble', %(code)s::text)
-WHERE id = %(job_id)s
-"""
-_TAKE_OUT: Final = """
-SELECT procrastinate_cancel_job_v1(id, false, true) FROM procrastinate_jobs
+_NOTE_TROUBLE: Final = "SELECT note_trouble(%(job_id)s, %(code)s)"
+_WAITING: Final = """
+SELECT id FROM procrastinate_jobs
 WHERE lock = %(lock)s AND task_name = %(task_name)s AND status = 'todo'
 """
+_TAKE_OUT: Final = "SELECT procrastinate_cancel_job_v1(%(job_id)s, false, true)"
 
 
 class QueueDepth(Struct, frozen=True, kw_only=True):
@@ -103,7 +106,7 @@ async def lane_states(connection: AsyncConnection[object]) -> list[LaneState]:
 
 
 async def lanes_alive(connection: AsyncConnection[object]) -> int:
-    """How many lanes of workers have given a sign of life just now; each process has three."""
+    """How many lanes of workers have given a sign of life just now; each process has four."""
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(_ALIVE, {"seconds": ALIVE_SECONDS})
         return int(await cursor.fetchone() or 0)
@@ -132,10 +135,18 @@ async def note_trouble(connection: AsyncConnection[object], job_id: int, code: s
     await connection.execute(_NOTE_TROUBLE, {"job_id": job_id, "code": code})
 
 
-async def take_out(connection: AsyncConnection[object], post_id: UUID) -> None:
-    """Take the transcode jobs of a post that wait out of their queue, where they took room."""
-    job = {"lock": lock_of(post_id), "task_name": TRANSCODE_TASK}
-    await connection.execute(_TAKE_OUT, job)
+async def waiting_jobs(connection: AsyncConnection[object], post_id: UUID) -> list[int]:
+    """The ids of the transcode jobs of a post that wait."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        job = {"lock": lock_of(post_id), "task_name": TRANSCODE_TASK}
+        await cursor.execute(_WAITING, job)
+        return await cursor.fetchall()
+
+
+async def take_out(connection: AsyncConnection[object], job_ids: Iterable[int]) -> None:
+    """Take jobs out of their queue, where they took room, if they still wait."""
+    for job_id in job_ids:
+        await connection.execute(_TAKE_OUT, {"job_id": job_id})
 
 
 async def defer_reprocessing(
@@ -148,10 +159,13 @@ async def defer_reprocessing(
 ) -> None:
     """Queue making a post's variants again, when it is its user's turn.
 
-    A job of an earlier run that still waits becomes one of this run.
+    A job of an earlier run that has not ended becomes one of this run.
     """
-    queueing_lock = f"reprocess:{post_id}"
     async with connection.cursor(row_factory=scalar_row) as cursor:
+        job = {"lock": lock_of(post_id), "task_name": REPROCESS_TASK, "run_id": str(run_id)}
+        await cursor.execute(_ADOPT, job)
+        if await cursor.fetchall():
+            return
         await cursor.execute(_PRIORITY, {"queue_name": BULK_QUEUE, "user_id": str(user_id)})
         priority = int(await cursor.fetchone() or 0)
     task = queue.configure_task(
@@ -159,17 +173,13 @@ async def defer_reprocessing(
         queue=BULK_QUEUE,
         priority=priority,
         lock=lock_of(post_id),
-        queueing_lock=queueing_lock,
     )
-    try:
-        await task.defer_async(
-            post_id=str(post_id),
-            user_id=str(user_id),
-            correlation_id=str(run_id),
-            causation_id=str(run_id),
-        )
-    except AlreadyEnqueued:
-        await connection.execute(_ADOPT, {"queueing_lock": queueing_lock, "run_id": str(run_id)})
+    await task.defer_async(
+        post_id=str(post_id),
+        user_id=str(user_id),
+        correlation_id=str(run_id),
+        causation_id=str(run_id),
+    )
 
 
 async def jobs_of_run(connection: AsyncConnection[object], run_id: UUID) -> int:
@@ -188,7 +198,9 @@ def open_queue(database_url: str, *, pool_size: int) -> App:
         timeout=10.0,
         configure=_use_no_transactions,
     )
-    return App(connector=connector)
+    queue = App(connector=connector)
+    queue.job_manager = JobEnds(connector)
+    return queue
 
 
 def connection_stats(queue: App) -> dict[str, int]:

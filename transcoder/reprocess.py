@@ -12,7 +12,7 @@ from domain.errors import PostNotFound, PostNotPublished
 from domain.events import ReadyVariant
 from domain.post import Post
 from domain.recipes import RECIPE_VERSION, VARIANT_CONTENT_TYPE, VariantName
-from transcoder.errors import MAX_ATTEMPTS, TranscoderError, UnexpectedTrouble, first_failure
+from transcoder.errors import TranscoderError, UnexpectedTrouble, first_failure
 from transcoder.metrics import count_reprocessed
 from transcoder.rendering import RenderedVariant, Rendering
 from transcoder.transfer import Transfer
@@ -39,9 +39,10 @@ class Reprocessing:
         if post.status != "published" or post.recipe_version >= RECIPE_VERSION:
             _log.info("nothing_to_do", status=post.status, recipe_version=post.recipe_version)
             return
+        if work.loses_workers():
+            await self._give_up(UnexpectedTrouble(), work=work)
+            return
         try:
-            if work.attempt > MAX_ATTEMPTS:
-                raise UnexpectedTrouble
             if await self._replace(post, work):
                 count_reprocessed(code="")
                 _log.info("reprocessed", recipe_version=RECIPE_VERSION)
@@ -56,8 +57,11 @@ class Reprocessing:
         Raises:
             TranscoderError: `failure` itself, when another attempt may succeed.
         """
-        if failure.retryable and work.attempt < failure.max_attempts:
+        if work.is_tried_again(failure):
             raise failure
+        await self._give_up(failure, work=work)
+
+    async def _give_up(self, failure: TranscoderError, *, work: Work) -> None:
         command = LeaveVariants(
             origin=work.origin(),
             post_id=work.post_id,

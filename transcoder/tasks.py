@@ -12,8 +12,7 @@ from typing import Final
 import structlog
 from msgspec import Struct
 from procrastinate import App, JobContext
-from procrastinate.exceptions import ConnectorException
-from procrastinate.jobs import Job
+from procrastinate.jobs import Job, Status
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg import AsyncConnection
 from psycopg.rows import scalar_row
@@ -21,6 +20,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from domain.jobs import (
     BULK_QUEUE,
+    DUTIES_QUEUE,
     HOUSEKEEPING_QUEUE,
     REMOVE_OBJECTS_TASK,
     REMOVE_ORIGINAL_TASK,
@@ -34,15 +34,16 @@ from transcoder.deleted_posts import remove_objects
 from transcoder.expired_uploads import close_expired_uploads
 from transcoder.janitor import ORPHANS_OLDER_THAN, remove_orphans
 from transcoder.object_store import ObjectStore
-from transcoder.queue import ALIVE_SECONDS
+from transcoder.queue import ALIVE_SECONDS, note_trouble
 from transcoder.reprocess import Reprocessing
 from transcoder.transcode import Transcoding
 from transcoder.transfer import Transfer
-from transcoder.work import EventStore, Renderer
+from transcoder.work import WORKER_LOST, EventStore, Renderer
 
 LONGEST_PAUSE_SECONDS: Final = 60
-# Duties are short and few: they are fetched before the objects of deleted posts.
+# Fetched before the objects of deleted posts.
 DUTY_PRIORITY: Final = 10
+ENDED_JOBS_HOURS: Final = 72
 EVERY_NIGHT: Final = "17 3 * * *"
 EVERY_MINUTE: Final = "* * * * *"
 EVERY_TEN_SECONDS: Final = "* * * * * */10"
@@ -108,24 +109,25 @@ def add_tasks(queue: App, parts: Parts) -> None:
     _add_remove_objects(queue, parts)
     _add_close_expired_uploads(queue, parts)
     _add_remove_orphans(queue, parts)
-    _add_take_over_stalled_jobs(queue)
+    _add_forget_ended_jobs(queue)
+    _add_take_over_stalled_jobs(queue, parts)
     _add_rescue_posts(queue, parts)
 
 
 def _add_transcode(queue: App, parts: Parts) -> None:
     @queue.task(name=TRANSCODE_TASK, queue=TRANSCODE_QUEUE, pass_context=True, retry=RetryForEver())
-    async def transcode(context: JobContext, /, **args: str) -> None:
+    async def transcode(context: JobContext, /, **_: object) -> None:
         transcoding = parts.in_bulk if context.job.queue == BULK_QUEUE else parts.transcoding
         give_up = partial(transcoding.give_up_or_raise, stage="record")
-        await attempt(context.job, args, parts.connections, run=transcoding.run, give_up=give_up)
+        await attempt(context.job, parts.connections, run=transcoding.run, give_up=give_up)
 
 
 def _add_reprocess(queue: App, parts: Parts) -> None:
     @queue.task(name=REPROCESS_TASK, queue=BULK_QUEUE, pass_context=True, retry=RetryForEver())
-    async def reprocess(context: JobContext, /, **args: str) -> None:
+    async def reprocess(context: JobContext, /, **_: object) -> None:
         job, reprocessing = context.job, parts.reprocessing
         give_up = reprocessing.give_up_or_raise
-        await attempt(job, args, parts.connections, run=reprocessing.run, give_up=give_up)
+        await attempt(job, parts.connections, run=reprocessing.run, give_up=give_up)
 
 
 def _add_remove_objects(queue: App, parts: Parts) -> None:
@@ -136,8 +138,8 @@ def _add_remove_objects(queue: App, parts: Parts) -> None:
         pass_context=True,
         retry=RetryForEver(),
     )
-    async def remove(context: JobContext, /, **args: str) -> None:
-        work = work_of(context.job, args)
+    async def remove(context: JobContext, /, **_: object) -> None:
+        work = work_of(context.job)
         with watched(REMOVE_OBJECTS_TASK, work):
             _log.info("removing_objects")
             await remove_objects(parts.store, parts.events, post_id=work.post_id)
@@ -147,51 +149,70 @@ def _add_close_expired_uploads(queue: App, parts: Parts) -> None:
     name = "expired_uploads.close"
 
     @queue.periodic(cron=EVERY_MINUTE)
-    @queue.task(name=name, queue=HOUSEKEEPING_QUEUE, queueing_lock=name, priority=DUTY_PRIORITY)
-    async def close_expired(timestamp: int) -> None:
-        now = datetime.fromtimestamp(timestamp, UTC)
-        await close_expired_uploads(parts.connections, parts.publishing, now=now)
+    @queue.task(
+        name=name,
+        queue=HOUSEKEEPING_QUEUE,
+        lock=name,
+        queueing_lock=name,
+        priority=DUTY_PRIORITY,
+        pass_context=True,
+    )
+    async def close_expired(context: JobContext, timestamp: int) -> None:
+        _log.debug("closing_expired_uploads", job_id=context.job.id, tick=timestamp)
+        await close_expired_uploads(parts.connections, parts.publishing)
 
 
 def _add_remove_orphans(queue: App, parts: Parts) -> None:
     name = "orphans.remove"
 
     @queue.periodic(cron=EVERY_NIGHT)
-    @queue.task(name=name, queue=HOUSEKEEPING_QUEUE, queueing_lock=name)
+    @queue.task(name=name, queue=HOUSEKEEPING_QUEUE, lock=name, queueing_lock=name)
     async def remove(timestamp: int) -> None:
         before = datetime.fromtimestamp(timestamp, UTC) - ORPHANS_OLDER_THAN
         await remove_orphans(parts.store, parts.connections, before=before)
 
 
-def _add_take_over_stalled_jobs(queue: App) -> None:
+def _add_forget_ended_jobs(queue: App) -> None:
+    name = "ended_jobs.forget"
+
+    @queue.periodic(cron=EVERY_NIGHT)
+    @queue.task(name=name, queue=DUTIES_QUEUE, queueing_lock=name)
+    async def forget(timestamp: int) -> None:
+        _log.debug("forgetting_ended_jobs", tick=timestamp)
+        # Of duties that failed or were interrupted: everything else is deleted or goes on.
+        await queue.job_manager.delete_old_jobs(
+            nb_hours=ENDED_JOBS_HOURS,
+            include_failed=True,
+            include_cancelled=True,
+            include_aborted=True,
+        )
+
+
+def _add_take_over_stalled_jobs(queue: App, parts: Parts) -> None:
     name = "stalled_jobs.take_over"
 
     @queue.periodic(cron=EVERY_TEN_SECONDS)
-    @queue.task(
-        name=name,
-        queue=HOUSEKEEPING_QUEUE,
-        queueing_lock=name,
-        priority=DUTY_PRIORITY,
-        pass_context=True,
-    )
+    @queue.task(name=name, queue=DUTIES_QUEUE, queueing_lock=name, pass_context=True)
     async def take_over(context: JobContext, timestamp: int) -> None:
         jobs = queue.job_manager
         for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
             _log.warning(
                 "took_over_stalled_job", job_id=job.id, by_job_id=context.job.id, tick=timestamp
             )
-            try:
-                await jobs.retry_job(job)
-            except ConnectorException as error:
-                # It has just ended, or another of its kind waits already: the others matter too.
-                _log.warning("not_taken_over", job_id=job.id, error=str(error))
+            if "post_id" not in job.task_kwargs:
+                # A duty: the next one comes by itself.
+                await jobs.finish_job(job, status=Status.FAILED, delete_job=True)
+                continue
+            async with parts.connections.connection() as connection:
+                await note_trouble(connection, job.id or 0, WORKER_LOST)
+            await jobs.retry_job(job)
 
 
 def _add_rescue_posts(queue: App, parts: Parts) -> None:
     name = "posts.rescue"
 
     @queue.periodic(cron=EVERY_MINUTE)
-    @queue.task(name=name, queue=HOUSEKEEPING_QUEUE, queueing_lock=name, priority=DUTY_PRIORITY)
+    @queue.task(name=name, queue=DUTIES_QUEUE, queueing_lock=name)
     async def rescue(timestamp: int) -> None:
         async with (
             parts.connections.connection() as connection,

@@ -18,7 +18,7 @@ from domain.commands import FailPost, RecordVariant
 from domain.errors import PostNotFound, PostNotProcessing
 from domain.events import PostPublished, Stage, StageTimes
 from domain.post import Post
-from transcoder.errors import MAX_ATTEMPTS, TranscoderError, UnexpectedTrouble, first_failure
+from transcoder.errors import TranscoderError, UnexpectedTrouble, first_failure
 from transcoder.metrics import count_failed, count_published
 from transcoder.rendering import RenderedVariant, Rendering
 from transcoder.tracing import tracer
@@ -49,9 +49,8 @@ class Transcoding:
         if post.status != "processing":
             _log.info("nothing_to_do", status=post.status)
             return
-        if work.attempt > MAX_ATTEMPTS:
-            # Every attempt so far took its whole worker down: there will not be another.
-            await self.give_up_or_raise(UnexpectedTrouble(), stage="render", work=work)
+        if work.loses_workers():
+            await self._give_up(UnexpectedTrouble(), stage="render", work=work)
             return
         watch = _Watch(since=post.updated_at)
         stage: Stage = "download"
@@ -81,8 +80,11 @@ class Transcoding:
         Raises:
             TranscoderError: `failure` itself, when another attempt may succeed.
         """
-        if failure.retryable and work.attempt < failure.max_attempts:
+        if work.is_tried_again(failure):
             raise failure
+        await self._give_up(failure, stage=stage, work=work)
+
+    async def _give_up(self, failure: TranscoderError, *, stage: Stage, work: Work) -> None:
         command = FailPost(
             origin=work.origin(),
             post_id=work.post_id,

@@ -5,7 +5,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final, NoReturn
+from typing import Final
 
 import psycopg
 import structlog
@@ -15,7 +15,7 @@ from procrastinate.exceptions import ConnectorException
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from domain.jobs import BULK_QUEUE, HOUSEKEEPING_QUEUE, TRANSCODE_QUEUE
+from domain.jobs import BULK_QUEUE, DUTIES_QUEUE, HOUSEKEEPING_QUEUE, TRANSCODE_QUEUE
 from domain.publishing import Publishing
 from transcoder.metrics import count_job
 from transcoder.pool import BulkRenderer, RenderPool
@@ -62,6 +62,7 @@ async def run_worker(settings: WorkerSettings) -> None:
         Lane(TRANSCODE_QUEUE, JOBS_PER_PROCESS * settings.worker_concurrency),
         Lane(BULK_QUEUE, JOBS_PER_PROCESS * BULK_PROCESSES),
         Lane(HOUSEKEEPING_QUEUE, 2),
+        Lane(DUTIES_QUEUE, 2),
     ]
     async with _open_parts(settings) as parts:
         queue = open_queue(settings.database_url, pool_size=settings.db_pool_size + len(lanes))
@@ -79,12 +80,14 @@ async def run_worker(settings: WorkerSettings) -> None:
 async def work(queue: App, lanes: list[Lane]) -> None:
     """Work in all lanes until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
+    told_to_stop = asyncio.Event()
     # Not anyio's: the queue takes one cancellation for the order to drain, and a second for haste.
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(_keep_working_in(queue, lane)) for lane in lanes]
+        running = [tasks.create_task(_keep_working_in(queue, lane, told_to_stop)) for lane in lanes]
 
         def drain(received: signal.Signals) -> None:
             loop.remove_signal_handler(received)
+            told_to_stop.set()
             for task in running:
                 task.cancel()
 
@@ -92,18 +95,19 @@ async def work(queue: App, lanes: list[Lane]) -> None:
             loop.add_signal_handler(signal_number, drain, signal_number)
 
 
-async def _keep_working_in(queue: App, lane: Lane) -> NoReturn:
+async def _keep_working_in(queue: App, lane: Lane, told_to_stop: asyncio.Event) -> None:
     """The queue ends a lane, with an error or without, when the database goes: begin it again.
 
     What ran has been handed back, or is missed soon and taken over.
     """
-    while True:
+    while not told_to_stop.is_set():
         try:
             await _work_in(queue, lane)
         except (ConnectorException, psycopg.OperationalError) as error:
             _log.warning("database_lost", lane=lane.queue_name, error=str(error.__cause__ or error))
-        await asyncio.sleep(POLL_SECONDS)
-        _log.info("lane_begins_again", lane=lane.queue_name)
+        if not told_to_stop.is_set():
+            await asyncio.sleep(POLL_SECONDS)
+            _log.info("lane_begins_again", lane=lane.queue_name)
 
 
 async def _work_in(queue: App, lane: Lane) -> None:

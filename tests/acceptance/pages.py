@@ -16,6 +16,8 @@ WITHIN_SECONDS: Final = 60
 _BLOCK: Final = re.compile(
     r"(?:<!-- first: (?P<first>\w+) -->\n)?```console\n(?P<body>.*?)```", re.DOTALL
 )
+# Lines whose numbers are what they are there for.
+_TELLING: Final = re.compile(r"^nova_|^ *\d+ differences$|not as recorded$|would be removed")
 # What differs from one run to the next, in the order in which it is made the same.
 _VARYING: Final = (
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "ID"),
@@ -44,9 +46,15 @@ def run_page(page: str, *, folder: Path, environ: Mapping[str, str], first: Prep
 
 def in_essence(page: str) -> list[str]:
     """The lines of a page with everything the same that differs from one run to the next."""
+    return [_essence(line).strip() for line in page.splitlines()]
+
+
+def _essence(line: str) -> str:
+    if _TELLING.search(line):
+        return line
     for varying, same in _VARYING:
-        page = re.sub(varying, same, page)
-    return [line.strip() for line in page.splitlines()]
+        line = re.sub(varying, same, line)
+    return line
 
 
 def _run(command: str, folder: Path, environ: Mapping[str, str]) -> str:

@@ -64,7 +64,7 @@ def test_evidence_is_exported_and_checked_and_tampering_is_named(
 
     publish(publishing)
     sealed = run("verify", "--seal", **environ)
-    assert (sealed.returncode, sealed.stdout.splitlines()[-1]) == (
+    assert (sealed.returncode, sealed.stdout.splitlines()[-2]) == (
         0,
         "6 events at the end of the log: sealed now.",
     )

@@ -59,7 +59,7 @@ class Saboteur:
     def stop_the_worker(self) -> None:
         """Nobody works; three photos come."""
         self.end()
-        self._upload(3)
+        self.environ["POST"] = self._upload(3)
 
     def freeze_the_worker(self) -> None:
         """It is frozen in the middle of its work."""
@@ -115,6 +115,12 @@ class Saboteur:
             row = connection.execute("SELECT position FROM projection_failures").fetchone()
         assert row is not None
         self.environ["POSITION"] = str(row[0])
+
+    def send_a_damaged_photo(self) -> None:
+        """Half of one."""
+        post_id = self._app.upload(self._photo[: len(self._photo) // 2])
+        assert self._app.wait_until_final(post_id)["status"] == "failed"
+        self.environ["POST"] = post_id
 
     def end(self) -> None:
         """No worker is left."""
@@ -175,7 +181,7 @@ def test_the_runbook_shows_what_its_commands_print(saboteur: Saboteur, tmp_path:
     first = {
         name: getattr(saboteur, name)
         for name in dir(saboteur)
-        if name.startswith(("start_", "stop_", "freeze_", "replace_"))
+        if name.startswith(("start_", "stop_", "freeze_", "replace_", "send_"))
     }
     now = run_page(page, folder=tmp_path, environ=saboteur.environ, first=first)
     if "NOVA_WRITE_PAGES" in os.environ:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import LiteralString
@@ -150,6 +150,16 @@ def test_workers_whose_clocks_differ_by_minutes_share_a_queue(
     early, late = script(SKEWED, "-7"), script(SKEWED, "7")
     with working(stack, *early), working(stack, *late):
         posts = [app.upload(jpeg) for _ in range(16)]
+        app.final(posts)
+        # One more of each dies in the middle of its work: neither clock delays who takes over.
+        for clock in ("-7", "7"):
+            with working(stack, *script(SKEWED, clock)) as victim:
+                posts += [app.upload(jpeg) for _ in range(6)]
+                wait_until(lambda: bool(jobs(stack, "doing")))
+                victim.kill()
+        died = time.monotonic()
+        app.final(posts)
+        assert time.monotonic() - died < TAKEN_UP_WITHIN_SECONDS
         assert {post["status"] for post in app.final(posts)} == {"published"}
         assert_nothing_lost(stack, posts)
     with psycopg.connect(stack.environ["DATABASE_URL"]) as connection:
@@ -218,6 +228,25 @@ main()
         (post,) = app.final([post_id])
         assert post["status"] == "published"
     assert_nothing_lost(stack, [post_id])
+
+
+def test_a_worker_without_a_database_stops_when_it_is_told_to(
+    stack: LocalStack, app: PatientApp, jpeg: bytes
+) -> None:
+    with working(stack) as worker:
+        app.final([app.upload(jpeg)])
+        hanging = psutil.Process(stack.pids["postgres"])
+        family = [hanging, *hanging.children(recursive=True)]
+        hanging.kill()
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        worker.terminate()
+        assert worker.wait(30) == 0
+    posts = [app.upload(jpeg)]
+    with working(stack):
+        assert {post["status"] for post in app.final(posts)} == {"published"}
+    assert_nothing_lost(stack, posts)
 
 
 def test_nothing_of_a_worker_is_left_when_it_has_ended(

@@ -1,7 +1,7 @@
 """The janitor: what nothing needs is found and removed, and nothing else ever is."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -15,15 +15,19 @@ from tests.histories import (
     confirm_upload,
     create_post,
     delete_post,
+    fail_post,
     publishing_commands,
+    record_variant,
     replace_variants,
+    retry_post,
 )
-from transcoder.janitor import find_orphans, remove_orphans
+from transcoder.janitor import find_orphans, remove_orphan, remove_orphans
 
 pytestmark = pytest.mark.anyio
 
 Connections = AsyncConnectionPool[AsyncConnection[object]]
 DAY = timedelta(days=1)
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 async def found(store: FakeObjectStore, connections: Connections) -> dict[str, str]:
@@ -66,6 +70,38 @@ async def test_objects_of_deleted_posts_go_and_so_does_what_was_never_recorded(
     }
     assert await remove_orphans(store, connections, before=store.changed_at + DAY) == 3
     assert list(store.objects) == [original_key(published)]
+
+
+async def test_what_is_stored_and_recorded_while_the_janitor_works_stays(
+    store: FakeObjectStore, publishing: Publishing, connections: Connections
+) -> None:
+    post_id = uuid4()
+    for command in (create_post(post_id), confirm_upload(post_id), fail_post(post_id)):
+        publishing.execute(command)
+    variant = record_variant(post_id, "medium")
+    store.arrive(variant.key, b"left by an attempt that failed")
+    [orphan] = [one async for one in find_orphans(store, connections, before=NEVER)]
+    # The owner has it tried again: the same bytes come, and are recorded a moment later.
+    store.changed_at += timedelta(seconds=1)
+    assert not await remove_orphan(orphan, store, connections)
+    publishing.execute(retry_post(post_id))
+    publishing.execute(variant)
+    store.changed_at -= timedelta(seconds=1)
+    assert not await remove_orphan(orphan, store, connections)
+    assert list(store.objects) == [variant.key]
+
+
+async def test_of_a_post_with_a_damaged_event_nothing_is_removed(
+    store: FakeObjectStore, publishing: Publishing, connections: Connections
+) -> None:
+    post_id = uuid4()
+    for command in publishing_commands(post_id):
+        publishing.execute(command)
+    store.arrive(record_variant(post_id, "medium").key, b"a variant")
+    async with connections.connection() as connection:
+        await connection.execute("ALTER TABLE post_events DISABLE TRIGGER USER")
+        await connection.execute("UPDATE post_events SET state = '' WHERE topic LIKE '%ready'")
+    assert await found(store, connections) == {}
 
 
 async def test_photos_of_posts_that_a_restored_database_does_not_know_are_told_and_kept(

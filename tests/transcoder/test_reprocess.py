@@ -33,8 +33,15 @@ class TodaysRenderer(FakeRenderer):
         return replace(rendering, recipe_version=RECIPE_VERSION)
 
 
-def work_on(post_id: UUID, *, attempt: int = 1) -> Work:
-    return Work(post_id=post_id, correlation_id=uuid4(), causation_id=uuid4(), attempt=attempt)
+def work_on(post_id: UUID, **troubles: int) -> Work:
+    """The next attempt after so many that met these."""
+    return Work(
+        post_id=post_id,
+        correlation_id=uuid4(),
+        causation_id=uuid4(),
+        attempt=1 + sum(troubles.values()),
+        troubles=troubles,
+    )
 
 
 @pytest.fixture
@@ -103,14 +110,14 @@ async def test_what_may_help_is_tried_again_and_not_for_ever(
     renderer.trouble = [RendererCrashed(), RendererCrashed()]
     with pytest.raises(RendererCrashed):
         await reprocessing.run(work_on(post_id))
-    await reprocessing.run(work_on(post_id, attempt=2))
+    await reprocessing.run(work_on(post_id, renderer_crashed=1))
     assert isinstance(publishing.history(post_id)[-1], PostNotReprocessed)
 
 
 async def test_a_post_whose_every_attempt_took_its_worker_down_is_left_alone(
     reprocessing: Reprocessing, publishing: Publishing, renderer: TodaysRenderer, post_id: UUID
 ) -> None:
-    await reprocessing.run(work_on(post_id, attempt=MAX_ATTEMPTS + 1))
+    await reprocessing.run(work_on(post_id, worker_lost=MAX_ATTEMPTS))
     assert renderer.rendered == 0
     assert isinstance(publishing.history(post_id)[-1], PostNotReprocessed)
 

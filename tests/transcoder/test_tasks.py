@@ -2,12 +2,12 @@
 
 import hashlib
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 from uuid import UUID, uuid4
 
 import pytest
-from procrastinate import App
+from procrastinate import App, utils
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
@@ -137,7 +137,11 @@ async def test_attempts_are_counted_across_runs_until_the_post_has_failed(
 
 
 async def test_the_job_of_a_dead_worker_is_taken_over(
-    queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
+    queue: App,
+    publishing: Publishing,
+    store: FakeObjectStore,
+    connections: Connections,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     post_id = uploaded(publishing, store)
     await run(
@@ -151,6 +155,8 @@ async def test_the_job_of_a_dead_worker_is_taken_over(
         """,
     )
     assert (await depth(connections)).running == 1
+    # Whoever takes it over has a wrong clock.
+    monkeypatch.setattr(utils, "utcnow", lambda: datetime.now(UTC) + timedelta(minutes=7))
     await queue.configure_task("stalled_jobs.take_over").defer_async(timestamp=0)
     await work_once(queue)
     await work_once(queue)
@@ -176,6 +182,39 @@ async def test_a_post_whose_job_is_forgotten_or_gone_is_rescued(
     await work_once(queue)
     assert publishing.post(forgotten).status == "published"
     assert publishing.post(gone).status == "published"
+
+
+async def test_a_job_that_cannot_be_rescued_keeps_no_other_from_it(
+    publishing: Publishing, store: FakeObjectStore, connections: Connections
+) -> None:
+    stuck, other = uploaded(publishing, store), uploaded(publishing, store)
+    await run(connections, "UPDATE procrastinate_jobs SET status = 'doing'")
+    await run(connections, "DELETE FROM procrastinate_events")
+    async with connections.connection() as connection:
+        # Its place in the queue is taken.
+        await connection.execute(
+            "UPDATE procrastinate_jobs SET queueing_lock = 'one' WHERE args ->> 'post_id' = %s",
+            [str(stuck)],
+        )
+    await run(
+        connections,
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock)"
+        " VALUES ('bulk', 'post.reprocess', 'one')",
+    )
+    assert await rescued(connections) == [other]
+
+
+async def test_a_duty_of_a_dead_worker_is_left_to_the_next_one(
+    queue: App, connections: Connections
+) -> None:
+    for name in ("posts.rescue", "expired_uploads.close"):
+        await queue.configure_task(name).defer_async(timestamp=0)
+    await run(connections, "UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL")
+    await queue.configure_task("stalled_jobs.take_over").defer_async(timestamp=0)
+    await work_once(queue)
+    async with connections.connection() as connection:
+        found = await connection.execute("SELECT task_name FROM procrastinate_jobs")
+        assert await found.fetchall() == []
 
 
 async def rescued(connections: Connections) -> list[UUID]:

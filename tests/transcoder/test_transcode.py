@@ -54,8 +54,15 @@ def post_id(publishing: Publishing, store: FakeObjectStore) -> UUID:
     return post_id
 
 
-def work(post_id: UUID, *, attempt: int = 1) -> Work:
-    return Work(post_id=post_id, correlation_id=uuid4(), causation_id=uuid4(), attempt=attempt)
+def work(post_id: UUID, **troubles: int) -> Work:
+    """The next attempt after so many that met these."""
+    return Work(
+        post_id=post_id,
+        correlation_id=uuid4(),
+        causation_id=uuid4(),
+        attempt=1 + sum(troubles.values()),
+        troubles=troubles,
+    )
 
 
 def failure(publishing: Publishing, post_id: UUID) -> PostFailed:
@@ -137,11 +144,11 @@ async def test_a_lasting_fault_is_left_to_later_attempts_and_fails_the_post_when
     transcoding: Transcoding, publishing: Publishing, store: FakeObjectStore, post_id: UUID
 ) -> None:
     store.down = True
-    for attempt in range(1, MAX_ATTEMPTS):
+    for met in range(MAX_ATTEMPTS - 1):
         with pytest.raises(ObjectStoreUnavailable):
-            await transcoding.run(work(post_id, attempt=attempt))
+            await transcoding.run(work(post_id, object_store_unavailable=met))
         assert publishing.post(post_id).status == "processing"
-    await transcoding.run(work(post_id, attempt=MAX_ATTEMPTS))
+    await transcoding.run(work(post_id, object_store_unavailable=MAX_ATTEMPTS - 1))
     failed = failure(publishing, post_id)
     assert (failed.code, failed.attempt) == ("object_store_unavailable", MAX_ATTEMPTS)
 
@@ -159,7 +166,7 @@ async def test_a_fault_in_the_middle_of_storing_leaves_nothing_to_do_twice(
     broken = transcoding_with(publishing, stopping, FakeRenderer())
     with pytest.raises(TranscoderError):
         await broken.run(work(post_id))
-    await transcoding.run(work(post_id, attempt=2))
+    await transcoding.run(work(post_id, object_store_unavailable=1))
     topics = [topic_of(event) for event in publishing.history(post_id)]
     assert topics.count("post.variant_ready") == 3
     assert topics[-1] == "post.published"
@@ -170,15 +177,16 @@ async def test_a_picture_that_kills_its_process_gets_one_more_try(
 ) -> None:
     renderer.trouble = [RendererCrashed(), RendererCrashed()]
     with pytest.raises(RendererCrashed):
-        await transcoding.run(work(post_id, attempt=1))
-    await transcoding.run(work(post_id, attempt=2))
+        # Whatever else went wrong before was not the picture's fault.
+        await transcoding.run(work(post_id, object_store_unavailable=5, worker_lost=2))
+    await transcoding.run(work(post_id, renderer_crashed=1))
     assert failure(publishing, post_id).code == "renderer_crashed"
 
 
 async def test_a_post_that_took_every_worker_down_is_given_up(
     transcoding: Transcoding, publishing: Publishing, renderer: FakeRenderer, post_id: UUID
 ) -> None:
-    await transcoding.run(work(post_id, attempt=MAX_ATTEMPTS + 1))
+    await transcoding.run(work(post_id, worker_lost=MAX_ATTEMPTS))
     assert failure(publishing, post_id).code == UnexpectedTrouble.code
     assert renderer.rendered == 0
 

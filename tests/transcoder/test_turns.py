@@ -11,9 +11,16 @@ from psycopg_pool import AsyncConnectionPool
 
 from domain.publishing import Publishing
 from tests.fake_object_store import FakeObjectStore
-from tests.histories import OWNER, confirm_upload, create_post, fail_post, retry_post
+from tests.histories import (
+    OWNER,
+    confirm_upload,
+    create_post,
+    delete_post,
+    fail_post,
+    retry_post,
+)
 from tests.transcoder.rendered import FakeRenderer
-from transcoder.queue import defer_reprocessing, jobs_of_run, open_queue
+from transcoder.queue import defer_reprocessing, jobs_of_run, open_queue, queue_depth
 from transcoder.tasks import add_tasks, assemble
 
 pytestmark = pytest.mark.anyio
@@ -102,16 +109,44 @@ async def test_reprocessing_takes_turns_with_other_bulk_work_and_between_users(
     assert await turns(connections, queue_name="bulk") == [*"abc", *"ab", "a"]
 
 
-async def test_a_second_run_of_reprocessing_takes_over_what_the_first_one_left_waiting(
+async def test_a_second_run_of_reprocessing_takes_over_what_the_first_one_left(
     queue: App, connections: Connections
 ) -> None:
-    post_id, first, second = uuid4(), uuid4(), uuid4()
+    waiting, running, first, second = (uuid4() for _ in range(4))
     async with connections.connection() as connection:
-        for run_id in (first, second):
-            await defer_reprocessing(
-                queue, connection, post_id=post_id, user_id=OWNER, run_id=run_id
-            )
-        assert [await jobs_of_run(connection, run_id) for run_id in (first, second)] == [0, 1]
+
+        async def defer_both(run_id: UUID) -> None:
+            for post_id in (running, waiting):
+                await defer_reprocessing(
+                    queue, connection, post_id=post_id, user_id=OWNER, run_id=run_id
+                )
+
+        await defer_both(first)
+        job = await queue.job_manager.fetch_job(["bulk"], await queue.job_manager.register_worker())
+        assert job is not None
+        await defer_both(second)
+        assert [await jobs_of_run(connection, run_id) for run_id in (first, second)] == [0, 2]
+        # Nor does anything keep the one that runs from going back to wait.
+        await queue.job_manager.retry_job(job)
+        assert (await queue_depth(connection, "bulk")).waiting == 2
+
+
+async def test_what_is_left_over_never_comes_before_a_duty(
+    publishing: Publishing, connections: Connections
+) -> None:
+    await run(
+        connections,
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, status)"
+        " VALUES ('housekeeping', 'expired_uploads.close', 10, 'doing')",
+    )
+    post_id = uuid4()
+    publishing.execute(create_post(post_id))
+    publishing.execute(delete_post(post_id))
+    async with connections.connection() as connection:
+        found = await connection.execute(
+            "SELECT max(priority) FROM procrastinate_jobs WHERE task_name LIKE 'post.%'"
+        )
+        assert await found.fetchone() == (0,)
 
 
 async def test_who_comes_later_neither_waits_for_the_many_nor_overtakes_them_for_ever(
