@@ -13,6 +13,8 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import scalar_row
 
+from domain.events import Event
+from domain.mapper import UnreadableEvent
 from domain.paths import Misstep, first_misstep
 from domain.post import Status, fold
 from projections.histories import histories
@@ -55,35 +57,57 @@ async def audit_paths(
     """Walk through the history of every post; memory is that of one, and of what is found.
 
     `progress` is told how many events were walked, and how many there are, about.
-
-    Raises:
-        UnreadableEvent: an event is something this code cannot read.
     """
-    statuses: Counter[Status] = Counter()
-    missteps: list[Misstep] = []
-    processing: list[UUID] = []
+    walk = _Walk()
     async with connection.transaction():
         await connection.execute(_ONE_SNAPSHOT)
         position = await head_position(connection)
-        events_walked = 0
-        async with aclosing(histories(connection, EVERY_POST, position=position)) as posts:
+        posts = histories(connection, EVERY_POST, position=position, unreadable=walk.unreadable)
+        async with aclosing(posts):
             async for post_id, events in posts:
-                events_walked += len(events)
-                if misstep := first_misstep(events):
-                    missteps.append(misstep)
-                elif post := fold(events):
-                    statuses[post.status] += 1
-                    if post.status == "processing":
-                        processing.append(post_id)
-                if statuses.total() % REPORT_EVERY_POSTS == 0:
-                    progress(events_walked, position)
-        forgotten = await _without_job(connection, processing)
+                walk.add(post_id, events)
+                if walk.posts % REPORT_EVERY_POSTS == 0:
+                    progress(walk.events, position)
+        forgotten = await _without_job(connection, walk.processing)
     return Paths(
-        posts=statuses.total() + len(missteps),
-        statuses=dict(statuses),
-        missteps=missteps,
+        posts=walk.posts,
+        statuses=dict(walk.statuses),
+        missteps=walk.missteps,
         forgotten=forgotten,
     )
+
+
+class _Walk:
+    def __init__(self) -> None:
+        self.posts = self.events = 0
+        self.statuses: Counter[Status] = Counter()
+        self.missteps: list[Misstep] = []
+        self.processing: list[UUID] = []
+        self._damaged: UUID | None = None
+
+    def unreadable(self, error: UnreadableEvent) -> None:
+        row = error.row
+        self._damaged = row.post_id
+        self.missteps.append(
+            Misstep(
+                post_id=row.post_id,
+                version=row.version,
+                topic=row.topic,
+                why=f"it is unreadable: {error.reason}",
+            )
+        )
+
+    def add(self, post_id: UUID, events: list[Event]) -> None:
+        self.posts += 1
+        self.events += len(events)
+        if self._damaged == post_id:
+            return
+        if misstep := first_misstep(events):
+            self.missteps.append(misstep)
+        elif post := fold(events):
+            self.statuses[post.status] += 1
+            if post.status == "processing":
+                self.processing.append(post_id)
 
 
 async def _without_job(connection: AsyncConnection[object], post_ids: list[UUID]) -> list[UUID]:

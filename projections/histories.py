@@ -1,6 +1,6 @@
 """Histories: all events of each post, post by post, as they are up to a position of the log."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final, LiteralString, TypeAlias
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import tuple_row
 
 from domain.events import Event
-from domain.mapper import EventRow, decode_event
+from domain.mapper import EventRow, UnreadableEvent, decode_event
 from projections.shards import Posts, Shard
 
 Scope: TypeAlias = Shard | Posts
@@ -27,13 +27,15 @@ async def histories(
     *,
     position: int,
     left_out: frozenset[int] = frozenset(),
+    unreadable: Callable[[UnreadableEvent], None] | None = None,
 ) -> AsyncGenerator[tuple[UUID, list[Event]], None]:
     """Each post of `scope` with its events up to `position`, in the order of ids and versions.
 
-    Inside the caller's transaction; memory holds one post and `FETCH_ROWS` events.
+    Inside the caller's transaction; memory holds one post and `FETCH_ROWS` events. An event that
+    this code cannot read is left out where somebody wants to hear of it.
 
     Raises:
-        UnreadableEvent: an event that is not `left_out` is something this code cannot read.
+        UnreadableEvent: an event that is not `left_out` is unreadable, and nobody does.
     """
     query = sql.SQL(_BY_POST).format(position=position, in_scope=scope.holds("originator_id"))
     events: list[Event] = []
@@ -45,7 +47,12 @@ async def histories(
             current, events = post_id, []
         if at not in left_out:
             row = EventRow(post_id=post_id, version=version, topic=topic, state=state)
-            events.append(decode_event(row))
+            try:
+                events.append(decode_event(row))
+            except UnreadableEvent as error:
+                if unreadable is None:
+                    raise
+                unreadable(error)
     if current is not None:
         yield current, events
 

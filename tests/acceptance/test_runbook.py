@@ -104,8 +104,12 @@ class Saboteur:
         port = int(self._stack.url.rpartition(":")[2])
         wait_until(lambda: answers(port))
         wait_until(lambda: self._count("procrastinate_jobs") == 0)
-        command = [sys.executable, "-m", "api", "audit", "verify", "--seal"]
-        subprocess.run(command, env=self.environ, check=True, capture_output=True)
+        self._seal()
+
+    def start_a_worker_and_seal(self) -> None:
+        """Everything is as it should be, and nothing is too new to be sealed."""
+        self.start_a_worker()
+        self._seal()
 
     def stop_the_projection(self) -> None:
         """An event comes that nobody can read."""
@@ -132,6 +136,10 @@ class Saboteur:
 
     def _upload(self, number: int) -> str:
         return [self._app.upload(self._photo) for _ in range(number)][-1]
+
+    def _seal(self) -> None:
+        command = [sys.executable, "-m", "api", "audit", "verify", "--seal"]
+        subprocess.run(command, env=self.environ, check=True, capture_output=True)
 
     def _count(self, what: str) -> int:
         # The duties of every minute are no post's work.

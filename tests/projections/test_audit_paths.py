@@ -15,6 +15,7 @@ from tests.histories import (
     fail_post,
     publishing_commands,
 )
+from tests.projections.test_runner import append_poison
 
 pytestmark = pytest.mark.anyio
 
@@ -76,3 +77,17 @@ async def test_a_history_that_cannot_be_is_named(publishing: Publishing, databas
     [misstep] = paths.missteps
     assert (misstep.post_id, misstep.version) == (one, 3)
     assert misstep.why == "version 2 is missing"
+
+
+async def test_an_unreadable_event_is_named_and_ends_nothing(
+    publishing: Publishing, database_url: str
+) -> None:
+    for command in publishing_commands(uuid4()):
+        publishing.execute(command)
+    append_poison(database_url)
+    for command in publishing_commands(uuid4()):
+        publishing.execute(command)
+    paths = await paths_of(database_url)
+    assert (paths.posts, paths.statuses) == (3, {"published": 2})
+    [misstep] = paths.missteps
+    assert misstep.why.startswith("it is unreadable: ")
