@@ -3,7 +3,7 @@
 set positional-arguments
 
 # Each process has servers of its own, so that a file of tests stays with one.
-ALL_TESTS := "--numprocesses=logical --maxprocesses=4 --dist=loadfile" + \
+ALL_TESTS := "--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder" + \
     " --cov --cov-report=term-missing:skip-covered"
 
 export PATH := justfile_directory() / ".venv/bin" + ":" + env("PATH")
@@ -39,7 +39,7 @@ imports:
 test *ARGS:
     pytest {{ if ARGS == "" { ALL_TESTS } else { "" } }} "$@"
 
-# Break everything, as often and as long as it takes to be sure: a quarter of an hour.
+# Break everything, as often and as long as it takes to be sure: half an hour.
 faults *ARGS:
     NOVA_FAULTS=full pytest tests/faults tests/projections/test_kills.py "$@"
 

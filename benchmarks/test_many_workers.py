@@ -22,6 +22,12 @@ _PUBLISHED: Final = """
 SELECT count(*), max(event_recorded_at(state)) - min(event_recorded_at(state))
 FROM post_events WHERE topic = 'post.published' AND notification_id > %s
 """
+_FILL_BULK_LANE: Final = """
+INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, args)
+SELECT 'bulk', 'post.reprocess', -number / 100, 'post:' || gen_random_uuid(),
+       jsonb_build_object('post_id', gen_random_uuid(), 'user_id', gen_random_uuid())
+FROM generate_series(1, %s) AS number
+"""
 _HEAD: Final = "SELECT coalesce(max(notification_id), 0) FROM post_events"
 
 
@@ -41,6 +47,15 @@ def test_the_ceiling_of_the_queue(database_url: str, is_measuring: bool) -> None
     number = 8 if is_measuring else 2
     rate = jobs_per_second(database_url, number, render_seconds=0.0, each=60)
     print(f"\n{number} workers that do not even wait: {rate:.0f} jobs/s, 4 appends each")
+
+
+def test_the_ceiling_beside_a_deep_bulk_lane(database_url: str, is_measuring: bool) -> None:
+    number, each, deep = (8, 60, 50_000) if is_measuring else (2, 3, 100)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(_FILL_BULK_LANE, [deep])
+        connection.execute("VACUUM ANALYZE procrastinate_jobs")
+    rate = jobs_per_second(database_url, number, render_seconds=0.0, each=each)
+    print(f"\nbeside {deep:,} bulk jobs that wait: {rate:.0f} jobs/s")
 
 
 def jobs_per_second(

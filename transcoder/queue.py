@@ -196,7 +196,7 @@ def open_queue(database_url: str, *, pool_size: int) -> App:
         min_size=1,
         max_size=pool_size,
         timeout=10.0,
-        configure=_use_no_transactions,
+        configure=_configure,
     )
     queue = App(connector=connector)
     queue.job_manager = JobEnds(connector)
@@ -209,6 +209,8 @@ def connection_stats(queue: App) -> dict[str, int]:
     return connector.pool.get_stats()
 
 
-async def _use_no_transactions(connection: AsyncConnection[object]) -> None:
-    """Fetch a job in one statement: in a transaction, a frozen worker would keep it locked."""
+async def _configure(connection: AsyncConnection[object]) -> None:
+    # Fetch a job in one statement: in a transaction, a frozen worker would keep it locked.
     await connection.set_autocommit(True)
+    # A plan for all lanes would read through the deepest one to find another's jobs.
+    await connection.execute("SET plan_cache_mode = force_custom_plan")

@@ -4,9 +4,15 @@
 -- Jobs with a common lock are looked for at every fetch, and by all who look at unfinished posts.
 CREATE INDEX procrastinate_jobs_by_lock ON procrastinate_jobs (lock)
     WHERE status IN ('todo', 'doing');
+-- A lane costs what waits in it, however deep the others are.
+CREATE INDEX procrastinate_jobs_by_turn ON procrastinate_jobs (queue_name, priority DESC, id)
+    WHERE status = 'todo';
+CREATE INDEX procrastinate_jobs_served ON procrastinate_jobs (queue_name, priority)
+    WHERE status = 'doing';
 
 -- As before, but never before the duties that share a queue: their priority is above zero.
-CREATE OR REPLACE FUNCTION next_turn(in_queue text, of_user text) RETURNS integer LANGUAGE sql AS $$
+CREATE OR REPLACE FUNCTION next_turn(in_queue text, of_user text) RETURNS integer LANGUAGE sql
+AS $$
     SELECT greatest(
         0,
         (

@@ -185,3 +185,8 @@ def test_history_cannot_be_changed_by_accident(
         pytest.raises(psycopg.errors.RestrictViolation, match="never changed or removed"),
     ):
         connection.execute(statement)
+
+
+def test_its_connections_are_told(publishing: Publishing) -> None:
+    publishing.execute(create_post())
+    assert publishing.connection_stats()["pool_size"] >= 1

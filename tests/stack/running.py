@@ -67,9 +67,9 @@ def run_stack(folder: Path, *, environ: Mapping[str, str] | None = None) -> Iter
             yield RunningStack(stack, reports)
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds: float = LIMIT_SECONDS) -> None:
     """Wait for it, or fail."""
-    deadline = time.monotonic() + LIMIT_SECONDS
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)

@@ -1,0 +1,31 @@
+"""The scaling page is true: its query runs on the real queue and tells what it says."""
+
+import re
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+
+from domain.publishing import Publishing
+from tests.histories import confirm_upload, create_post
+
+PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
+
+
+def test_the_query_to_scale_on_tells_how_much_work_waits(
+    publishing: Publishing, database_url: str
+) -> None:
+    [query] = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    for _ in range(4):
+        post_id = uuid4()
+        publishing.execute(create_post(post_id))
+        publishing.execute(confirm_upload(post_id))
+    with psycopg.connect(database_url) as connection:
+        # One of them is between two attempts: nobody could work on it.
+        connection.execute(
+            "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 minute'"
+            " WHERE id = (SELECT min(id) FROM procrastinate_jobs)"
+        )
+        [(seconds,)] = connection.execute(query.encode()).fetchall()
+    # As the page has it, about an eighth of a second for each photo.
+    assert 0.3 < float(seconds) < 0.6
