@@ -3,8 +3,8 @@
 set positional-arguments
 
 # Each process has servers of its own, so that a file of tests stays with one.
-ALL_TESTS := "--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder" + \
-    " --cov --cov-report=term-missing:skip-covered"
+SIDE_BY_SIDE := "--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder"
+ALL_TESTS := SIDE_BY_SIDE + " --cov --cov-report=term-missing:skip-covered"
 
 export PATH := justfile_directory() / ".venv/bin" + ":" + env("PATH")
 
@@ -41,7 +41,7 @@ test *ARGS:
 
 # Break everything, as often and as long as it takes to be sure: half an hour.
 faults *ARGS:
-    NOVA_FAULTS=full pytest tests/faults tests/projections/test_kills.py "$@"
+    NOVA_FAULTS=full pytest {{ SIDE_BY_SIDE }} tests/faults tests/projections/test_kills.py "$@"
 
 # Print the percentiles of the real stack for the per-post target.
 bench *ARGS:

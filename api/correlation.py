@@ -8,6 +8,8 @@ from litestar.connection import ASGIConnection
 from litestar.types import Message, Scope
 
 HEADER: Final = "X-Correlation-ID"
+READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+FIRST_ERROR: Final = 400
 _RAW_HEADER: Final = HEADER.lower().encode()
 _STATE: Final = "correlation_id"
 _STATUS: Final = "status"
@@ -35,13 +37,18 @@ def correlation_id_of(connection: ASGIConnection[Any, Any, Any, Any]) -> UUID:
 
 
 async def answer_with_correlation_id(message: Message, scope: Scope) -> None:
-    """Before an answer of any kind is sent: put the id on it, and log how the request ended."""
+    """Before an answer of any kind is sent: put the id on it, and log how the request ended.
+
+    Reads that succeed are counted, and not logged: apps ask again and again how a post is doing.
+    """
     if message["type"] != "http.response.start":
         return
     correlation_id = str(correlation_id_of_scope(scope))
     message["headers"] = [*message["headers"], (_RAW_HEADER, correlation_id.encode())]
     status = int(message["status"])
     scope["state"][_STATUS] = status
+    if status < FIRST_ERROR and scope.get("method") in READS:
+        return
     _log.info(
         "request",
         method=_method(scope),

@@ -124,6 +124,18 @@ def test_a_post_and_its_request_are_found_in_the_log_of_every_process(
         assert str(correlation_id) in {line["correlation_id"] for line in found}, process
 
 
+def test_requests_are_logged_unless_they_only_read_and_succeed(
+    stack: LocalStack, correlated: tuple[str, UUID], app: App
+) -> None:
+    post_id, _ = correlated
+    for _ in range(3):
+        app.ask("GET", f"/posts/{post_id}")
+    app.ask("GET", f"/posts/{uuid4()}")
+    told = [line for line in lines(stack, "api") if line["event"] == "request"]
+    assert {line["status"] for line in told if line["method"] == "GET"} == {404}
+    assert {201, 202} <= {line["status"] for line in told if line["method"] == "POST"}
+
+
 def test_no_log_tells_what_is_private_or_lets_anybody_in(
     stack: LocalStack, app: App, jpeg: bytes
 ) -> None:
