@@ -47,7 +47,7 @@ async def answer_with_correlation_id(message: Message, scope: Scope) -> None:
     message["headers"] = [*message["headers"], (_RAW_HEADER, correlation_id.encode())]
     status = int(message["status"])
     scope["state"][_STATUS] = status
-    if status < FIRST_ERROR and scope.get("method") in READS:
+    if status < FIRST_ERROR and _method(scope) in READS:
         return
     _log.info(
         "request",

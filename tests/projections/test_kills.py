@@ -64,7 +64,7 @@ async def test_a_runner_killed_again_and_again_leaves_the_tables_of_a_fresh_rebu
         for _ in range(2):
             tasks.start_soon(write_until_cancelled, publishing)
         ended = await to_thread.run_sync(
-            lambda: kill_lives("follow", database_url, lives=KILLS, seconds=(0.01, 0.12))
+            lambda: kill_lives("follow", database_url, lives=KILLS, seconds=(0.01, 0.3))
         )
         assert ended == 0
         tasks.cancel_scope.cancel()
