@@ -1,12 +1,21 @@
 """Fixtures of the transcoder's tests: fakes around it, and real photos where there are any."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final
+from typing import Final, LiteralString, TypeAlias
 
 import pytest
+from procrastinate import App
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
 
+from domain.publishing import Publishing
 from tests.fake_object_store import FakeObjectStore
 from tests.transcoder.rendered import FakeRenderer
+from transcoder.queue import open_queue
+from transcoder.tasks import add_tasks, assemble
+
+Connections: TypeAlias = AsyncConnectionPool[AsyncConnection[object]]
 
 _PHOTOS: Final = Path(__file__).parents[3] / "shared" / "photos"
 
@@ -27,3 +36,31 @@ def store() -> FakeObjectStore:
 @pytest.fixture
 def renderer() -> FakeRenderer:
     return FakeRenderer()
+
+
+@pytest.fixture
+async def queue(
+    database_url: str,
+    publishing: Publishing,
+    connections: Connections,
+    store: FakeObjectStore,
+    renderer: FakeRenderer,
+) -> AsyncIterator[App]:
+    """The real queue, with every task around these fakes."""
+    queue = open_queue(database_url, pool_size=3)
+    parts = assemble(
+        publishing=publishing,
+        store=store,
+        connections=connections,
+        renderer=renderer,
+        bulk_renderer=renderer,
+    )
+    add_tasks(queue, parts)
+    async with queue.open_async():
+        yield queue
+
+
+async def run(connections: Connections, statement: LiteralString) -> None:
+    """One statement."""
+    async with connections.connection() as connection:
+        await connection.execute(statement)

@@ -1,6 +1,7 @@
 """A renderer that draws nothing: it answers with small variants, or with what goes wrong."""
 
 import hashlib
+from uuid import UUID, uuid4
 
 from domain.formats import ContentType
 from domain.publishing import Publishing
@@ -9,12 +10,23 @@ from transcoder.object_store import ObjectStore
 from transcoder.rendering import RenderedVariant, Rendering
 from transcoder.transcode import Transcoding
 from transcoder.transfer import Transfer
-from transcoder.work import EventStore, Renderer
+from transcoder.work import EventStore, Renderer, Work
 
 
 def transcoding_with(publishing: Publishing, store: ObjectStore, renderer: Renderer) -> Transcoding:
     """A transcoding around these."""
     return Transcoding(events=EventStore(publishing), transfer=Transfer(store), renderer=renderer)
+
+
+def next_attempt(post_id: UUID, **troubles: int) -> Work:
+    """The attempt that follows on so many which met these."""
+    return Work(
+        post_id=post_id,
+        correlation_id=uuid4(),
+        causation_id=uuid4(),
+        attempt=1 + sum(troubles.values()),
+        troubles=troubles,
+    )
 
 
 class FakeRenderer:

@@ -13,12 +13,12 @@ from domain.publishing import Publishing
 from domain.recipes import RECIPE_VERSION
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import confirm_upload, create_post, delete_post
-from tests.transcoder.rendered import FakeRenderer, transcoding_with
+from tests.transcoder.rendered import FakeRenderer, next_attempt, transcoding_with
 from transcoder.errors import MAX_ATTEMPTS, RendererCrashed
 from transcoder.rendering import Rendering
 from transcoder.reprocess import Reprocessing
 from transcoder.transfer import Transfer
-from transcoder.work import EventStore, Work
+from transcoder.work import EventStore
 
 pytestmark = pytest.mark.anyio
 
@@ -31,17 +31,6 @@ class TodaysRenderer(FakeRenderer):
     async def render(self, content: bytes, *, content_type: ContentType) -> Rendering:
         rendering = await super().render(content[::-1], content_type=content_type)
         return replace(rendering, recipe_version=RECIPE_VERSION)
-
-
-def work_on(post_id: UUID, **troubles: int) -> Work:
-    """The next attempt after so many that met these."""
-    return Work(
-        post_id=post_id,
-        correlation_id=uuid4(),
-        causation_id=uuid4(),
-        attempt=1 + sum(troubles.values()),
-        troubles=troubles,
-    )
 
 
 @pytest.fixture
@@ -64,7 +53,7 @@ async def post_id(publishing: Publishing, store: FakeObjectStore) -> UUID:
     publishing.execute(create_post(post_id, sha256=sha256, file_size=len(CONTENT)))
     publishing.execute(confirm_upload(post_id))
     store.arrive(original_key(post_id), CONTENT)
-    await transcoding_with(publishing, store, FakeRenderer()).run(work_on(post_id))
+    await transcoding_with(publishing, store, FakeRenderer()).run(next_attempt(post_id))
     return post_id
 
 
@@ -72,7 +61,7 @@ async def test_all_variants_are_made_again_and_stored_beside_the_old_ones(
     reprocessing: Reprocessing, publishing: Publishing, store: FakeObjectStore, post_id: UUID
 ) -> None:
     before = publishing.post(post_id)
-    await reprocessing.run(work_on(post_id))
+    await reprocessing.run(next_attempt(post_id))
     after = publishing.post(post_id)
     assert isinstance(publishing.history(post_id)[-1], PostReprocessed)
     assert (after.recipe_version, after.status) == (RECIPE_VERSION, "published")
@@ -88,7 +77,7 @@ async def test_a_second_run_has_nothing_to_do(
     post_id: UUID,
 ) -> None:
     for _ in range(2):
-        await reprocessing.run(work_on(post_id))
+        await reprocessing.run(next_attempt(post_id))
     assert renderer.rendered == 1
     assert publishing.post(post_id).version == 7
 
@@ -97,7 +86,7 @@ async def test_an_original_that_is_gone_leaves_the_post_as_it_is_with_a_reason(
     reprocessing: Reprocessing, publishing: Publishing, store: FakeObjectStore, post_id: UUID
 ) -> None:
     await store.remove(original_key(post_id))
-    await reprocessing.run(work_on(post_id))
+    await reprocessing.run(next_attempt(post_id))
     said = publishing.history(post_id)[-1]
     assert isinstance(said, PostNotReprocessed)
     assert (said.code, said.recipe_version) == ("original_missing", RECIPE_VERSION)
@@ -109,15 +98,15 @@ async def test_what_may_help_is_tried_again_and_not_for_ever(
 ) -> None:
     renderer.trouble = [RendererCrashed(), RendererCrashed()]
     with pytest.raises(RendererCrashed):
-        await reprocessing.run(work_on(post_id))
-    await reprocessing.run(work_on(post_id, renderer_crashed=1))
+        await reprocessing.run(next_attempt(post_id))
+    await reprocessing.run(next_attempt(post_id, renderer_crashed=1))
     assert isinstance(publishing.history(post_id)[-1], PostNotReprocessed)
 
 
 async def test_a_post_whose_every_attempt_took_its_worker_down_is_left_alone(
     reprocessing: Reprocessing, publishing: Publishing, renderer: TodaysRenderer, post_id: UUID
 ) -> None:
-    await reprocessing.run(work_on(post_id, worker_lost=MAX_ATTEMPTS))
+    await reprocessing.run(next_attempt(post_id, worker_lost=MAX_ATTEMPTS))
     assert renderer.rendered == 0
     assert isinstance(publishing.history(post_id)[-1], PostNotReprocessed)
 
@@ -132,5 +121,5 @@ async def test_a_post_that_is_deleted_meanwhile_stays_deleted(
 
     events, transfer = EventStore(publishing), Transfer(store)
     reprocessing = Reprocessing(events=events, transfer=transfer, renderer=DeletesMeanwhile())
-    await reprocessing.run(work_on(post_id))
+    await reprocessing.run(next_attempt(post_id))
     assert publishing.post(post_id).status == "deleted"

@@ -1,9 +1,7 @@
 """The tasks on the real queue: jobs are taken, retried, taken over, and duties are kept."""
 
 import hashlib
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import LiteralString
 from uuid import UUID, uuid4
 
 import pytest
@@ -26,37 +24,16 @@ from tests.histories import (
     fail_post,
     retry_post,
 )
+from tests.transcoder.conftest import run
 from tests.transcoder.rendered import FakeRenderer
 from transcoder.errors import RendererCrashed
 from transcoder.expired_uploads import GRACE, close_expired_uploads
-from transcoder.queue import QueueDepth, open_queue, queue_depth
-from transcoder.tasks import add_tasks, assemble
+from transcoder.queue import QueueDepth, queue_depth
 
 pytestmark = pytest.mark.anyio
 
 Connections = AsyncConnectionPool[AsyncConnection[object]]
 CONTENT = b"the bytes of an original"
-
-
-@pytest.fixture
-async def queue(
-    database_url: str,
-    publishing: Publishing,
-    connections: Connections,
-    store: FakeObjectStore,
-    renderer: FakeRenderer,
-) -> AsyncIterator[App]:
-    queue = open_queue(database_url, pool_size=3)
-    parts = assemble(
-        publishing=publishing,
-        store=store,
-        connections=connections,
-        renderer=renderer,
-        bulk_renderer=renderer,
-    )
-    add_tasks(queue, parts)
-    async with queue.open_async():
-        yield queue
 
 
 def uploaded(publishing: Publishing, store: FakeObjectStore) -> UUID:
@@ -73,11 +50,6 @@ async def work_once(queue: App) -> None:
     await queue.run_worker_async(
         wait=False, listen_notify=False, install_signal_handlers=False, delete_jobs="successful"
     )
-
-
-async def run(connections: Connections, statement: LiteralString) -> None:
-    async with connections.connection() as connection:
-        await connection.execute(statement)
 
 
 async def depth(connections: Connections) -> QueueDepth:

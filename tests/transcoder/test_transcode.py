@@ -13,7 +13,7 @@ from domain.keys import original_key
 from domain.publishing import Publishing
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import confirm_upload, create_post, delete_post
-from tests.transcoder.rendered import FakeRenderer, transcoding_with
+from tests.transcoder.rendered import FakeRenderer, next_attempt, transcoding_with
 from transcoder.errors import (
     MAX_ATTEMPTS,
     CorruptImage,
@@ -23,7 +23,6 @@ from transcoder.errors import (
     UnexpectedTrouble,
 )
 from transcoder.transcode import Transcoding
-from transcoder.work import Work
 
 pytestmark = pytest.mark.anyio
 
@@ -54,17 +53,6 @@ def post_id(publishing: Publishing, store: FakeObjectStore) -> UUID:
     return post_id
 
 
-def work(post_id: UUID, **troubles: int) -> Work:
-    """The next attempt after so many that met these."""
-    return Work(
-        post_id=post_id,
-        correlation_id=uuid4(),
-        causation_id=uuid4(),
-        attempt=1 + sum(troubles.values()),
-        troubles=troubles,
-    )
-
-
 def failure(publishing: Publishing, post_id: UUID) -> PostFailed:
     last = publishing.history(post_id)[-1]
     assert isinstance(last, PostFailed)
@@ -74,7 +62,7 @@ def failure(publishing: Publishing, post_id: UUID) -> PostFailed:
 async def test_an_original_becomes_three_stored_variants_and_a_published_post(
     transcoding: Transcoding, publishing: Publishing, store: FakeObjectStore, post_id: UUID
 ) -> None:
-    asked = work(post_id)
+    asked = next_attempt(post_id)
     await transcoding.run(asked)
     history = publishing.history(post_id)
     assert [topic_of(event) for event in history[2:]] == [
@@ -96,9 +84,9 @@ async def test_the_same_job_again_and_twice_at_once_changes_nothing(
     transcoding: Transcoding, publishing: Publishing, renderer: FakeRenderer, post_id: UUID
 ) -> None:
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(transcoding.run, work(post_id))
-        tasks.start_soon(transcoding.run, work(post_id))
-    await transcoding.run(work(post_id))
+        tasks.start_soon(transcoding.run, next_attempt(post_id))
+        tasks.start_soon(transcoding.run, next_attempt(post_id))
+    await transcoding.run(next_attempt(post_id))
     topics = [topic_of(event) for event in publishing.history(post_id)]
     assert topics.count("post.variant_ready") == 3
     assert topics.count("post.published") == 1
@@ -109,7 +97,7 @@ async def test_trouble_that_is_permanent_fails_the_post_at_once_with_a_message_f
     transcoding: Transcoding, publishing: Publishing, renderer: FakeRenderer, post_id: UUID
 ) -> None:
     renderer.trouble = [CorruptImage(reason="VipsJpeg: premature end")]
-    await transcoding.run(work(post_id))
+    await transcoding.run(next_attempt(post_id))
     failed = failure(publishing, post_id)
     assert (failed.code, failed.stage, failed.attempt) == ("corrupt_image", "render", 1)
     assert "Vips" not in failed.message
@@ -119,13 +107,13 @@ async def test_an_original_that_is_gone_or_another_fails_the_post(
     transcoding: Transcoding, publishing: Publishing, store: FakeObjectStore, post_id: UUID
 ) -> None:
     store.objects[original_key(post_id)] = b"other bytes, swapped in by somebody"
-    await transcoding.run(work(post_id))
+    await transcoding.run(next_attempt(post_id))
     assert failure(publishing, post_id).code == "checksum_mismatch"
 
     gone = uuid4()
     publishing.execute(create_post(gone))
     publishing.execute(confirm_upload(gone))
-    await transcoding.run(work(gone))
+    await transcoding.run(next_attempt(gone))
     assert (failure(publishing, gone).code, failure(publishing, gone).stage) == (
         "original_missing",
         "download",
@@ -136,7 +124,7 @@ async def test_a_passing_fault_of_the_object_store_is_retried_within_the_attempt
     transcoding: Transcoding, publishing: Publishing, store: FakeObjectStore, post_id: UUID
 ) -> None:
     store.failures_to_come = 3
-    await transcoding.run(work(post_id))
+    await transcoding.run(next_attempt(post_id))
     assert publishing.post(post_id).status == "published"
 
 
@@ -146,9 +134,9 @@ async def test_a_lasting_fault_is_left_to_later_attempts_and_fails_the_post_when
     store.down = True
     for met in range(MAX_ATTEMPTS - 1):
         with pytest.raises(ObjectStoreUnavailable):
-            await transcoding.run(work(post_id, object_store_unavailable=met))
+            await transcoding.run(next_attempt(post_id, object_store_unavailable=met))
         assert publishing.post(post_id).status == "processing"
-    await transcoding.run(work(post_id, object_store_unavailable=MAX_ATTEMPTS - 1))
+    await transcoding.run(next_attempt(post_id, object_store_unavailable=MAX_ATTEMPTS - 1))
     failed = failure(publishing, post_id)
     assert (failed.code, failed.attempt) == ("object_store_unavailable", MAX_ATTEMPTS)
 
@@ -165,8 +153,8 @@ async def test_a_fault_in_the_middle_of_storing_leaves_nothing_to_do_twice(
     stopping.objects = store.objects
     broken = transcoding_with(publishing, stopping, FakeRenderer())
     with pytest.raises(TranscoderError):
-        await broken.run(work(post_id))
-    await transcoding.run(work(post_id, object_store_unavailable=1))
+        await broken.run(next_attempt(post_id))
+    await transcoding.run(next_attempt(post_id, object_store_unavailable=1))
     topics = [topic_of(event) for event in publishing.history(post_id)]
     assert topics.count("post.variant_ready") == 3
     assert topics[-1] == "post.published"
@@ -178,15 +166,15 @@ async def test_a_picture_that_kills_its_process_gets_one_more_try(
     renderer.trouble = [RendererCrashed(), RendererCrashed()]
     with pytest.raises(RendererCrashed):
         # Whatever else went wrong before was not the picture's fault.
-        await transcoding.run(work(post_id, object_store_unavailable=5, worker_lost=2))
-    await transcoding.run(work(post_id, renderer_crashed=1))
+        await transcoding.run(next_attempt(post_id, object_store_unavailable=5, worker_lost=2))
+    await transcoding.run(next_attempt(post_id, renderer_crashed=1))
     assert failure(publishing, post_id).code == "renderer_crashed"
 
 
 async def test_a_post_that_took_every_worker_down_is_given_up(
     transcoding: Transcoding, publishing: Publishing, renderer: FakeRenderer, post_id: UUID
 ) -> None:
-    await transcoding.run(work(post_id, worker_lost=MAX_ATTEMPTS))
+    await transcoding.run(next_attempt(post_id, worker_lost=MAX_ATTEMPTS))
     assert failure(publishing, post_id).code == UnexpectedTrouble.code
     assert renderer.rendered == 0
 
@@ -195,7 +183,7 @@ async def test_a_post_that_is_deleted_meanwhile_is_left_alone(
     transcoding: Transcoding, publishing: Publishing, post_id: UUID
 ) -> None:
     publishing.execute(delete_post(post_id))
-    await transcoding.run(work(post_id))
+    await transcoding.run(next_attempt(post_id))
     assert topic_of(publishing.history(post_id)[-1]) == "post.deleted"
 
 
@@ -208,5 +196,5 @@ async def test_a_post_that_is_deleted_while_it_is_rendered_is_never_published(
             return await super().render(content, content_type=content_type)  # type: ignore[arg-type]
 
     transcoding = transcoding_with(publishing, store, DeletesMeanwhile())  # type: ignore[arg-type]
-    await transcoding.run(work(post_id))
+    await transcoding.run(next_attempt(post_id))
     assert topic_of(publishing.history(post_id)[-1]) == "post.deleted"

@@ -1,7 +1,5 @@
 """Turns: within a lane, users are served one after the other, however much each of them has."""
 
-from collections.abc import AsyncIterator
-from typing import LiteralString
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,7 +8,6 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from domain.publishing import Publishing
-from tests.fake_object_store import FakeObjectStore
 from tests.histories import (
     OWNER,
     confirm_upload,
@@ -19,41 +16,12 @@ from tests.histories import (
     fail_post,
     retry_post,
 )
-from tests.transcoder.rendered import FakeRenderer
-from transcoder.queue import defer_reprocessing, jobs_of_run, open_queue, queue_depth
-from transcoder.tasks import add_tasks, assemble
+from tests.transcoder.conftest import run
+from transcoder.queue import defer_reprocessing, jobs_of_run, queue_depth
 
 pytestmark = pytest.mark.anyio
 
 Connections = AsyncConnectionPool[AsyncConnection[object]]
-
-
-@pytest.fixture
-async def queue(
-    database_url: str,
-    publishing: Publishing,
-    connections: Connections,
-    store: FakeObjectStore,
-    renderer: FakeRenderer,
-) -> AsyncIterator[App]:
-    queue = open_queue(database_url, pool_size=3)
-    add_tasks(
-        queue,
-        assemble(
-            publishing=publishing,
-            store=store,
-            connections=connections,
-            renderer=renderer,
-            bulk_renderer=renderer,
-        ),
-    )
-    async with queue.open_async():
-        yield queue
-
-
-async def run(connections: Connections, statement: LiteralString) -> None:
-    async with connections.connection() as connection:
-        await connection.execute(statement)
 
 
 async def turns(connections: Connections, *, queue_name: str = "transcode") -> list[str]:
