@@ -17,6 +17,7 @@ from anyio import CapacityLimiter, to_thread
 from opentelemetry import trace
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
+from structlog.contextvars import bind_contextvars
 
 from api.errors import NoRoom, ReadsBehind
 from api.telemetry import trace_appends
@@ -61,6 +62,7 @@ class Writer:
         Raises:
             PostNotFound: there is none, or not of this user, and no later read shows it.
         """
+        bind_contextvars(post_id=str(post_id))
         post = await to_thread.run_sync(self._publishing.post, post_id, limiter=self._threads)
         if post.user_id != user_id:
             raise PostNotFound(post_id)
@@ -79,6 +81,8 @@ class Writer:
             NoRoom: nor can its job be queued; nothing was stored.
             ReadsBehind: it is stored, and reads do not show it yet.
         """
+        # Whatever this request logs from here on says which post it is about.
+        bind_contextvars(post_id=str(command.post_id))
         execute = partial(
             self._publishing.execute, command, known=known, queue_capacity=queue_capacity
         )

@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 from litestar import Response, Router, post
 from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_202_ACCEPTED
-from structlog.contextvars import bind_contextvars
 
 from api.errors import FileTooLarge, FileTooSmall, NotUploaded, UnsupportedContentType
 from api.requests import AuthenticatedRequest, origin_of
@@ -45,7 +44,6 @@ async def init_upload(
     content_type = _accepted(data, services.settings)
     origin = origin_of(request)
     post_id = uuid4()
-    bind_contextvars(post_id=str(post_id))
     token_expires_at = origin.at.replace(microsecond=0) + TOKEN_LIFETIME
     outcome = await services.writer.execute(
         CreatePost(
@@ -107,7 +105,6 @@ async def complete_upload(
     services: UseServices,
 ) -> Response[UploadCompleted]:
     """Say that the photo is uploaded; it will be published within a second or so."""
-    bind_contextvars(post_id=str(data.post_id))
     post = await services.writer.own_post(data.post_id, user_id=request.user.id)
     secret = services.settings.jwt_secret
     expiry_of_upload_token(secret, data.upload_token, post_id=post.id)
