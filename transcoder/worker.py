@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
+import anyio
 import psycopg
 import structlog
 from msgspec import Struct
 from procrastinate import App
 from procrastinate.exceptions import ConnectorException
+from procrastinate.worker import Worker
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
@@ -78,51 +80,69 @@ async def run_worker(settings: WorkerSettings) -> None:
 
 
 async def work(queue: App, lanes: list[Lane]) -> None:
-    """Work in all lanes until SIGTERM or SIGINT."""
+    """Work in all lanes until SIGTERM or SIGINT; what runs then gets some time to end."""
+    working = [_LaneAtWork(queue, lane) for lane in lanes]
     loop = asyncio.get_running_loop()
-    told_to_stop = asyncio.Event()
-    # Not anyio's: the queue takes one cancellation for the order to drain, and a second for haste.
-    async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(_keep_working_in(queue, lane, told_to_stop)) for lane in lanes]
 
-        def drain(received: signal.Signals) -> None:
-            loop.remove_signal_handler(received)
-            told_to_stop.set()
-            for task in running:
-                task.cancel()
+    def drain(received: signal.Signals) -> None:
+        # A second one means now.
+        loop.remove_signal_handler(received)
+        for lane in working:
+            lane.drain()
 
-        for signal_number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signal_number, drain, signal_number)
-
-
-async def _keep_working_in(queue: App, lane: Lane, told_to_stop: asyncio.Event) -> None:
-    """The queue ends a lane, with an error or without, when the database goes: begin it again.
-
-    What ran has been handed back, or is missed soon and taken over.
-    """
-    while not told_to_stop.is_set():
-        try:
-            await _work_in(queue, lane)
-        except (ConnectorException, psycopg.OperationalError) as error:
-            _log.warning("database_lost", lane=lane.queue_name, error=str(error.__cause__ or error))
-        if not told_to_stop.is_set():
-            await asyncio.sleep(POLL_SECONDS)
-            _log.info("lane_begins_again", lane=lane.queue_name)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, drain, signal_number)
+    async with anyio.create_task_group() as tasks:
+        for lane in working:
+            tasks.start_soon(lane.keep_working)
 
 
-async def _work_in(queue: App, lane: Lane) -> None:
-    await queue.run_worker_async(
-        name=lane.queue_name,
-        queues=[lane.queue_name],
-        concurrency=lane.concurrency,
-        fetch_job_polling_interval=POLL_SECONDS,
-        shutdown_graceful_timeout=DRAIN_SECONDS,
-        update_heartbeat_interval=HEARTBEAT_SECONDS,
-        stalled_worker_timeout=STALLED_SECONDS,
-        delete_jobs="successful",
-        install_signal_handlers=False,
-        worker_middleware=[count_job],
-    )
+class _LaneAtWork:
+    """Told to drain and not cancelled: whatever waits inside could miss a cancellation."""
+
+    def __init__(self, queue: App, lane: Lane) -> None:
+        self._queue = queue
+        self._lane = lane
+        self._worker: Worker | None = None
+        self._told_to_drain = anyio.Event()
+
+    def drain(self) -> None:
+        """Take no more jobs; those that run get `DRAIN_SECONDS`."""
+        self._told_to_drain.set()
+        if self._worker is not None:
+            self._worker.stop()  # type: ignore[no-untyped-call]
+
+    async def keep_working(self) -> None:
+        """The queue ends a lane, with an error or without, when the database goes: begin again.
+
+        What ran has been handed back, or is missed soon and taken over.
+        """
+        name = self._lane.queue_name
+        while not self._told_to_drain.is_set():
+            self._worker = self._new_worker()
+            try:
+                await self._worker.run()  # type: ignore[no-untyped-call]
+            except (ConnectorException, psycopg.OperationalError) as error:
+                _log.warning("database_lost", lane=name, error=str(error.__cause__ or error))
+            with anyio.move_on_after(POLL_SECONDS):
+                await self._told_to_drain.wait()
+                return
+            _log.info("lane_begins_again", lane=name)
+
+    def _new_worker(self) -> Worker:
+        return Worker(
+            self._queue,
+            name=self._lane.queue_name,
+            queues=[self._lane.queue_name],
+            concurrency=self._lane.concurrency,
+            fetch_job_polling_interval=POLL_SECONDS,
+            shutdown_graceful_timeout=DRAIN_SECONDS,
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=STALLED_SECONDS,
+            delete_jobs="successful",
+            install_signal_handlers=False,
+            worker_middleware=[count_job],
+        )
 
 
 @asynccontextmanager

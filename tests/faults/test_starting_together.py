@@ -48,9 +48,9 @@ def environ(empty_database_url: str, seaweedfs_server: S3Access) -> dict[str, st
 def started(
     commands: Commands,
 ) -> Iterator[list[subprocess.Popen[str]]]:
-    """All of these at the same moment."""
+    """All of these at the same moment; those that are left at the end are killed."""
     with ExitStack() as running:
-        yield [
+        processes = [
             running.enter_context(
                 subprocess.Popen(
                     [sys.executable, "-m", "api", verb],
@@ -61,6 +61,12 @@ def started(
             )
             for verb, environ in commands
         ]
+        try:
+            yield processes
+        finally:
+            for process in processes:
+                # Nobody waits for ever for one that does not stop.
+                process.kill()
 
 
 def test_eight_migrations_at_once_make_one_database(environ: dict[str, str]) -> None:
