@@ -1,9 +1,17 @@
-"""Free TCP ports on the loopback interface, the same ones from run to run where possible."""
+"""Free TCP ports on the loopback interface, the same ones from run to run where possible.
 
+Seconds pass between the choice of a port and its use: until this process ends, nobody else who
+chooses here is given the same one.
+"""
+
+import fcntl
+import os
 import random
 import socket
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import IO, Final
 
 import msgspec
 
@@ -14,6 +22,8 @@ GRPC_OFFSET = 10_000
 # Both a port and the one GRPC_OFFSET above it stay below 32768, where outgoing connections take
 # theirs: a client that retries while its server restarts would else take the server's own port.
 _CANDIDATES = range(12_000, 22_700)
+# One locked file for each port that this process has chosen; the system unlocks them at its end.
+_ours: Final[dict[int, IO[bytes]]] = {}
 
 
 def is_free(port: int, *, host: str = "127.0.0.1") -> bool:
@@ -44,7 +54,7 @@ def choose_ports(names: Iterable[str], memory: Path) -> dict[str, int]:
     chosen: dict[str, int] = {}
     for name in names:
         port = remembered.get(name)
-        usable = port is not None and port not in chosen.values() and _pair_is_free(port)
+        usable = port is not None and port not in chosen.values() and _is_ours_to_take(port)
         chosen[name] = port if port is not None and usable else _pick(set(chosen.values()))
     memory.write_bytes(msgspec.json.encode(remembered | chosen))
     return chosen
@@ -60,10 +70,26 @@ def _recall(memory: Path) -> dict[str, int]:
 def _pick(taken: set[int]) -> int:
     # At random, so that two stacks that start at the same moment do not pick the same.
     for port in random.sample(_CANDIDATES, len(_CANDIDATES)):
-        if port not in taken and _pair_is_free(port):
+        if port not in taken and port not in _ours and _is_ours_to_take(port):
             return port
     raise PortTaken(_CANDIDATES.stop)
 
 
-def _pair_is_free(port: int) -> bool:
-    return is_free(port) and is_free(port + GRPC_OFFSET)
+def _is_ours_to_take(port: int) -> bool:
+    return is_free(port) and is_free(port + GRPC_OFFSET) and _reserve(port)
+
+
+def _reserve(port: int) -> bool:
+    """Whether nobody else has chosen it; from now on, nobody else can."""
+    if port in _ours:
+        return True
+    folder = Path(tempfile.gettempdir()) / f"nova-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file = (folder / str(port)).open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    _ours[port] = file
+    return True
