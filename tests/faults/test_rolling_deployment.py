@@ -138,7 +138,8 @@ def test_apis_are_replaced_one_by_one_and_no_upload_notices(
     answers = [answer for client in clients for answer in client.app.answers]
     assert set(answers) == {200, 201, 202}
     posts = [post for client in clients for post in client.posts]
-    assert len(posts) > len(clients)
+    assert len(posts) >= len(clients)
+    assert len(answers) > 100
     assert_nothing_lost(stack, posts)
 
 
