@@ -39,7 +39,7 @@ imports:
 test *ARGS:
     pytest {{ if ARGS == "" { ALL_TESTS } else { "" } }} "$@"
 
-# Break everything, as often and as long as it takes to be sure: half an hour.
+# Break everything, as often and as long as it takes to be sure: ten minutes.
 faults *ARGS:
     NOVA_FAULTS=full pytest {{ SIDE_BY_SIDE }} tests/faults tests/projections/test_kills.py "$@"
 
