@@ -41,8 +41,11 @@ class Misstep(Struct, frozen=True, kw_only=True):
     why: str
 
 
-def first_misstep(events: Sequence[Event]) -> Misstep | None:
-    """The first event of a post's whole history that is off the state machine's paths."""
+def follow(events: Sequence[Event]) -> Post | Misstep | None:
+    """The post that a whole history tells, or the first event that is off the paths; None of none.
+
+    As `fold`, which asks no questions.
+    """
     post: Post | None = None
     for version, event in enumerate(events, start=1):
         if why := _why_not(post, event, version=version):
@@ -50,7 +53,7 @@ def first_misstep(events: Sequence[Event]) -> Misstep | None:
                 post_id=event.post_id, version=event.version, topic=topic_of(event), why=why
             )
         post = evolve(post, event)
-    return None
+    return post
 
 
 def _why_not(post: Post | None, event: Event, *, version: int) -> str | None:

@@ -15,15 +15,15 @@ from psycopg.rows import scalar_row
 
 from domain.events import Event
 from domain.mapper import UnreadableEvent
-from domain.paths import Misstep, first_misstep
-from domain.post import Status, fold
+from domain.paths import Misstep, follow
+from domain.post import Post, Status
+from projections.connection import ONE_SNAPSHOT
 from projections.histories import histories
 from projections.log import head_position
 from projections.shards import EVERY_POST
 
 REPORT_EVERY_POSTS: Final = 1000
 
-_ONE_SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _WITHOUT_JOB: Final = """
 SELECT post_id FROM unnest(%(post_ids)s::uuid[]) AS post_id
 WHERE NOT EXISTS (
@@ -60,7 +60,7 @@ async def audit_paths(
     """
     walk = _Walk()
     async with connection.transaction():
-        await connection.execute(_ONE_SNAPSHOT)
+        await connection.execute(ONE_SNAPSHOT)
         position = await head_position(connection)
         posts = histories(connection, EVERY_POST, position=position, unreadable=walk.unreadable)
         async with aclosing(posts):
@@ -102,12 +102,15 @@ class _Walk:
         self.events += len(events)
         if self._damaged == post_id:
             return
-        if misstep := first_misstep(events):
-            self.missteps.append(misstep)
-        elif post := fold(events):
-            self.statuses[post.status] += 1
-            if post.status == "processing":
-                self.processing.append(post_id)
+        match follow(events):
+            case Misstep() as misstep:
+                self.missteps.append(misstep)
+            case Post(status=status):
+                self.statuses[status] += 1
+                if status == "processing":
+                    self.processing.append(post_id)
+            case None:
+                pass
 
 
 async def _without_job(connection: AsyncConnection[object], post_ids: list[UUID]) -> list[UUID]:

@@ -14,6 +14,8 @@ from psycopg_pool import AsyncConnectionPool
 # A follower that stalls in the middle of a batch must not keep the others from following.
 TRANSACTION_SECONDS: Final = 5
 CONNECT_TIMEOUT_SECONDS: Final = 10
+# The first statement of a transaction whose questions are all about the same moment.
+ONE_SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 _LIMIT_TRANSACTIONS: Final = """
 SELECT set_config(name, %(limit)s, false) FROM pg_settings

@@ -7,21 +7,18 @@ posts are divided into shards for one or several processes, which share that sna
 from collections.abc import Callable
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
-from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 from psycopg import AsyncConnection, sql
 
 from projections.comparison import Difference, TableComparison, TableReport
-from projections.connection import Origin, ask, connected_like, origin_of
+from projections.connection import ONE_SNAPSHOT, Origin, ask, connected_like, origin_of
 from projections.expected import READ_TABLES, expected_rows
 from projections.failures import skipped_positions
 from projections.histories import Scope, histories
 from projections.projection import Projection, tracking_position
 from projections.shards import shards_of_log, work_on
-
-_ONE_SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
 class Compared(Struct, frozen=True, kw_only=True):
@@ -78,7 +75,7 @@ async def verify(
         UnknownProjection: the migrations have not been run.
     """
     async with connection.transaction():
-        await connection.execute(_ONE_SNAPSHOT)
+        await connection.execute(ONE_SNAPSHOT)
         position = await tracking_position(connection, projection)
         skips = await skipped_positions(connection, projection.name) if honour_skips else set()
         shards = await shards_of_log(connection, position)
@@ -108,7 +105,7 @@ async def verify(
 
 async def _compare_elsewhere(origin: Origin, snapshot: str, until: Until, scope: Scope) -> Compared:
     async with connected_like(origin) as connection, connection.transaction():
-        await connection.execute(_ONE_SNAPSHOT)
+        await connection.execute(ONE_SNAPSHOT)
         await connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
         return await compare(connection, until, scope)
 

@@ -61,10 +61,10 @@ async def close_expired_uploads(
 
 async def _now(pool: AsyncConnectionPool[AsyncConnection[object]]) -> datetime:
     async with pool.connection() as connection, connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute("SELECT now() AT TIME ZONE 'UTC'")
+        await cursor.execute("SELECT now()")
         found: datetime | None = await cursor.fetchone()
     assert found is not None  # noqa: S101 - there is always a now
-    return found.replace(tzinfo=UTC)
+    return found.astimezone(UTC)
 
 
 async def _expired(

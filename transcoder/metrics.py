@@ -39,8 +39,6 @@ STEP_SECONDS: Final = Histogram(
     ["step"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
-
-
 FAILED_ATTEMPTS: Final = Counter(
     "nova_attempts_failed", "Attempts that are followed by another one, by why.", ["code"]
 )

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from domain.commands import Command
 from domain.events import Event
-from domain.paths import first_misstep
+from domain.paths import Misstep, follow
 from domain.recipes import RECIPES
 from tests.histories import (
     after,
@@ -40,7 +40,8 @@ PUBLISHED = publishing_commands(ID)
     ],
 )
 def test_what_is_decided_is_legal(commands: list[Command]) -> None:
-    assert first_misstep(after(*commands)[1]) is None
+    post, events = after(*commands)
+    assert follow(events) == post
 
 
 def reordered(*order: int) -> list[Event]:
@@ -64,14 +65,14 @@ def reordered(*order: int) -> list[Event]:
     ],
 )
 def test_what_cannot_have_happened_is_named(order: tuple[int, ...], version: int, why: str) -> None:
-    misstep = first_misstep(reordered(*order))
-    assert misstep is not None
+    misstep = follow(reordered(*order))
+    assert isinstance(misstep, Misstep)
     assert (misstep.post_id, misstep.version, misstep.why) == (ID, version, why)
 
 
 def test_a_gap_in_the_versions_is_named() -> None:
     events = after(*PUBLISHED)[1]
     del events[1]
-    misstep = first_misstep(events)
-    assert misstep is not None
+    misstep = follow(events)
+    assert isinstance(misstep, Misstep)
     assert (misstep.version, misstep.why) == (3, "version 2 is missing")
