@@ -6,6 +6,7 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import msgspec
+import psycopg
 import structlog
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 from structlog.typing import Processor
@@ -23,7 +24,8 @@ def configure_logs(*, level: int = logging.INFO) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     set_on_retry_hooks([_log_retry])
-    _take_over_the_libraries([structlog.stdlib.add_logger_name, *shared], rendering)
+    of_libraries = [structlog.stdlib.add_logger_name, *shared, _shorten_a_lost_database]
+    _take_over_the_libraries(of_libraries, rendering)
     structlog.configure(
         processors=[_add_logger_name, *shared, *rendering],
         logger_factory=_Lines,
@@ -59,6 +61,19 @@ def _take_over_the_libraries(shared: list[Processor], rendering: list[Processor]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _shorten_a_lost_database(
+    _logger: logging.Logger, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Every lane of a worker says so twice, and where it noticed helps nobody."""
+    _, error, _ = event.get("exc_info") or (None, None, None)
+    while error is not None and not isinstance(error, psycopg.OperationalError):
+        error = error.__cause__
+    if error is not None:
+        del event["exc_info"]
+        event["error"] = str(error)
+    return event
 
 
 def _log_retry(details: RetryDetails) -> None:

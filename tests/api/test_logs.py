@@ -27,3 +27,29 @@ def test_neither_retries_nor_tracebacks_log_arguments_or_local_variables() -> No
     assert '"event":"it_broke"' in done.stderr
     assert "ValueError" in done.stderr
     assert "a secret caption" not in done.stderr
+
+
+LOSING = """
+import logging, psycopg
+from procrastinate.exceptions import ConnectorException
+from api.logs import configure_logs
+configure_logs()
+
+try:
+    try:
+        raise psycopg.OperationalError("connection refused")
+    except psycopg.OperationalError as error:
+        raise ConnectorException from error
+except ConnectorException:
+    logging.getLogger("procrastinate.worker").exception("it stopped")
+"""
+
+
+def test_a_library_that_loses_the_database_says_so_in_one_short_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOSING], capture_output=True, text=True, check=True, timeout=60
+    )
+    (line,) = done.stderr.splitlines()
+    assert '"event":"it stopped"' in line
+    assert '"error":"connection refused"' in line
+    assert "frames" not in line

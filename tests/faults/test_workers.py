@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 from typing import LiteralString
 
 import psutil
@@ -100,16 +101,24 @@ def stack() -> Iterator[LocalStack]:
 def working(stack: LocalStack, *command: str) -> Iterator[subprocess.Popen[str]]:
     """A worker process, ended with the block."""
     words = command or WORKER
-    # Through a pipe that is read at the end: one of them cannot write files.
-    process = subprocess.Popen(
+    # Through a pipe, as one of them cannot write files; read at once, as a full one halts it.
+    with subprocess.Popen(
         words, env={**os.environ, **stack.environ}, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        # What it said is shown with a test that fails.
-        sys.stderr.write(process.communicate(timeout=30)[1])
+    ) as process:
+        said: list[str] = []
+        reading = Thread(target=said.extend, args=(process.stderr,))
+        reading.start()
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            finally:
+                process.kill()
+                reading.join()
+                # Shown with a test that fails.
+                sys.stderr.write("".join(said))
 
 
 def script(source: str, *arguments: str) -> tuple[str, ...]:
