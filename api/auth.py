@@ -1,7 +1,7 @@
 """Authentication: bearer JWTs whose `sub` is the user's UUID, through Litestar's own JWT auth."""
 
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, Literal, Self, TypeAlias, cast, get_args
 from uuid import UUID
 
@@ -55,6 +55,16 @@ class KnownToken(Token):
         known: dict[str, Any] = options
         return super().decode(encoded_token, secret, algorithm, **known)
 
+    @cached_property
+    def user(self) -> User | None:
+        """Whom it names, if it is somebody that we know."""
+        role = self.extras.get("role", "user")
+        try:
+            user_id = UUID(self.sub)
+        except ValueError:
+            return None
+        return User(id=user_id, role=cast("Role", role)) if role in get_args(Role) else None
+
 
 @lru_cache(maxsize=KNOWN_TOKENS)
 def _verified(
@@ -88,9 +98,4 @@ def create_token(secret: str, user: User, *, lifetime: timedelta = TOKEN_LIFETIM
 
 
 async def _user(token: Token, _: ASGIConnection[Any, Any, Any, Any]) -> User | None:
-    role = token.extras.get("role", "user")
-    try:
-        user_id = UUID(token.sub)
-    except ValueError:
-        return None
-    return User(id=user_id, role=cast("Role", role)) if role in get_args(Role) else None
+    return token.user if isinstance(token, KnownToken) else None

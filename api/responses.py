@@ -15,7 +15,7 @@ LOOK_AGAIN_SECONDS: Final = 1
 
 
 def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
-    """Document problem details for these statuses."""
+    """Document problem details for these statuses, and for a question that cannot be read."""
     return {
         status: ResponseSpec(
             data_container=Problem,
@@ -23,8 +23,13 @@ def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
             description=HTTPStatus(status).phrase,
             media_type=MEDIA_TYPE,
         )
-        for status in statuses
+        for status in (400, *statuses)
     }
+
+
+def answer(shape: type) -> dict[int, ResponseSpec]:
+    """Document what a route gives that encodes its answer itself."""
+    return {200: ResponseSpec(shape, generate_examples=False, description=HTTPStatus.OK.phrase)}
 
 
 def being_published(post: Post) -> Response[UploadCompleted]:

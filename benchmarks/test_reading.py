@@ -32,9 +32,10 @@ async def test_reading_a_post_costs_little_more_than_a_bare_handler(
     await clients.final(opened.post_id)
     port = choose_ports(["bare"], tmp_path / "ports.json")["bare"]
     shares = []
-    seconds = 3.0 if is_measuring else 0.2
+    # Many short rounds: what else the machine does meets both.
+    rounds, seconds = (15, 1.0) if is_measuring else (1, 0.2)
     with bare_handler(stack, port) as address:
-        for _ in range(5 if is_measuring else 1):
+        for _ in range(rounds):
             api = await reads_per_second(clients, opened.post_id, seconds=seconds)
             bare = await reads_per_second(clients.at(address), opened.post_id, seconds=seconds)
             shares.append(api / bare)

@@ -20,7 +20,7 @@ from api.audit_state import events_until, state_after
 from api.correlation import correlation_id_of
 from api.errors import NotForThisRole, WrongQuestion
 from api.requests import AuthenticatedRequest
-from api.responses import problem_responses
+from api.responses import answer, problem_responses
 from api.schemas import PostView
 from api.services import Connections, UseServices
 from domain.errors import PostNotFound
@@ -87,7 +87,7 @@ async def read_history(
     return PostHistory(post_id=post_id, items=[audited(row) for row in rows])
 
 
-@get("/posts/{post_id:uuid}/state", responses=problem_responses(400, 404))
+@get("/posts/{post_id:uuid}/state", responses=problem_responses(404))
 async def read_state(
     post_id: FromPath[UUID],
     request: AuthenticatedRequest,
@@ -106,7 +106,7 @@ async def read_state(
 
 @get(
     "/audit/events",
-    responses=problem_responses(400, 403),
+    responses={**answer(EventPage), **problem_responses(403)},
     dependencies={
         "asked": Provide(asked_events, sync_to_thread=False),
         "page": Provide(asked_page, sync_to_thread=False),

@@ -3,17 +3,19 @@
 import base64
 import binascii
 import hashlib
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
 from litestar import Response, Router, delete, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.response.base import ASGIResponse
 from litestar.status_codes import HTTP_202_ACCEPTED
+from litestar.types import ASGIApp
 
 from api.errors import WrongCursor
 from api.requests import AuthenticatedRequest, matches_etag, origin_of
-from api.responses import being_published, problem_responses
+from api.responses import answer, being_published, problem_responses
 from api.schemas import FailureView, ImageView, PostPage, PostView, UploadCompleted
 from api.services import UseServices
 from domain.commands import DeletePost, RetryPost
@@ -26,10 +28,10 @@ DEFAULT_PAGE: Final = 20
 CACHE_CONTROL: Final = "private, no-cache"
 
 
-@get("/posts/{post_id:uuid}", responses=problem_responses(404))
+@get("/posts/{post_id:uuid}", responses={**answer(PostView), **problem_responses(404)})
 async def read_post(
     post_id: FromPath[UUID], request: AuthenticatedRequest, services: UseServices
-) -> Response[Any]:
+) -> ASGIApp:
     """A post with the variants that are ready. `If-None-Match` spares sending it again."""
     async with services.connections.connection() as connection:
         row = await get_post(connection, post_id, reader_id=request.user.id)
@@ -39,11 +41,11 @@ async def read_post(
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": CACHE_CONTROL}
     if matches_etag(request, etag):
-        return Response(None, status_code=304, headers=headers)
-    return Response(content, media_type="application/json", headers=headers)
+        return ASGIResponse(status_code=304, headers=headers)
+    return ASGIResponse(body=content, media_type="application/json", headers=headers)
 
 
-@get("/posts", responses=problem_responses(400))
+@get("/posts", responses=problem_responses())
 async def read_posts(
     request: AuthenticatedRequest,
     services: UseServices,

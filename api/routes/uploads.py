@@ -36,7 +36,7 @@ URL_LIFETIME: Final = timedelta(minutes=15)
 TOKEN_LIFETIME: Final = timedelta(hours=1)
 
 
-@post("/posts/upload/init", responses=problem_responses(400, 413, 415, 503))
+@post("/posts/upload/init", responses=problem_responses(413, 415, 503))
 async def init_upload(
     data: JSONBody[InitUpload], request: AuthenticatedRequest, services: UseServices
 ) -> UploadOpened:
@@ -97,7 +97,7 @@ async def renew_url(
 @post(
     "/posts/upload/complete",
     status_code=HTTP_202_ACCEPTED,
-    responses=problem_responses(400, 403, 404, 409, 410, 503),
+    responses=problem_responses(403, 404, 409, 410, 503),
 )
 async def complete_upload(
     data: JSONBody[CompleteUpload],

@@ -153,6 +153,17 @@ async def test_the_documentation_describes_the_api(http: httpx.AsyncClient) -> N
     assert (await http.get("/docs")).status_code == 200
 
 
+async def test_the_documentation_gives_the_shape_of_every_answer(http: httpx.AsyncClient) -> None:
+    document = (await http.get("/docs/openapi.json")).json()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for status, answer in operation["responses"].items():
+                for media_type, content in answer.get("content", {}).items():
+                    where = f"{method} {path} {status}"
+                    assert content["schema"], where
+                    assert status < "400" or media_type == "application/problem+json", where
+
+
 async def test_browsers_may_call_from_anywhere(http: httpx.AsyncClient) -> None:
     answer = await http.options(
         "/api/v1/posts",
