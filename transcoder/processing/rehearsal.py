@@ -1,4 +1,4 @@
-"""The rehearsal: one plain picture through every fast path, before the first real one comes.
+"""The rehearsal: one photo through every fast path, before the first real one comes.
 
 Libraries prepare themselves when they are first used, which takes as long as a photo does.
 """
@@ -10,17 +10,27 @@ import numpy as np
 import pyvips
 
 from transcoder.processing.colour import convert_colour
-from transcoder.processing.jpeg import encode_jpeg
 from transcoder.processing.pipeline import render
 from transcoder.rendering import Limits
 
-# A phone's photo: memory that is used for the first time is slow, too.
-_SHAPE: Final = (3024, 4032, 3)
+# A phone's photo, taken upright: memory that is used for the first time is slow, too.
+_HEIGHT, _WIDTH, _BANDS = 3024, 4032, 3
+_GRAIN: Final = 48
+_UPRIGHT_PHONE: Final = 6
 
 
 @cache
 def rehearse() -> None:
     """Use everything that a phone's photo uses; once in the life of a process."""
-    picture = np.zeros(_SHAPE, np.uint8)
+    render(_photo(), "image/jpeg", Limits())
+
+
+def _photo() -> bytes:
+    # With enough detail to meet the limits of bytes.
+    grain = np.random.default_rng(seed=1).normal(128, 12, (_GRAIN, _GRAIN, _BANDS))
+    picture = np.tile(grain.astype(np.uint8), (_HEIGHT // _GRAIN, _WIDTH // _GRAIN, 1))
     convert_colour(picture, pyvips.Operation.call("profile_load", "p3"))
-    render(encode_jpeg(picture, quality=90), "image/jpeg", Limits())
+    photo = pyvips.Image.new_from_array(picture, interpretation="srgb")
+    photo.set_type(pyvips.GValue.gint_type, "orientation", _UPRIGHT_PHONE)
+    content: bytes = photo.jpegsave_buffer(Q=90)
+    return content
