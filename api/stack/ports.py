@@ -11,7 +11,7 @@ import socket
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import msgspec
 
@@ -22,8 +22,8 @@ GRPC_OFFSET = 10_000
 # Both a port and the one GRPC_OFFSET above it stay below 32768, where outgoing connections take
 # theirs: a client that retries while its server restarts would else take the server's own port.
 _CANDIDATES = range(12_000, 22_700)
-# One locked file for each port that this process has chosen; the system unlocks them at its end.
-_ours: Final[dict[int, IO[bytes]]] = {}
+# The ports that this process has chosen. Each is a locked file; the system unlocks it at its end.
+_ours: Final[set[int]] = set()
 
 
 def is_free(port: int, *, host: str = "127.0.0.1") -> bool:
@@ -85,11 +85,11 @@ def _reserve(port: int) -> bool:
         return True
     folder = Path(tempfile.gettempdir()) / f"nova-ports-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    file = (folder / str(port)).open("wb")
+    lock = os.open(folder / str(port), os.O_WRONLY | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.close()
+        os.close(lock)
         return False
-    _ours[port] = file
+    _ours.add(port)
     return True
