@@ -7,15 +7,21 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Final, TypeAlias
 
+import anyio
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from psycopg import AsyncConnection
 
 from api.stack.local import LocalStack, local_stack
 from benchmarks.load_clients import Clients, clients_of
 from benchmarks.targets import AIM_SECONDS, HARD_LIMIT_SECONDS, TARGET_SECONDS
+from domain.jobs import QUEUES
 from tests.conftest import anyio_backend, database_url, migrated_template  # noqa: F401 - fixtures
 from tests.servers import postgres_server  # noqa: F401 - a fixture
 from tests.transcoder import pictures
+from transcoder.queue import lanes_alive
+
+WORKER_WITHIN_SECONDS: Final = 60
 
 Report: TypeAlias = Callable[[str, list[float]], None]
 
@@ -35,7 +41,17 @@ def stack(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> I
     folder: Path = tmp_path_factory.mktemp("stack")
     starting = local_stack(folder=folder, port=None, environ={}, report=print)
     with portal.wrap_async_context_manager(starting) as stack:
+        portal.call(_wait_for_the_worker, stack)
         yield stack
+
+
+async def _wait_for_the_worker(stack: LocalStack) -> None:
+    """Its image processes rehearse first: a stack that still starts is not one that idles."""
+    url = stack.environ["DATABASE_URL"]
+    with anyio.fail_after(WORKER_WITHIN_SECONDS):
+        async with await AsyncConnection.connect(url, autocommit=True) as connection:
+            while await lanes_alive(connection) < len(QUEUES):
+                await anyio.sleep(0.1)
 
 
 @pytest.fixture(scope="session")
