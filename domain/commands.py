@@ -80,10 +80,15 @@ class RecordVariant(Struct, frozen=True, kw_only=True):
 
 
 class FailPost(Struct, frozen=True, kw_only=True):
-    """Give the photo up, with a code for machines and a message for people."""
+    """Give the photo up, with a code for machines and a message for people.
+
+    `retries` is how often the post had been retried when the attempt began that gives it up: it
+    has no say in what somebody has started since. None is for those who look at the post as it is.
+    """
 
     origin: Origin
     post_id: UUID
+    retries: int | None = None
     code: str
     message: str
     stage: Stage

@@ -179,7 +179,8 @@ def _complete(post: Post, command: RecordVariant) -> bool:
 
 
 def _fail(post: Post, command: FailPost) -> list[Event]:
-    if post.status != "processing":
+    is_outdated = command.retries is not None and command.retries != post.retries
+    if post.status != "processing" or is_outdated:
         return []
     return [
         PostFailed(

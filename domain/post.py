@@ -42,6 +42,7 @@ class Post(Struct, frozen=True, kw_only=True):
     upload_expires_at: datetime
     variants: dict[VariantName, VariantReady]
     failure: PostFailed | None
+    retries: int
     created_at: datetime
     updated_at: datetime
     published_at: datetime | None
@@ -69,7 +70,7 @@ def evolve(post: Post | None, event: Event) -> Post:
         case PostFailed():
             return replace(post, status="failed", failure=event)
         case PostRetried():
-            return replace(post, status="processing", failure=None)
+            return replace(post, status="processing", failure=None, retries=post.retries + 1)
         case PostReprocessed():
             return replace(post, variants=_replaced(event))
         case PostNotReprocessed():
@@ -125,6 +126,7 @@ def _created(event: PostCreated) -> Post:
         upload_expires_at=event.upload_expires_at,
         variants={},
         failure=None,
+        retries=0,
         created_at=event.recorded_at,
         updated_at=event.recorded_at,
         published_at=None,

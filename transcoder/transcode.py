@@ -50,7 +50,7 @@ class Transcoding:
             _log.info("nothing_to_do", status=post.status)
             return
         if work.loses_workers():
-            await self._give_up(UnexpectedTrouble(), stage="render", work=work)
+            await self._give_up(UnexpectedTrouble(), stage="render", work=work, post=post)
             return
         watch = _Watch(since=post.updated_at)
         stage: Stage = "download"
@@ -72,22 +72,29 @@ class Transcoding:
         except (PostNotFound, PostNotProcessing) as gone:
             _log.info("post_gone", reason=str(gone))
         except TranscoderError as failure:
-            await self.give_up_or_raise(failure, stage=stage, work=work)
+            await self.give_up_or_raise(failure, stage=stage, work=work, post=post)
 
-    async def give_up_or_raise(self, failure: TranscoderError, *, stage: Stage, work: Work) -> None:
+    async def give_up_or_raise(
+        self, failure: TranscoderError, *, stage: Stage, work: Work, post: Post | None = None
+    ) -> None:
         """Record a failure that is final; hand any other back for the next attempt.
+
+        `post` is as the attempt found it.
 
         Raises:
             TranscoderError: `failure` itself, when another attempt may succeed.
         """
         if work.is_tried_again(failure):
             raise failure
-        await self._give_up(failure, stage=stage, work=work)
+        await self._give_up(failure, stage=stage, work=work, post=post)
 
-    async def _give_up(self, failure: TranscoderError, *, stage: Stage, work: Work) -> None:
+    async def _give_up(
+        self, failure: TranscoderError, *, stage: Stage, work: Work, post: Post | None
+    ) -> None:
         command = FailPost(
             origin=work.origin(),
             post_id=work.post_id,
+            retries=None if post is None else post.retries,
             code=failure.code,
             message=failure.message,
             stage=stage,

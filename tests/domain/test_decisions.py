@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from domain.decisions import decide
 from domain.errors import (
@@ -172,6 +173,15 @@ def test_a_failed_photo_is_tried_again_and_keeps_the_variants_it_has(user_id: UU
     published, events = after(*failed, retry, *others)
     assert published.status == "published"
     assert [topic_of(event) for event in events].count("post.published") == 1
+
+
+def test_an_attempt_from_before_a_retry_does_not_end_what_the_retry_has_begun() -> None:
+    failed = (CREATED, UPLOADED, fail_post(POST_ID))
+    late = replace(fail_post(POST_ID), retries=0)
+    retried, _ = after(*failed, retry_post(POST_ID))
+    assert decide(retried, late) == []
+    assert decide(retried, replace(late, retries=1)) != []
+    assert decide(retried, replace(late, retries=None)) != []
 
 
 def test_only_its_owner_and_operators_can_have_a_photo_tried_again() -> None:
