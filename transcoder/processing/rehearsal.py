@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 import pyvips
 
-from transcoder.processing.colour import convert_colour
 from transcoder.processing.pipeline import render
 from transcoder.rendering import Limits
 
@@ -26,11 +25,10 @@ def rehearse() -> None:
 
 
 def _photo() -> bytes:
-    # With enough detail to meet the limits of bytes.
-    grain = np.random.default_rng(seed=1).normal(128, 12, (_GRAIN, _GRAIN, _BANDS))
-    picture = np.tile(grain.astype(np.uint8), (_HEIGHT // _GRAIN, _WIDTH // _GRAIN, 1))
-    convert_colour(picture, pyvips.Operation.call("profile_load", "p3"))
-    photo = pyvips.Image.new_from_array(picture, interpretation="srgb")
+    # With enough detail to meet the limits of bytes, and with a profile to convert from.
+    grain = np.random.default_rng(seed=1).normal(128, 6, (_GRAIN, _GRAIN, _BANDS))
+    tile = pyvips.Image.new_from_array(grain.astype(np.uint8), interpretation="srgb")
+    photo = tile.replicate(_WIDTH // _GRAIN, _HEIGHT // _GRAIN)
     photo.set_type(pyvips.GValue.gint_type, "orientation", _UPRIGHT_PHONE)
-    content: bytes = photo.jpegsave_buffer(Q=90)
+    content: bytes = photo.jpegsave_buffer(Q=90, profile="p3")
     return content
