@@ -17,7 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 from structlog.contextvars import bound_contextvars
 
 from domain.errors import EventStoreUnavailable
-from transcoder.errors import TranscoderError, UnexpectedTrouble
+from transcoder.errors import NoSlotFree, TranscoderError, UnexpectedTrouble
 from transcoder.metrics import count_failed_attempt
 from transcoder.queue import note_trouble
 from transcoder.tracing import attempt_span
@@ -54,7 +54,7 @@ async def attempt(
     """Run a job once.
 
     Raises:
-        TranscoderError, EventStoreUnavailable: it is to be tried again.
+        TranscoderError, EventStoreUnavailable, NoSlotFree: it is to be tried again.
     """
     work = work_of(job)
     with watched(job.task_name, work):
@@ -85,7 +85,7 @@ def watched(name: str, work: Work) -> Iterator[None]:
 async def _run_or_give_up(work: Work, *, run: Run, give_up: GiveUp) -> None:
     try:
         await run(work)
-    except (TranscoderError, EventStoreUnavailable):
+    except (TranscoderError, EventStoreUnavailable, NoSlotFree):
         raise
     except Exception:  # noqa: BLE001 - the worker's loop: whatever broke becomes an event
         _log.exception("attempt_broke")

@@ -56,6 +56,10 @@ def first_failure(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return first_failure(first) if isinstance(first, BaseExceptionGroup) else first
 
 
+class NoSlotFree(Exception):
+    """Work that nobody waits for found no room beside work that people wait for: try later."""
+
+
 class PermanentFailure(TranscoderError):
     """Trying again cannot help."""
 

@@ -17,7 +17,7 @@ from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
 
 from domain.formats import ContentType
 from transcoder import renderer
-from transcoder.errors import RendererCrashed, RenderTimedOut, first_failure
+from transcoder.errors import NoSlotFree, RendererCrashed, RenderTimedOut, first_failure
 from transcoder.rendering import Limits, Rendering
 
 # The process checks its own deadline between steps; this much later it is killed from outside.
@@ -26,6 +26,8 @@ START_WITHIN_SECONDS: Final = 30.0
 # anyio ends processes that were idle for five minutes.
 WARM_AGAIN_SECONDS: Final = 120.0
 LOOK_AGAIN_SECONDS: Final = 0.05
+# A job that waits for longer keeps its post from other jobs, and looks as if it were lost.
+BULK_WAITS_SECONDS: Final = 60.0
 
 _log = structlog.get_logger(__name__)
 
@@ -81,10 +83,13 @@ class RenderPool:
                 raise
 
     async def render_in_bulk(self, content: bytes, *, content_type: ContentType) -> Rendering:
-        """The same for one that nobody waits for; see `render`."""
+        """The same for one that nobody waits for; see `render`.
+
+        Raises:
+            NoSlotFree: all the time, people wait for others.
+        """
+        await self._until_nobody_waits()
         async with self._bulk:
-            while not self._slots.available_tokens:  # noqa: ASYNC110 - a limiter tells nobody
-                await anyio.sleep(LOOK_AGAIN_SECONDS)
             try:
                 return await self._render(content, content_type)
             except (RenderTimedOut, RendererCrashed):
@@ -107,6 +112,14 @@ class RenderPool:
             raise RenderTimedOut(seconds=limits.deadline_seconds) from error
         except BrokenWorkerProcess as error:
             raise RendererCrashed from error
+
+    async def _until_nobody_waits(self) -> None:
+        with anyio.move_on_after(BULK_WAITS_SECONDS):
+            # A limiter tells nobody.
+            while not (self._slots.available_tokens and self._bulk.available_tokens):  # noqa: ASYNC110
+                await anyio.sleep(LOOK_AGAIN_SECONDS)
+            return
+        raise NoSlotFree
 
     async def _warm_now_and_then(self) -> None:
         while True:

@@ -29,8 +29,9 @@ from domain.jobs import (
     TRANSCODE_TASK,
 )
 from domain.publishing import Publishing
-from transcoder.attempt import attempt, watched, work_of
+from transcoder.attempt import attempt
 from transcoder.deleted_posts import remove_objects
+from transcoder.errors import TranscoderError
 from transcoder.expired_uploads import close_expired_uploads
 from transcoder.janitor import ORPHANS_OLDER_THAN, remove_orphans
 from transcoder.object_store import ObjectStore
@@ -38,7 +39,7 @@ from transcoder.queue import ALIVE_SECONDS, note_trouble
 from transcoder.reprocess import Reprocessing
 from transcoder.transcode import Transcoding
 from transcoder.transfer import Transfer
-from transcoder.work import WORKER_LOST, EventStore, Renderer
+from transcoder.work import WORKER_LOST, EventStore, Renderer, Work
 
 LONGEST_PAUSE_SECONDS: Final = 60
 # Fetched before the objects of deleted posts.
@@ -139,10 +140,15 @@ def _add_remove_objects(queue: App, parts: Parts) -> None:
         retry=RetryForEver(),
     )
     async def remove(context: JobContext, /, **_: object) -> None:
-        work = work_of(context.job)
-        with watched(REMOVE_OBJECTS_TASK, work):
-            _log.info("removing_objects")
-            await remove_objects(parts.store, parts.events, post_id=work.post_id)
+        await attempt(context.job, parts.connections, run=run, give_up=never_give_up)
+
+    async def run(work: Work) -> None:
+        _log.info("removing_objects")
+        await remove_objects(parts.store, parts.events, post_id=work.post_id)
+
+    async def never_give_up(failure: TranscoderError, *, work: Work) -> None:
+        _log.error("objects_remain", attempt=work.attempt)
+        raise failure
 
 
 def _add_close_expired_uploads(queue: App, parts: Parts) -> None:

@@ -20,6 +20,7 @@ from transcoder import renderer
 from transcoder.errors import (
     ContentTypeMismatch,
     CorruptImage,
+    NoSlotFree,
     NotAnImage,
     OutOfMemory,
     RendererCrashed,
@@ -286,3 +287,13 @@ async def test_bulk_work_begins_when_nobody_waits_and_takes_no_slot_from_anybody
         assert begun == [b"bulk", b"live"]
         go_on.set()
     assert begun == [b"bulk", b"live", b"more bulk"]
+
+
+async def test_bulk_work_that_finds_no_room_for_long_goes_back_to_its_queue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("transcoder.pool.BULK_WAITS_SECONDS", 0.1)
+    # Nobody's slot is ever free.
+    pool = RenderPool(size=0, limits=Limits(), bulk_processes=1)
+    with pytest.raises(NoSlotFree):
+        await BulkRenderer(pool).render(b"bulk", content_type="image/jpeg")

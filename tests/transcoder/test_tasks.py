@@ -26,7 +26,7 @@ from tests.histories import (
 )
 from tests.transcoder.conftest import run
 from tests.transcoder.rendered import FakeRenderer
-from transcoder.errors import RendererCrashed
+from transcoder.errors import MAX_ATTEMPTS, NoSlotFree, RendererCrashed
 from transcoder.expired_uploads import GRACE, close_expired_uploads
 from transcoder.queue import QueueDepth, queue_depth
 
@@ -241,6 +241,42 @@ async def test_the_objects_of_a_deleted_post_are_removed(
     assert len(store.objects) == 8
     await work_once(queue)
     assert {post_of_key(key) for key in store.objects} == {kept}
+
+
+async def test_objects_that_cannot_be_removed_are_tried_again_and_it_is_told_why(
+    queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
+) -> None:
+    post_id = uploaded(publishing, store)
+    publishing.execute(delete_post(post_id, user_id=OWNER))
+    store.down = True
+    await work_once(queue)
+    async with connections.connection() as connection:
+        found = await connection.execute(
+            "SELECT status::text, args ->> 'trouble' FROM procrastinate_jobs"
+            " WHERE task_name = 'post.remove_objects'"
+        )
+        assert await found.fetchall() == [("todo", "object_store_unavailable")]
+    store.down = False
+    await run(connections, "UPDATE procrastinate_jobs SET scheduled_at = NULL")
+    await work_once(queue)
+    assert not store.objects
+
+
+async def test_bulk_work_that_found_no_room_is_no_trouble_of_its_photo(
+    queue: App,
+    publishing: Publishing,
+    store: FakeObjectStore,
+    renderer: FakeRenderer,
+    connections: Connections,
+) -> None:
+    post_id = uploaded(publishing, store)
+    renderer.trouble = [NoSlotFree() for _ in range(MAX_ATTEMPTS + 1)]
+    for _ in range(MAX_ATTEMPTS + 1):
+        await run(connections, "UPDATE procrastinate_jobs SET scheduled_at = NULL")
+        await work_once(queue)
+    await run(connections, "UPDATE procrastinate_jobs SET scheduled_at = NULL")
+    await work_once(queue)
+    assert publishing.post(post_id).status == "published"
 
 
 async def test_a_job_of_the_name_that_removals_had_before_is_done_too(
