@@ -14,10 +14,11 @@ from tests.histories import (
     create_post,
     delete_post,
     fail_post,
+    publishing_commands,
     retry_post,
 )
 from tests.transcoder.conftest import run
-from transcoder.queue import defer_reprocessing, jobs_of_run, queue_depth
+from transcoder.queue import defer_reprocessing, jobs_of_run, queue_depth, seconds_per_post
 
 pytestmark = pytest.mark.anyio
 
@@ -128,3 +129,21 @@ async def test_who_comes_later_neither_waits_for_the_many_nor_overtakes_them_for
     for user in "bbcd":
         upload_for(publishing, user)
     assert await turns(connections) == [*"bcd", *"ab", "a"]
+
+
+async def test_a_damaged_event_keeps_nobody_from_hearing_when_there_is_room(
+    publishing: Publishing, connections: Connections
+) -> None:
+    for _ in range(2):
+        for command in publishing_commands(uuid4()):
+            publishing.execute(command)
+    async with connections.connection() as connection:
+        await connection.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+        pace = await seconds_per_post(connection)
+        await connection.execute("ALTER TABLE post_events DISABLE TRIGGER USER")
+        await connection.execute(
+            "UPDATE post_events SET state = '' WHERE notification_id ="
+            " (SELECT max(notification_id) FROM post_events WHERE topic = 'post.published')"
+        )
+        assert pace is not None
+        assert await seconds_per_post(connection) == pace
