@@ -1,8 +1,12 @@
-"""Ends of jobs: noted by the database's clock, and said again while it does not answer.
+"""The job manager: what the queue's library says to the database, where it says too little.
 
-The queue's library would note the end of an attempt once, and by this machine's clock: a lost
-answer would leave the job to a process that has long forgotten it, and machines whose clocks
-differ would try again minutes too late, or at once.
+Ends of jobs are noted by the database's clock, and said again while it does not answer. The library
+would note the end of an attempt once, and by this machine's clock: a lost answer would leave the
+job to a process that has long forgotten it, and machines whose clocks differ would try again
+minutes too late, or at once.
+
+A lane that was paused, and taken for dead meanwhile, is told so: the library would let it go on
+giving signs of a life that nobody counts.
 """
 
 from datetime import datetime
@@ -24,6 +28,10 @@ SELECT procrastinate_retry_job_v2(
 )
 """
 
+_GIVE_SIGN_OF_LIFE: Final = """
+UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker_id)s RETURNING id
+"""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -38,7 +46,7 @@ _say_again = stamina.retry(
 )
 
 
-class JobEnds(JobManager):
+class PersistentJobManager(JobManager):
     """Takes the place of the library's own."""
 
     @_say_again
@@ -70,6 +78,18 @@ class JobEnds(JobManager):
             )
         except ConnectorException as error:
             _pass_if_ended(error, job_id)
+
+    async def update_heartbeat(self, worker_id: int) -> None:
+        """See `JobManager`.
+
+        Raises:
+            ConnectorException: the lane was taken for dead; it has to begin again.
+        """
+        known = await self.connector.execute_query_all_async(
+            query=_GIVE_SIGN_OF_LIFE, worker_id=worker_id
+        )
+        if not known:
+            raise ConnectorException(f"lane {worker_id} was taken for dead")
 
 
 def _pass_if_ended(error: ConnectorException, job_id: int) -> None:

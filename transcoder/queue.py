@@ -17,7 +17,7 @@ from domain.jobs import (
     TRANSCODE_TASK,
     lock_of,
 )
-from transcoder.job_ends import JobEnds
+from transcoder.job_manager import PersistentJobManager
 
 # As long as it takes until a worker's jobs are given to another one.
 ALIVE_SECONDS: Final = 10
@@ -199,7 +199,7 @@ def open_queue(database_url: str, *, pool_size: int) -> App:
         configure=_configure,
     )
     queue = App(connector=connector)
-    queue.job_manager = JobEnds(connector)
+    queue.job_manager = PersistentJobManager(connector)
     return queue
 
 

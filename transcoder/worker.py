@@ -153,7 +153,12 @@ async def _open_parts(settings: WorkerSettings) -> AsyncIterator[Parts]:
     )
     await pool.warm()
     connections: AsyncConnectionPool[AsyncConnection[object]] = AsyncConnectionPool(
-        settings.database_url, min_size=0, max_size=2, kwargs={"autocommit": True}, open=False
+        settings.database_url,
+        min_size=0,
+        max_size=2,
+        kwargs={"autocommit": True},
+        check=AsyncConnectionPool[AsyncConnection[object]].check_connection,
+        open=False,
     )
     async with connections, open_s3(settings) as store, pool.kept_warm():
         with Publishing(settings.database_url, pool_size=settings.db_pool_size) as publishing:

@@ -97,3 +97,11 @@ async def test_a_pause_is_as_long_as_it_should_be_whatever_the_clock_says(
             "SELECT scheduled_at - now() BETWEEN '20 s' AND '30 s' FROM procrastinate_jobs"
         )
         assert await found.fetchone() == (True,)
+
+
+async def test_a_lane_that_was_taken_for_dead_is_told_so(queue: App) -> None:
+    worker_id = await queue.job_manager.register_worker()
+    await queue.job_manager.update_heartbeat(worker_id)
+    assert await queue.job_manager.prune_stalled_workers(-1) == [worker_id]
+    with pytest.raises(ConnectorException, match="taken for dead"):
+        await queue.job_manager.update_heartbeat(worker_id)
