@@ -6,8 +6,9 @@ answered, the read tables are brought past its position.
 
 import math
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 import anyio
@@ -22,7 +23,7 @@ from structlog.contextvars import bind_contextvars
 from api.errors import NoRoom, ReadsBehind
 from api.telemetry import trace_appends
 from domain.commands import Command
-from domain.errors import PostNotFound, QueueFull
+from domain.errors import EventStoreUnavailable, PostNotFound, QueueFull
 from domain.mapper import UnreadableEvent
 from domain.post import Post
 from domain.publishing import Outcome, Publishing
@@ -31,11 +32,14 @@ from projections.runner import catch_up
 from transcoder.queue import seconds_per_post
 
 VISIBLE_WITHIN_SECONDS: Final = 5.0
+THREAD_WITHIN_SECONDS: Final = 10.0
 # Refusing costs nothing when many are refused.
 PACE_HOLDS_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 60
 # Nobody works just now, or never has yet.
 UNKNOWN_PAUSE_SECONDS: Final = 10
+
+Answer = TypeVar("Answer")
 
 _log = structlog.get_logger(__name__)
 
@@ -63,7 +67,7 @@ class Writer:
             PostNotFound: there is none, or not of this user, and no later read shows it.
         """
         bind_contextvars(post_id=str(post_id))
-        post = await to_thread.run_sync(self._publishing.post, post_id, limiter=self._threads)
+        post = await self._in_a_thread(partial(self._publishing.post, post_id))
         if post.user_id != user_id:
             raise PostNotFound(post_id)
         if post.status == "deleted":
@@ -88,7 +92,7 @@ class Writer:
         )
         started = time.time_ns()
         try:
-            outcome = await to_thread.run_sync(execute, limiter=self._threads)
+            outcome = await self._in_a_thread(execute)
         except PostNotFound:
             # Somebody else has just deleted it: no read may show it after this answer either.
             await self._make_visible(None)
@@ -100,6 +104,19 @@ class Writer:
             trace_appends(outcome.events, started=started)
         await self._make_visible(outcome.position)
         return outcome
+
+    async def _in_a_thread(self, ask: Callable[[], Answer]) -> Answer:
+        """What the event store answers.
+
+        Raises:
+            EventStoreUnavailable: all threads wait for a database that hangs; nothing was begun.
+        """
+        try:
+            # What has begun is waited for, however long it takes: nobody could say how it ended.
+            with anyio.fail_after(THREAD_WITHIN_SECONDS):
+                return await to_thread.run_sync(ask, limiter=self._threads)
+        except TimeoutError as error:
+            raise EventStoreUnavailable("it answers nobody") from error
 
     async def _seconds_until_room(self, capacity: int) -> int:
         """When half of the queue should be empty: room for many, and work for the workers."""
