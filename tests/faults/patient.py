@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from tests.acceptance.app import App
+from tests.faults.secrecy import CAPTION
 
 PATIENCE_SECONDS = 60
 PRECONDITION_FAILED = 412
@@ -51,7 +52,7 @@ class PatientApp(App):
 
     def upload(self, content: bytes, *, content_type: str = "image/jpeg") -> str:
         """Announce, send and complete a photo; the id of its post."""
-        opened = self.init(content, content_type=content_type)
+        opened = self.init(content, content_type=content_type, caption=CAPTION)
         assert self.put(opened, content).status_code in {httpx.codes.OK, PRECONDITION_FAILED}
         assert self.complete(opened).status_code == httpx.codes.ACCEPTED
         post_id: str = opened["post_id"]

@@ -10,15 +10,14 @@ import httpx
 import psutil
 import psycopg
 import pytest
-from anyio.from_thread import start_blocking_portal
 
-from api.stack.local import SERVICES, LocalStack, local_stack
+from api.stack.local import LocalStack
 from tests.acceptance.app import App
 from tests.faults.invariants import assert_nothing_lost
 from tests.faults.patient import PatientApp
-from tests.faults.test_workers import working
+from tests.faults.processes import stack_without, working
+from tests.faults.secrecy import assert_nothing_secret
 from tests.rounds import rounds
-from tests.servers import temporary_stack_folder
 from tests.stack.running import wait_until
 
 CAPACITY = 8
@@ -33,14 +32,9 @@ A_WHILE_SECONDS = 10
 @pytest.fixture(scope="module")
 def stack() -> Iterator[LocalStack]:
     """A stack whose queue is soon full, and whose worker each test starts when it wants to."""
-    services = {name: command for name, command in SERVICES.items() if name != "worker"}
     environ = {"JOB_QUEUE_CAPACITY": str(CAPACITY), "WORKER_CONCURRENCY": "1"}
-    with temporary_stack_folder() as folder, start_blocking_portal() as portal:
-        context = local_stack(
-            folder=folder, port=None, environ=environ, report=print, services=services
-        )
-        with portal.wrap_async_context_manager(context) as stack:
-            yield stack
+    with stack_without("worker", environ=environ) as stack:
+        yield stack
 
 
 class ObedientApp(App):
@@ -143,7 +137,10 @@ def test_bulk_work_delays_no_live_post(stack: LocalStack, jpeg: bytes) -> None:
 def nova(stack: LocalStack, *words: str) -> None:
     """Run a verb to its end."""
     command = [sys.executable, "-m", "api", *words]
-    subprocess.run(command, env=dict(stack.environ), check=True, capture_output=True, timeout=60)
+    done = subprocess.run(
+        command, env=dict(stack.environ), check=True, capture_output=True, text=True, timeout=60
+    )
+    assert_nothing_secret(done.stdout + done.stderr, stack.environ, speaker=words)
 
 
 def ends(stack: LocalStack) -> list[str]:

@@ -3,8 +3,6 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +15,7 @@ import pytest
 from api.stack.local import LocalStack
 from tests.faults.invariants import assert_nothing_lost, history
 from tests.faults.patient import PatientApp
+from tests.faults.processes import working
 from tests.rounds import rounds
 
 # A worker counts as stalled after ten seconds; this is longer.
@@ -158,7 +157,6 @@ def test_a_frozen_workers_posts_are_taken_up_and_published_once(
     stack: LocalStack, app: PatientApp, jpeg: bytes
 ) -> None:
     frozen = stack.pids["worker"]
-    command = [sys.executable, "-m", "api", "worker"]
     posts = [app.upload(jpeg) for _ in range(4)]
     os.kill(frozen, signal.SIGSTOP)
     while not running_jobs(stack):
@@ -168,17 +166,14 @@ def test_a_frozen_workers_posts_are_taken_up_and_published_once(
         os.kill(frozen, signal.SIGSTOP)
     try:
         posts += [app.upload(jpeg) for _ in range(4)]
-        with subprocess.Popen(command, env={**os.environ, **stack.environ}) as other:
-            try:
-                started = time.monotonic()
-                app.final(posts)
-                assert time.monotonic() - started < TAKEN_UP_WITHIN_SECONDS
-                time.sleep(max(0, FROZEN_SECONDS - (time.monotonic() - started)))
-                os.kill(frozen, signal.SIGCONT)
-                time.sleep(2)
-                assert_nothing_lost(stack, posts)
-            finally:
-                other.terminate()
+        with working(stack):
+            started = time.monotonic()
+            app.final(posts)
+            assert time.monotonic() - started < TAKEN_UP_WITHIN_SECONDS
+            time.sleep(max(0, FROZEN_SECONDS - (time.monotonic() - started)))
+            os.kill(frozen, signal.SIGCONT)
+            time.sleep(2)
+            assert_nothing_lost(stack, posts)
     finally:
         os.kill(frozen, signal.SIGCONT)
 

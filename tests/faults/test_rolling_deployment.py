@@ -16,6 +16,7 @@ from api.stack.local import LocalStack
 from api.stack.ports import choose_ports
 from tests.acceptance.app import App
 from tests.faults.invariants import assert_nothing_lost
+from tests.faults.processes import working
 from tests.rounds import rounds
 from tests.stack.running import wait_until
 
@@ -94,18 +95,13 @@ class Client(threading.Thread):
 @contextmanager
 def serving(
     stack: LocalStack, port: int, *, leave_seconds: float = LEAVE_SECONDS
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> Iterator[subprocess.Popen[str]]:
     """An API on a port, ready."""
-    environ = {**os.environ, **stack.environ, "APP_PORT": str(port)}
-    environ["APP_LEAVE_SECONDS"] = str(leave_seconds)
-    with subprocess.Popen([sys.executable, "-m", "api", "api"], env=environ) as process:
-        try:
-            with httpx.Client(timeout=2) as http:
-                wait_until(lambda: is_ready(http, f"http://127.0.0.1:{port}"))
-            yield process
-        finally:
-            process.terminate()
-            process.wait(20)
+    environ = {"APP_PORT": str(port), "APP_LEAVE_SECONDS": str(leave_seconds)}
+    with working(stack, sys.executable, "-m", "api", "api", environ=environ) as process:
+        with httpx.Client(timeout=2) as http:
+            wait_until(lambda: is_ready(http, f"http://127.0.0.1:{port}"))
+        yield process
 
 
 def test_apis_are_replaced_one_by_one_and_no_upload_notices(

@@ -2,65 +2,37 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from threading import Thread
-from typing import LiteralString
 
 import psutil
 import psycopg
 import pytest
-from anyio.from_thread import start_blocking_portal
 
-from api.stack.local import SERVICES, LocalStack, local_stack
+from api.stack.local import LocalStack
 from tests.faults.invariants import assert_nothing_lost, history
 from tests.faults.patient import PatientApp
-from tests.servers import temporary_stack_folder
+from tests.faults.processes import dying, jobs, script, stack_without, working
+from tests.faults.secrecy import CAPTION
 from tests.stack.running import is_running, wait_until
 
-WORKER = (sys.executable, "-m", "api", "worker")
 TAKEN_UP_WITHIN_SECONDS = 30.0
+TRANSFER = "transcoder.transfer:Transfer"
+EVENTS = "transcoder.work:EventStore"
 # After which call of which part it dies, and of what: the last one after its post is published.
 STAGES = [
-    ("transfer", "download", 1, "SIGKILL"),
-    ("transfer", "store_variant", 1, "SIGKILL"),
-    ("transfer", "store_variant", 2, "SIGKILL"),
-    ("transfer", "store_variant", 3, "SIGKILL"),
-    ("events", "execute", 1, "SIGKILL"),
-    ("events", "execute", 2, "SIGSEGV"),
-    ("events", "execute", 3, "SIGKILL"),
-    ("run", "run", 1, "SIGKILL"),
+    (TRANSFER, "download", 1, "SIGKILL"),
+    (TRANSFER, "store_variant", 1, "SIGKILL"),
+    (TRANSFER, "store_variant", 2, "SIGKILL"),
+    (TRANSFER, "store_variant", 3, "SIGKILL"),
+    (EVENTS, "execute", 1, "SIGKILL"),
+    (EVENTS, "execute", 2, "SIGSEGV"),
+    (EVENTS, "execute", 3, "SIGKILL"),
+    ("transcoder.transcode:Transcoding", "run", 1, "SIGKILL"),
 ]
-# A worker that dies by its own hand, once, right after a call that it makes for every post.
-DYING = """
-import os, pathlib, signal, sys
-from transcoder import transcode, transfer, work
-from domain.publishing import Publishing
-
-marker, owner, name = pathlib.Path(sys.argv[1]), *sys.argv[2:4]
-after, how = int(sys.argv[4]), getattr(signal, sys.argv[5])
-owners = {"transfer": transfer.Transfer, "events": work.EventStore, "run": transcode.Transcoding}
-original, calls = getattr(owners[owner], name), 0
-
-async def and_die(self, *args, **named):
-    global calls
-    result = await original(self, *args, **named)
-    calls += 1
-    if calls == after and not marker.exists():
-        marker.touch()
-        os.kill(os.getpid(), how)
-    return result
-
-setattr(owners[owner], name, and_die)
-sys.argv = ["nova", "worker"]
-from api.cli import main
-main()
-"""
 SKEWED = """
 import sys, time_machine
 from datetime import UTC, datetime, timedelta
@@ -70,7 +42,8 @@ sys.argv = ["nova", "worker"]
 from api.cli import main
 main()
 """
-# No file may grow: what a full disk says to whoever writes.
+# No file may grow. A full file system would need a mount, and the rights to make one: EFBIG, which
+# every write to a file meets here, stands in for its ENOSPC.
 WITHOUT_DISK = """
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -84,57 +57,9 @@ main()
 @pytest.fixture(scope="module")
 def stack() -> Iterator[LocalStack]:
     """A stack without a worker: each test brings its own."""
-    services = {name: command for name, command in SERVICES.items() if name != "worker"}
-    with temporary_stack_folder() as folder, start_blocking_portal() as portal:
-        context = local_stack(
-            folder=folder,
-            port=None,
-            environ={"JOB_QUEUE_CAPACITY": "1000", "WORKER_CONCURRENCY": "1"},
-            report=print,
-            services=services,
-        )
-        with portal.wrap_async_context_manager(context) as stack:
-            yield stack
-
-
-@contextmanager
-def working(stack: LocalStack, *command: str) -> Iterator[subprocess.Popen[str]]:
-    """A worker process, ended with the block."""
-    words = command or WORKER
-    # Through a pipe, as one of them cannot write files; read at once, as a full one halts it.
-    with subprocess.Popen(
-        words, env={**os.environ, **stack.environ}, stderr=subprocess.PIPE, text=True
-    ) as process:
-        said: list[str] = []
-        reading = Thread(target=said.extend, args=(process.stderr,))
-        reading.start()
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(30)
-            finally:
-                process.kill()
-                reading.join()
-                # Shown with a test that fails.
-                sys.stderr.write("".join(said))
-
-
-def script(source: str, *arguments: str) -> tuple[str, ...]:
-    """A command that runs this script."""
-    return (sys.executable, "-c", source, *arguments)
-
-
-def jobs(stack: LocalStack, status: str, *, due: LiteralString = "true") -> set[str]:
-    """The posts whose transcode jobs have a status."""
-    with psycopg.connect(stack.environ["DATABASE_URL"]) as connection:
-        found = connection.execute(
-            "SELECT args ->> 'post_id' FROM procrastinate_jobs"
-            f" WHERE queue_name = 'transcode' AND status = %s AND ({due})",
-            [status],
-        ).fetchall()
-    return {row[0] for row in found}
+    environ = {"JOB_QUEUE_CAPACITY": "1000", "WORKER_CONCURRENCY": "1"}
+    with stack_without("worker", environ=environ) as stack:
+        yield stack
 
 
 def test_a_worker_that_dies_at_any_stage_leaves_its_post_to_the_next_one(
@@ -142,9 +67,13 @@ def test_a_worker_that_dies_at_any_stage_leaves_its_post_to_the_next_one(
 ) -> None:
     posts = []
     for number, (owner, name, after, how) in enumerate(STAGES):
-        dying = script(DYING, str(tmp_path / str(number)), owner, name, str(after), how)
-        with working(stack, *dying) as victim:
-            posts.append(app.upload(jpeg))
+        marker = tmp_path / str(number)
+        command = dying("worker", owner, name, marker=marker, after=after, how=how)
+        with working(stack, *command) as victim:
+            opened = app.init(jpeg, caption=CAPTION)
+            app.put(opened, jpeg)
+            app.complete(opened)
+            posts.append(opened["post_id"])
             assert victim.wait(30) == -getattr(signal, how)
     died = time.monotonic()
     with working(stack):
@@ -261,15 +190,14 @@ def test_a_worker_without_a_database_stops_when_it_is_told_to(
 def test_nothing_of_a_worker_is_left_when_it_has_ended(
     stack: LocalStack, app: PatientApp, jpeg: bytes, tmp_path: Path
 ) -> None:
-    environ = {**os.environ, **stack.environ, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen(WORKER, env=environ) as worker:
+    with working(stack, environ={"TMPDIR": str(tmp_path)}) as worker:
         app.final([app.upload(jpeg) for _ in range(2)])
         image_processes = [child.pid for child in psutil.Process(worker.pid).children()]
         assert image_processes
         worker.kill()
         worker.wait(10)
-    wait_until(lambda: not any(map(is_running, image_processes)))
-    assert list(tmp_path.iterdir()) == []
+        wait_until(lambda: not any(map(is_running, image_processes)))
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_a_worker_outlives_its_database_and_goes_on_in_every_lane(

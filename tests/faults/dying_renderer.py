@@ -1,0 +1,23 @@
+"""A renderer whose image process dies at an exact step of the picture that it is given."""
+
+import os
+import signal
+
+from domain.formats import ContentType
+from transcoder import renderer
+from transcoder.rendering import Limits, Rendering
+
+
+def render(step: str, content: bytes, content_type: ContentType, limits: Limits) -> Rendering:
+    """As the real one, until the pipeline comes to this step.
+
+    It runs in an image process, which may write no file: whoever asked counts the deaths.
+    """
+    # The parent must not load libvips.
+    from transcoder.processing import pipeline  # noqa: PLC0415
+
+    def die(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(pipeline, step, die)
+    return renderer.render(content, content_type, limits)
