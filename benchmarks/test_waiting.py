@@ -24,6 +24,8 @@ pytestmark = pytest.mark.anyio
 
 WORKERS: Final = os.cpu_count() or 1
 # By how much a measured mean and a simulated one may differ, on a machine that is shared.
+# A bulk picture that has begun shares the cores, and takes no slot.
+BULK_COSTS_TIMES: Final = 1.5
 AGREEMENT: Final = 1.5
 ASK_AGAIN_SECONDS: Final = 0.005
 
@@ -89,6 +91,8 @@ async def test_bulk_work_costs_live_posts_little(
         f"\ncomplete to published, p50: alone {1000 * median(alone):.0f} ms, "
         f"beside bulk work {1000 * median(beside):.0f} ms ({median(beside) / median(alone):.2f})"
     )
+    if is_measuring:
+        assert median(beside) <= BULK_COSTS_TIMES * median(alone)
 
 
 async def live_posts(clients: Clients, photo: bytes, number: int) -> list[float]:

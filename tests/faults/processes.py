@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Thread
 from typing import LiteralString
 
+import httpx
 import psycopg
 from anyio.from_thread import start_blocking_portal
 
@@ -135,3 +136,10 @@ def jobs(stack: LocalStack, status: str, *, due: LiteralString = "true") -> set[
             [status],
         ).fetchall()
     return {row[0] for row in found}
+
+
+def is_ready(http: httpx.Client, url: str) -> bool:
+    try:
+        return http.get(f"{url}/api/v1/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False

@@ -14,9 +14,8 @@ from domain.recipes import RECIPES
 from tests.acceptance.app import App
 from tests.faults.invariants import assert_nothing_lost, history
 from tests.faults.patient import PatientApp
-from tests.faults.processes import PROJECTOR, dying, script, stack_without, working
+from tests.faults.processes import PROJECTOR, dying, is_ready, script, stack_without, working
 from tests.faults.secrecy import CAPTION
-from tests.faults.test_rolling_deployment import is_ready
 from tests.stack.running import wait_until
 
 PUBLISHED_ONCE = [

@@ -16,7 +16,7 @@ from api.stack.local import LocalStack
 from api.stack.ports import choose_ports
 from tests.acceptance.app import App
 from tests.faults.invariants import assert_nothing_lost
-from tests.faults.processes import working
+from tests.faults.processes import is_ready, working
 from tests.rounds import rounds
 from tests.stack.running import wait_until
 
@@ -43,13 +43,6 @@ class Balancer:
         """Whose turn it is."""
         self._turn += 1
         return self.ready[self._turn % len(self.ready)]
-
-
-def is_ready(http: httpx.Client, url: str) -> bool:
-    try:
-        return http.get(f"{url}/api/v1/health/ready").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 class BalancedApp(App):
