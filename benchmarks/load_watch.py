@@ -18,18 +18,23 @@ MB: Final = 1_000_000
 
 _DEPTH: Final = """
 SELECT count(*) FILTER (WHERE status = 'todo'), count(*) FILTER (WHERE status = 'doing'),
-       (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database())
+       (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()),
+       (SELECT jsonb_object_agg(relname, n_dead_tup) FROM pg_stat_user_tables)
 FROM procrastinate_jobs WHERE task_name = 'post.transcode' AND status IN ('todo', 'doing')
 """
 
 
 class Look(Struct, frozen=True):
-    """What was seen at one moment: CPU in cores and memory in MB, by process with its children."""
+    """What was seen at one moment: CPU in cores and memory in MB, by process with its children.
+
+    `dead_rows` are those of each table that are not vacuumed.
+    """
 
     seconds: float
     waiting: int
     running: int
     connections: int
+    dead_rows: dict[str, int]
     cores: dict[str, float]
     megabytes: dict[str, float]
 
@@ -76,8 +81,9 @@ class Watch:
             while not self._is_over.wait(EVERY_SECONDS):
                 now = time.monotonic()
                 cores, megabytes = self._processes(now - last)
-                [(waiting, running, open_now)] = connection.execute(_DEPTH).fetchall()
-                self.looks.append(Look(now - started, waiting, running, open_now, cores, megabytes))
+                [(waiting, running, open_now, dead)] = connection.execute(_DEPTH).fetchall()
+                look = Look(now - started, waiting, running, open_now, dead, cores, megabytes)
+                self.looks.append(look)
                 last = now
 
     def _processes(self, since_seconds: float) -> tuple[dict[str, float], dict[str, float]]:

@@ -11,8 +11,8 @@ from aiohttp import web
 from yarl import URL
 
 # `healthy` passes everything on; `reset` hangs up in the middle of large bodies, whoever sends
-# them; `unanswered` does what it is told, and hangs up instead of saying so; `slow` sends bodies at
-# `SLOW_BYTES_PER_SECOND`.
+# them; `unanswered` does what it is told, and hangs up instead of saying so; `slow` takes and sends
+# bodies at `SLOW_BYTES_PER_SECOND`.
 Mode: TypeAlias = Literal[
     "healthy",
     "error_500",
@@ -28,6 +28,7 @@ Mode: TypeAlias = Literal[
 SLOW_BYTES_PER_SECOND: Final = 10_000
 _CHUNK_BYTES: Final = 1 << 14
 _TIMES_PER_SECOND: Final = 10
+_SLOW_BYTES: Final = SLOW_BYTES_PER_SECOND // _TIMES_PER_SECOND
 _HOP_BY_HOP: Final = frozenset({"connection", "transfer-encoding", "keep-alive"})
 _ERRORS: Final[dict[Mode, tuple[int, str]]] = {
     "error_500": (500, "InternalError"),
@@ -84,7 +85,7 @@ class FaultyStore:
         if mode == "reset" and (request.content_length or 0) > _CHUNK_BYTES:
             await request.content.readexactly(_CHUNK_BYTES)
             return _hang_up(request)
-        body = await request.read()
+        body = await _read(request, mode=mode)
         if mode in _ERRORS:
             return _error(*_ERRORS[mode])
         if mode == "hang":
@@ -116,6 +117,15 @@ class FaultyStore:
             return answer
 
 
+async def _read(request: web.Request, *, mode: Mode) -> bytes:
+    body = bytearray()
+    while part := await request.content.read(_SLOW_BYTES if mode == "slow" else -1):
+        body += part
+        if mode == "slow":
+            await asyncio.sleep(1 / _TIMES_PER_SECOND)
+    return bytes(body)
+
+
 async def _send(
     request: web.Request, answer: web.StreamResponse, content: bytes, *, mode: Mode
 ) -> None:
@@ -123,7 +133,7 @@ async def _send(
         await answer.write(content[:_CHUNK_BYTES])
         _hang_up(request)
         return
-    part = SLOW_BYTES_PER_SECOND // _TIMES_PER_SECOND if mode == "slow" else len(content) or 1
+    part = _SLOW_BYTES if mode == "slow" else len(content) or 1
     for start in range(0, len(content), part):
         await answer.write(content[start : start + part])
         if mode == "slow":

@@ -8,18 +8,27 @@ from anyio.from_thread import start_blocking_portal
 
 from api.stack.local import LocalStack, local_stack
 from api.stack.seaweedfs import S3Access
-from tests.faults.faulty_store import FaultyStoreThread, Mode, faulty_store
+from tests.faults.faulty_store import (
+    SLOW_BYTES_PER_SECOND,
+    FaultyStoreThread,
+    Mode,
+    faulty_store,
+)
 from tests.faults.invariants import assert_nothing_lost
 from tests.faults.patient import PatientApp
 from tests.rounds import rounds
 from tests.servers import temporary_stack_folder
 from tests.stack.running import wait_until
 from tests.transcoder import pictures
+from transcoder.tasks import STALLED_SECONDS
+from transcoder.transfer import SECONDS_PER_TRANSFER
 
 FAULT_SECONDS = 6.0
 # Longer than anybody waits for an answer.
 HANG_SECONDS = rounds(30.0, brief=6.0)
 DOWN_SECONDS = rounds(60.0, brief=15.0)
+# Each is some ten seconds on its way to the store, as long on its way down, and again up.
+SLOW_POSTS = rounds(2, brief=1)
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +82,15 @@ def test_a_store_that_is_slow_makes_posts_slow_and_nothing_else(
 ) -> None:
     photo = pictures.jpeg(pictures.noise(430, 350), quality=85)
     store.behave("slow")
-    posts = [app.upload(photo) for _ in range(2)]
-    assert {post["status"] for post in app.final(posts)} == {"published"}
+    posts = [app.upload(photo) for _ in range(SLOW_POSTS)]
+    published = app.final(posts)
+    assert {post["status"] for post in published} == {"published"}
     store.behave("healthy")
     assert_nothing_lost(stack, posts)
+    # Down as up it takes longer than a worker may be silent, and not too long for one transfer.
+    uploaded = [post["images"]["original"]["file_size"] for post in published]
+    for size in (len(photo), *uploaded):
+        assert STALLED_SECONDS < size / SLOW_BYTES_PER_SECOND < SECONDS_PER_TRANSFER
 
 
 def test_a_photo_that_the_store_has_lost_fails_with_a_reason_and_can_be_tried_again(

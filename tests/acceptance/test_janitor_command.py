@@ -1,0 +1,116 @@
+"""`nova janitor` on a running stack: what nothing needs is listed and removed, and nothing else."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from api.stack.local import LocalStack
+from domain.keys import original_key, variant_key
+from tests.acceptance.app import App
+from tests.acceptance.test_commands import bare_environ
+from tests.acceptance.test_upkeep_commands import nova, stack  # noqa: F401 - a fixture
+from tests.stack.objects import s3_client
+from tests.stack.running import wait_until
+
+WITHIN_SECONDS = 60
+# The store says itself when an object was last changed: it is the janitor whose clock goes ahead.
+TWO_DAYS_LATER = """
+import sys
+from datetime import datetime, timedelta
+from api import janitor
+from api.cli import main
+
+class Later(datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.now(tz) + timedelta(days=2)
+
+janitor.datetime = Later
+main()
+"""
+
+
+class Bucket:
+    """The bucket of a stack."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def keys(self, prefix: str = "") -> set[str]:
+        """What is stored."""
+        page = self._client.list_objects_v2(Bucket=self._name, Prefix=prefix)
+        assert not page["IsTruncated"]
+        return {found["Key"] for found in page.get("Contents", ())}
+
+    def arrive(self, key: str) -> str:
+        """Store something under the key, and return it."""
+        self._client.put_object(Bucket=self._name, Key=key, Body=b"nothing needs it")
+        return key
+
+
+@pytest.fixture
+def bucket(stack: LocalStack) -> Iterator[Bucket]:  # noqa: F811 - the fixture
+    client = s3_client(stack.environ)
+    yield Bucket(client, stack.environ["S3_BUCKET_NAME"])
+    client.close()
+
+
+def two_days_later(running: LocalStack, *words: str) -> list[dict[str, Any]]:
+    """What the janitor says in two days: each orphan, and the sum."""
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_DAYS_LATER, "janitor", *words, "--json"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_SECONDS,
+        env={**bare_environ(), **running.environ},
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_orphans_are_listed_then_removed_and_every_needed_object_stays(
+    stack: LocalStack,  # noqa: F811 - the fixture
+    app: App,
+    bucket: Bucket,
+    jpeg: bytes,
+) -> None:
+    published, deleted = app.upload(jpeg), app.upload(jpeg)
+    for post_id in (published, deleted):
+        assert app.wait_until_final(post_id)["status"] == "published"
+    failed = app.upload(jpeg[: len(jpeg) // 2])
+    assert app.wait_until_final(failed)["status"] == "failed"
+    assert app.put(app.init(jpeg), jpeg).status_code == 200
+    assert app.ask("DELETE", f"/posts/{deleted}").status_code == 204
+    wait_until(lambda: not bucket.keys(f"uploads/{deleted}/") | bucket.keys(f"variants/{deleted}/"))
+    needed = bucket.keys() | {bucket.arrive("uploads/of-somebody-else.txt")}
+    # Three of a published post, and an original of each that is not deleted.
+    assert len(needed) == 3 + 3 + 1
+    orphans = {
+        bucket.arrive(variant_key(UUID(published), "medium", sha256="f" * 64)): "never_recorded",
+        bucket.arrive(variant_key(UUID(deleted), "medium", sha256="e" * 64)): "post_is_deleted",
+        bucket.arrive(original_key(UUID(deleted))): "post_is_deleted",
+    }
+    unknown = {bucket.arrive(original_key(uuid4())): "no_such_post"}
+    size = len(b"nothing needs it") * len(orphans)
+    said = {"objects": 3, "bytes": size, "unknown": 1}
+
+    assert "0 objects of 0 bytes were removed." in nova(stack, "janitor").stdout
+    *listed, total = two_days_later(stack, "--dry-run")
+    assert {orphan["key"]: orphan["why"] for orphan in listed} == {**orphans, **unknown}
+    assert total == {**said, "removed": False}
+    assert bucket.keys() == needed | orphans.keys() | unknown.keys()
+
+    *removed, total = two_days_later(stack)
+    assert {orphan["key"]: orphan["why"] for orphan in removed} == {**orphans, **unknown}
+    assert total == {**said, "removed": True}
+    assert bucket.keys() == needed | unknown.keys()
+    assert two_days_later(stack)[-1] == {"objects": 0, "bytes": 0, "unknown": 1, "removed": True}
+    for image in app.wait_until_final(published)["images"].values():
+        assert app.http.get(image["url"]).status_code == 200
