@@ -15,7 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from domain.publishing import Publishing
 from projections.log import read_log
 from projections.projection import POSTS
-from projections.rebuild import rebuild
+from projections.rebuild import RebuildRunning, Rebuilt, rebuild
 from projections.runner import catch_up, follow
 from projections.status import statuses
 from projections.verify import verify
@@ -117,7 +117,7 @@ async def test_a_rebuild_killed_again_and_again_under_load_goes_unnoticed_and_is
             lambda: kill_lives("rebuild", database_url, lives=REBUILD_KILLS, seconds=(0.05, 1.8))
         )
         assert await damaged(connections) == (0 if ended else before)
-        rebuilt = await rebuild(database_url, POSTS, report=lambda *_: None, workers=2)
+        rebuilt = await rebuild_when_possible(database_url)
         assert rebuilt.verification.events >= 60_000
         tasks.cancel_scope.cancel()
     assert await damaged(connections) == 0
@@ -126,6 +126,16 @@ async def test_a_rebuild_killed_again_and_again_under_load_goes_unnoticed_and_is
         assert not (await verify(connection, POSTS)).differences
         left = await connection.execute("SELECT FROM pg_namespace WHERE nspname ~ '^rebuild'")
         assert not await left.fetchall()
+
+
+async def rebuild_when_possible(url: str) -> Rebuilt:
+    """The server notices a moment late that the one that was killed has gone."""
+    with anyio.fail_after(30):
+        while True:
+            try:
+                return await rebuild(url, POSTS, report=lambda *_: None, workers=2)
+            except RebuildRunning:
+                await anyio.sleep(0.1)
 
 
 async def damaged(connections: Connections) -> int:
