@@ -76,11 +76,7 @@ class RenderPool:
             RendererCrashed, RenderTimedOut, OutOfMemory: it broke its process.
         """
         async with self._slots:
-            try:
-                return await self._render(content, content_type)
-            except (RenderTimedOut, RendererCrashed):
-                await self._refill()
-                raise
+            return await self._render_or_refill(content, content_type)
 
     async def render_in_bulk(self, content: bytes, *, content_type: ContentType) -> Rendering:
         """The same for one that nobody waits for; see `render`.
@@ -90,11 +86,14 @@ class RenderPool:
         """
         await self._until_nobody_waits()
         async with self._bulk:
-            try:
-                return await self._render(content, content_type)
-            except (RenderTimedOut, RendererCrashed):
-                await self._refill()
-                raise
+            return await self._render_or_refill(content, content_type)
+
+    async def _render_or_refill(self, content: bytes, content_type: ContentType) -> Rendering:
+        try:
+            return await self._render(content, content_type)
+        except (RenderTimedOut, RendererCrashed):
+            await self._refill()
+            raise
 
     async def _render(self, content: bytes, content_type: ContentType) -> Rendering:
         limits = self._limits

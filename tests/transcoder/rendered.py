@@ -44,7 +44,7 @@ class FakeRenderer:
             content_type=content_type,
             width=400,
             height=300,
-            variants=tuple(_variant(recipe.variant, content) for recipe in RECIPES),
+            variants=tuple(variant_of(recipe.variant, content) for recipe in RECIPES),
             removed_metadata=("exif",),
             blurhash="LBDbNM^Q0#58N1-U%1g3aK%2-p%2",
             dominant_colour="#322c2a",
@@ -54,7 +54,8 @@ class FakeRenderer:
         )
 
 
-def _variant(name: str, content: bytes) -> RenderedVariant:
+def variant_of(name: str, content: bytes) -> RenderedVariant:
+    """A variant that tells which one it is, and of what."""
     picture = name.encode() + content[:10]
     return RenderedVariant(
         variant=name,  # type: ignore[arg-type]

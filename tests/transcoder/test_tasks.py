@@ -52,6 +52,12 @@ async def work_once(queue: App) -> None:
     )
 
 
+async def work_again(queue: App, connections: Connections) -> None:
+    """The same, and those that wait for their next attempt are due."""
+    await run(connections, "UPDATE procrastinate_jobs SET scheduled_at = NULL")
+    await work_once(queue)
+
+
 async def depth(connections: Connections) -> QueueDepth:
     async with connections.connection() as connection:
         return await queue_depth(connection)
@@ -85,8 +91,7 @@ async def test_an_attempt_that_breaks_unexpectedly_is_tried_again_later(
         [waiting] = await unfinished_posts(connection, UnfinishedFilter(post_id=post_id), limit=2)
     assert (waiting.state, waiting.attempts, waiting.code) == ("waiting", 1, "internal_error")
     assert waiting.next_attempt_at is not None
-    await run(connections, "UPDATE procrastinate_jobs SET scheduled_at = NULL")
-    await work_once(queue)
+    await work_again(queue, connections)
     assert publishing.post(post_id).status == "published"
 
 
@@ -100,8 +105,7 @@ async def test_attempts_are_counted_across_runs_until_the_post_has_failed(
     post_id = uploaded(publishing, store)
     renderer.trouble = [RendererCrashed(), RendererCrashed()]
     for _ in range(2):
-        await run(connections, "UPDATE procrastinate_jobs SET scheduled_at = NULL")
-        await work_once(queue)
+        await work_again(queue, connections)
     failed = publishing.post(post_id).failure
     assert failed is not None
     assert failed.attempt == 2
@@ -212,8 +216,7 @@ async def test_an_upload_that_never_completed_is_closed_and_its_object_removed(
     await run(connections, "DELETE FROM procrastinate_jobs WHERE queue_name = 'transcode'")
     await work_once(queue)
     assert len(store.objects) == 2
-    await run(connections, "UPDATE procrastinate_jobs SET scheduled_at = NULL")
-    await work_once(queue)
+    await work_again(queue, connections)
     assert publishing.post(expired).status == "deleted"
     assert publishing.post(completed).status != "deleted"
     assert list(store.objects) == [original_key(completed)]
@@ -257,8 +260,7 @@ async def test_objects_that_cannot_be_removed_are_tried_again_and_it_is_told_why
         )
         assert await found.fetchall() == [("todo", "object_store_unavailable")]
     store.down = False
-    await run(connections, "UPDATE procrastinate_jobs SET scheduled_at = NULL")
-    await work_once(queue)
+    await work_again(queue, connections)
     assert not store.objects
 
 
@@ -271,11 +273,8 @@ async def test_bulk_work_that_found_no_room_is_no_trouble_of_its_photo(
 ) -> None:
     post_id = uploaded(publishing, store)
     renderer.trouble = [NoSlotFree() for _ in range(MAX_ATTEMPTS + 1)]
-    for _ in range(MAX_ATTEMPTS + 1):
-        await run(connections, "UPDATE procrastinate_jobs SET scheduled_at = NULL")
-        await work_once(queue)
-    await run(connections, "UPDATE procrastinate_jobs SET scheduled_at = NULL")
-    await work_once(queue)
+    for _ in range(MAX_ATTEMPTS + 2):
+        await work_again(queue, connections)
     assert publishing.post(post_id).status == "published"
 
 

@@ -1,6 +1,5 @@
 """The transfer: a store that never answers holds no job up for longer than a transfer may take."""
 
-import hashlib
 from collections.abc import Iterator
 
 import anyio
@@ -10,10 +9,10 @@ import stamina
 from domain.post import Post
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import after, create_post
+from tests.transcoder.rendered import variant_of
 from transcoder import transfer
 from transcoder.errors import ObjectStoreUnavailable, RetryableFailure
 from transcoder.object_store import Announced, NewObject
-from transcoder.rendering import RenderedVariant
 from transcoder.transfer import Transfer
 
 pytestmark = pytest.mark.anyio
@@ -63,7 +62,7 @@ async def test_a_variant_that_is_never_stored_is_given_up_and_may_be_tried_again
 ) -> None:
     store = SilentStore()
     with pytest.raises(ObjectStoreUnavailable) as raised, anyio.fail_after(10):
-        await Transfer(store).store_variant(post, a_variant())
+        await Transfer(store).store_variant(post, variant_of("thumbnail", b"a photo"))
     assert_gave_up(raised.value, operation="put", key=store.asked[0])
     assert store.asked == [store.asked[0]] * ATTEMPTS
 
@@ -74,18 +73,3 @@ def assert_gave_up(error: ObjectStoreUnavailable, *, operation: str, key: str) -
     assert isinstance(error.__cause__, TimeoutError)
     assert isinstance(error, RetryableFailure)
     assert error.retryable
-
-
-def a_variant() -> RenderedVariant:
-    """A small one."""
-    content = b"a small picture"
-    return RenderedVariant(
-        variant="thumbnail",
-        content=content,
-        sha256=hashlib.sha256(content).hexdigest(),
-        width=40,
-        height=30,
-        quality=80,
-        shrunk=False,
-        milliseconds=1.0,
-    )
