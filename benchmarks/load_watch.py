@@ -16,7 +16,7 @@ from api.stack.local import LocalStack
 EVERY_SECONDS: Final = 0.5
 MB: Final = 1_000_000
 
-_DEPTH: Final = """
+_QUESTION: Final = """
 SELECT count(*) FILTER (WHERE status = 'todo'), count(*) FILTER (WHERE status = 'doing'),
        (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()),
        (SELECT jsonb_object_agg(relname, n_dead_tup) FROM pg_stat_user_tables)
@@ -81,7 +81,7 @@ class Watch:
             while not self._is_over.wait(EVERY_SECONDS):
                 now = time.monotonic()
                 cores, megabytes = self._processes(now - last)
-                [(waiting, running, open_now, dead)] = connection.execute(_DEPTH).fetchall()
+                [(waiting, running, open_now, dead)] = connection.execute(_QUESTION).fetchall()
                 look = Look(now - started, waiting, running, open_now, dead, cores, megabytes)
                 self.looks.append(look)
                 last = now

@@ -165,6 +165,9 @@ async def test_a_ramp_of_clients(stack: LocalStack, small_photo: bytes, is_measu
         looks += [replace(look, seconds=started + look.seconds) for look in watch.looks]
     draw_load(looks, file=PLOT)
     print(f"the plot is {PLOT}")
+    number = 300 if is_measuring else 2
+    bare = await bare_photos_per_second(small_photo, number, workers=WORKERS)
+    print(f"the bare pipeline, with every core to itself: {bare:.0f} posts/s")
 
 
 async def publish_side_by_side(
