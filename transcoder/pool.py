@@ -20,8 +20,6 @@ from transcoder import renderer
 from transcoder.errors import NoSlotFree, RendererCrashed, RenderTimedOut, first_failure
 from transcoder.rendering import Limits, Rendering
 
-# The process checks its own deadline between steps; this much later it is killed from outside.
-KILL_AFTER_SECONDS: Final = 2.0
 START_WITHIN_SECONDS: Final = 30.0
 # anyio ends processes that were idle for five minutes.
 WARM_AGAIN_SECONDS: Final = 120.0
@@ -98,7 +96,7 @@ class RenderPool:
     async def _render(self, content: bytes, content_type: ContentType) -> Rendering:
         limits = self._limits
         try:
-            with anyio.fail_after(limits.deadline_seconds + KILL_AFTER_SECONDS):
+            with anyio.fail_after(limits.deadline_seconds + limits.overtime_seconds):
                 return await to_process.run_sync(
                     renderer.render,
                     content,

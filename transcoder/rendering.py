@@ -16,7 +16,8 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     `memory_bytes` is what decoding may need by the header's word: with the rest of the process it
     stays within 512 MiB. The address space is there for headers that lie: 1.5 GiB passes every
-    legal picture of 50 megapixels; 1 GiB does not.
+    legal picture of 50 megapixels; 1 GiB does not. A process checks its deadline between steps;
+    when it is `overtime_seconds` late, it is killed from outside.
     """
 
     max_pixels: int = MAX_PIXELS
@@ -24,6 +25,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_bands: int = 5
     heif: bool = True
     deadline_seconds: float = 30.0
+    overtime_seconds: float = 2.0
     memory_bytes: int = 365 * MIB
     address_space_bytes: int = 1536 * MIB
     open_files: int = 64
