@@ -148,7 +148,7 @@ def test_dev_runs_keeps_its_data_and_stops_in_order(folder: Path, jpeg: bytes) -
         token = run_nova(
             "token", "--user", "5f3759df-0000-4000-8000-000000000001", "--data", folder
         ).stdout.strip()
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
             app = App(http, secret="replaced by the token of the command line")
             app.token = token
             post = app.wait_until_final(app.upload(jpeg))
@@ -158,7 +158,7 @@ def test_dev_runs_keeps_its_data_and_stops_in_order(folder: Path, jpeg: bytes) -
         assert "a stack runs on" in second.stderr
         process.send_signal(signal.SIGTERM)
         stopping_since = time.monotonic()
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=60)
         assert time.monotonic() - stopping_since < 10
         assert process.returncode == 0
         for told in (f"http://127.0.0.1:{port}/api/v1", f"{port}/docs", "nova token --user"):
@@ -166,7 +166,7 @@ def test_dev_runs_keeps_its_data_and_stops_in_order(folder: Path, jpeg: bytes) -
         assert not running_in(folder)
     with (
         nova_dev(folder, port),
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
     ):
         app = App(http, secret="replaced by the token of the command line")
         app.token = token
@@ -180,7 +180,7 @@ def test_a_demo_that_is_interrupted_while_it_starts_leaves_nothing_behind(folder
     process = subprocess.Popen(words, env=bare_environ(), stderr=subprocess.PIPE, text=True)
     wait_until((folder / "logs").exists)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in said
     assert not running_in(folder)

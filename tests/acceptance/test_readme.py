@@ -78,7 +78,7 @@ def test_an_app_developer_can_publish_a_photo_with_the_commands_of_the_readme(
         assert json.loads(post)["id"] == json.loads(completed)["post_id"]
     finally:
         os.killpg(dev.pid, signal.SIGINT)
-        dev.wait(30)
+        dev.wait(60)
     wait_until(lambda: not running_in(folder))
 
 

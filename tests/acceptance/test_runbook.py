@@ -133,7 +133,7 @@ class Saboteur:
         for worker in self._workers:
             worker.send_signal(signal.SIGCONT)
             worker.terminate()
-            worker.wait(20)
+            worker.wait(60)
         self._workers.clear()
 
     def _upload(self, number: int) -> str:

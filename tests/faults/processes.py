@@ -97,7 +97,7 @@ def working(
         finally:
             process.terminate()
             try:
-                process.wait(30)
+                process.wait(60)
             finally:
                 process.kill()
                 reading.join()

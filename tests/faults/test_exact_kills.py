@@ -104,7 +104,7 @@ def test_an_api_that_dies_before_it_answers_complete_has_accepted_the_photo_once
         doomed = App(http, secret=stack.environ["JWT_SECRET"], user_id=app.user_id)
         with pytest.raises(httpx.TransportError):
             doomed.complete(opened)
-        assert victim.wait(30) < 0
+        assert victim.wait(60) < 0
     assert marker.exists()
     # Nobody was told, but it is stored, and so is its job.
     assert topics(stack, post_id) == PUBLISHED_ONCE[:2]
@@ -123,7 +123,7 @@ def test_a_projector_that_dies_between_rows_and_position_has_written_neither(
     posts, position = published_unseen(stack, app, jpeg)
     others = number(stack, PUBLISHED)
     with working(stack, *script(DIES_BETWEEN, str(marker))) as victim:
-        assert victim.wait(30) < 0
+        assert victim.wait(60) < 0
     # It had written them: it has seen them itself.
     assert int(marker.read_text()) == others + POSTS
     assert number(stack, PUBLISHED) == others
@@ -142,7 +142,7 @@ def test_a_projector_that_dies_right_after_its_commit_has_written_both(
     assert visible(stack, posts) == (position, 0)
     command = dying("projector", "projections.runner", "project_batch", marker=marker)
     with working(stack, *command) as victim:
-        assert victim.wait(30) < 0
+        assert victim.wait(60) < 0
     assert marker.exists()
     assert visible(stack, posts) == (head(stack), POSTS)
     more, _ = published_unseen(stack, app, jpeg)

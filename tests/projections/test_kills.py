@@ -130,7 +130,7 @@ async def test_a_rebuild_killed_again_and_again_under_load_goes_unnoticed_and_is
 
 async def rebuild_when_possible(url: str) -> Rebuilt:
     """The server notices a moment late that the one that was killed has gone."""
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         while True:
             try:
                 return await rebuild(url, POSTS, report=lambda *_: None, workers=2)
@@ -155,7 +155,7 @@ async def test_three_followers_of_sixteen_writers_miss_no_event(
         for positions in seen:
             tasks.start_soon(note_positions, database_url, positions)
         await to_thread.run_sync(append_histories, database_url)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while min(map(len, seen)) < WRITERS * APPENDS * EVENTS_PER_POST:
                 await anyio.sleep(0.1)
         tasks.cancel_scope.cancel()

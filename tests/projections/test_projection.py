@@ -130,7 +130,7 @@ async def test_a_runner_follows_what_is_written_also_after_its_connection_was_cu
 
 
 async def _wait_for_posts(connections: Connections, number: int) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while len((await rows(connections))["posts"]) < number:
             await anyio.sleep(0.02)
 
@@ -147,7 +147,7 @@ async def test_a_follower_that_stalls_in_the_middle_of_a_batch_does_not_stop_the
     await stalled.commit()
     await stalled.execute("SELECT position FROM projection_positions FOR UPDATE")
     publishing.execute(create_post())
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         await catch_up(connections, POSTS, position=None)
     assert len((await rows(connections))["posts"]) == 1
     with pytest.raises(psycopg.Error):

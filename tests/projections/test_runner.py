@@ -41,7 +41,7 @@ async def status_of(connections: Connections) -> Status:
 
 
 async def wait_until_stopped(connections: Connections) -> Status:
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         while not (found := await status_of(connections)).stopped_at:
             await anyio.sleep(0.05)
     return found

@@ -20,7 +20,7 @@ def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def wait_for_leaves(connections: Connections, count: int) -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         while await _leaves(connections) != count:
             await anyio.sleep(0.02)
 

@@ -35,7 +35,7 @@ SERVICES: Final[Mapping[str, Sequence[str]]] = {
     "projector": SLEEPER,
 }
 MIGRATE: Final = ("/bin/true",)
-LIMIT_SECONDS: Final = 20.0
+LIMIT_SECONDS: Final = 60.0
 
 
 class RunningStack:

@@ -38,7 +38,7 @@ def test_image_processes_die_with_a_parent_that_was_killed() -> None:
         assert parent.stdout
         frozen = [process for pid in json.loads(parent.stdout.readline()) if (process := live(pid))]
         assert parent.wait(30) == -signal.SIGKILL
-    _, survivors = psutil.wait_procs(frozen, timeout=10)
+    _, survivors = psutil.wait_procs(frozen, timeout=60)
     for survivor in survivors:
         survivor.kill()
     assert not survivors
