@@ -1,5 +1,8 @@
 """The sealer: seals what is appended, and goes on after trouble."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import anyio
 import pytest
 from anyio.abc import TaskGroup
@@ -54,7 +57,8 @@ async def test_the_sealer_goes_on_after_its_session_was_ended_and_after_damage(
             await _end_other_sessions(connection)
         write_posts(publishing, 1)
         await wait_for_leaves(connections, 12)
-        await tamper(connections, "DELETE FROM log_heads")
+        async with _nothing_being_sealed(connections):
+            await tamper(connections, "DELETE FROM log_heads")
         write_posts(publishing, 1)
         await anyio.sleep(0.2)
         assert await _leaves(connections) == 12
@@ -69,6 +73,13 @@ async def _sealed_once(
     tasks.start_soon(keep_sealed, url)
     write_posts(publishing, 1)
     await wait_for_leaves(connections, 6)
+
+
+@asynccontextmanager
+async def _nothing_being_sealed(connections: Connections) -> AsyncIterator[None]:
+    async with connections.connection() as connection, connection.transaction():
+        await connection.execute("SELECT FROM log_sealing FOR UPDATE")
+        yield
 
 
 async def _end_other_sessions(connection: AsyncConnection[object]) -> None:
