@@ -99,12 +99,10 @@ def test_one_trace_leads_from_complete_to_published(
 ) -> None:
     post_id, correlation_id = correlated
     trace_id = correlation_id.bytes
-    wait_until(lambda: {"post.transcode", "post.uploaded"} <= collector.of_trace(trace_id).keys())
+    names = ("POST /api/v1/posts/upload/complete", "post.uploaded", "post.transcode")
+    wait_until(lambda: {*names} <= collector.of_trace(trace_id).keys())
     spans = collector.of_trace(trace_id)
-    complete, uploaded = (
-        spans[name] for name in ("POST /api/v1/posts/upload/complete", "post.uploaded")
-    )
-    attempt = spans["post.transcode"]
+    complete, uploaded, attempt = (spans[name] for name in names)
     assert (complete[0], uploaded[0], attempt[0]) == ("nova-api", "nova-api", "nova-worker")
     assert complete[1].parent_span_id == b""
     assert uploaded[1].parent_span_id == complete[1].span_id
