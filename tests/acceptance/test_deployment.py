@@ -56,7 +56,7 @@ def deployment(settings: dict[str, str], tmp_path: Path) -> Iterator[list[int]]:
         for process in processes:
             process.terminate()
         # uvicorn ends by the signal itself, once everything is answered and closed.
-        assert {process.wait(60) for process in processes} <= {0, -signal.SIGTERM}
+        assert {process.wait(20) for process in processes} <= {0, -signal.SIGTERM}
 
 
 def test_processes_of_their_own_publish_behind_a_cdn_and_stop_when_they_are_told(

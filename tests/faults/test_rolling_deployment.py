@@ -118,7 +118,7 @@ def test_apis_are_replaced_one_by_one_and_no_upload_notices(
                     if pid is not None:
                         os.kill(pid, signal.SIGTERM)
                 processes[port].send_signal(signal.SIGTERM)
-                processes[port].wait(60)
+                processes[port].wait(20)
                 processes[port] = running.enter_context(serving(stack, port))
                 wait_until(lambda: len(balancer.ready) == len(ports))
         finally:
@@ -146,4 +146,4 @@ def test_a_second_signal_means_now(
             assert (answer.status_code, answer.headers["connection"]) == (503, "close")
             assert http.get(f"http://127.0.0.1:{port}/api/v1/health/live").status_code == 200
         process.send_signal(signal_number)
-        process.wait(60)
+        process.wait(20)

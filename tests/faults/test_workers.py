@@ -131,7 +131,7 @@ def test_a_worker_that_is_told_to_stop_drains_and_the_next_one_goes_on_at_once(
         wait_until(lambda: bool(jobs(stack, "doing")))
         first.send_signal(signal.SIGTERM)
         running, waiting = jobs(stack, "doing"), jobs(stack, "todo")
-        assert first.wait(60) == 0
+        assert first.wait(15) == 0
         assert not jobs(stack, "doing")
         # What ran has ended here, and what waited was not begun, give or take one that was fetched.
         assert not jobs(stack, "todo") & running
@@ -160,7 +160,7 @@ main()
         post_id = app.upload(jpeg)
         wait_until(begun.exists)
         stuck.send_signal(signal.SIGTERM)
-        assert stuck.wait(60) == 0
+        assert stuck.wait(15) == 0
     assert jobs(stack, "todo", due="scheduled_at IS NULL OR scheduled_at <= now()") == {post_id}
     with working(stack):
         (post,) = app.final([post_id])
@@ -180,7 +180,7 @@ def test_a_worker_without_a_database_stops_when_it_is_told_to(
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         worker.terminate()
-        assert worker.wait(60) == 0
+        assert worker.wait(30) == 0
     posts = [app.upload(jpeg)]
     with working(stack):
         assert {post["status"] for post in app.final(posts)} == {"published"}
