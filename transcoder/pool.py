@@ -96,7 +96,7 @@ class RenderPool:
     async def _render(self, content: bytes, content_type: ContentType) -> Rendering:
         limits = self._limits
         try:
-            with anyio.fail_after(limits.deadline_seconds + limits.overtime_seconds):
+            with anyio.fail_after(limits.killed_after_seconds):
                 return await to_process.run_sync(
                     renderer.render,
                     content,

@@ -30,6 +30,11 @@ class Limits(Struct, frozen=True, kw_only=True):
     address_space_bytes: int = 1536 * MIB
     open_files: int = 64
 
+    @property
+    def killed_after_seconds(self) -> float:
+        """How long a picture may take before its process is killed from outside."""
+        return self.deadline_seconds + self.overtime_seconds
+
 
 class RenderedVariant(Struct, frozen=True, kw_only=True):
     """One JPEG, the quality it needed, and the milliseconds of fitting and encoding it.

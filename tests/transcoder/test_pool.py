@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +19,6 @@ from transcoder import renderer
 from transcoder.errors import (
     ContentTypeMismatch,
     CorruptImage,
-    NoSlotFree,
     NotAnImage,
     OutOfMemory,
     RendererCrashed,
@@ -29,7 +27,7 @@ from transcoder.errors import (
     TranscoderError,
     UnexpectedTrouble,
 )
-from transcoder.pool import BulkRenderer, RenderPool
+from transcoder.pool import RenderPool
 from transcoder.processing import pipeline, sandbox
 from transcoder.rendering import MIB, Limits, Rendering
 
@@ -268,39 +266,3 @@ async def test_a_damaged_photo_is_corrupt(photos: Path) -> None:
     content = (photos / "damaged-must-fail.jpg").read_bytes()
     with pytest.raises(CorruptImage):
         await pool.render(content, content_type="image/jpeg")
-
-
-async def test_bulk_work_begins_when_nobody_waits_and_takes_no_slot_from_anybody(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    begun: list[bytes] = []
-    go_on = anyio.Event()
-
-    async def render(_: RenderPool, content: bytes, *__: object, **___: object) -> None:
-        begun.append(content)
-        await go_on.wait()
-
-    monkeypatch.setattr(RenderPool, "_render", render)
-    pool = RenderPool(size=1, limits=Limits(), bulk_processes=1)
-    bulk = BulkRenderer(pool)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(partial(bulk.render, b"bulk", content_type="image/jpeg"))
-        await anyio.wait_all_tasks_blocked()
-        tasks.start_soon(partial(pool.render, b"live", content_type="image/jpeg"))
-        await anyio.wait_all_tasks_blocked()
-        tasks.start_soon(partial(bulk.render, b"more bulk", content_type="image/jpeg"))
-        await anyio.wait_all_tasks_blocked()
-        # The live one did not wait for the bulk one; the next bulk one waits for both.
-        assert begun == [b"bulk", b"live"]
-        go_on.set()
-    assert begun == [b"bulk", b"live", b"more bulk"]
-
-
-async def test_bulk_work_that_finds_no_room_for_long_goes_back_to_its_queue(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("transcoder.pool.BULK_WAITS_SECONDS", 0.1)
-    # Nobody's slot is ever free.
-    pool = RenderPool(size=0, limits=Limits(), bulk_processes=1)
-    with pytest.raises(NoSlotFree):
-        await BulkRenderer(pool).render(b"bulk", content_type="image/jpeg")

@@ -44,8 +44,7 @@ def limit_cpu(limits: Limits) -> None:
     Whoever watches is first, and says what took too long: libheif can use two cores until then.
     """
     used = resource.getrusage(resource.RUSAGE_SELF)
-    watched = limits.deadline_seconds + limits.overtime_seconds
-    seconds = int(used.ru_utime + used.ru_stime + 2 * watched) + 1
+    seconds = int(used.ru_utime + used.ru_stime + 2 * limits.killed_after_seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
 
 
