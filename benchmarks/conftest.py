@@ -19,7 +19,7 @@ from domain.jobs import QUEUES
 from tests.conftest import anyio_backend, database_url, migrated_template  # noqa: F401 - fixtures
 from tests.servers import postgres_server  # noqa: F401 - a fixture
 from tests.transcoder import pictures
-from transcoder.queue import lanes_alive
+from transcoder.queue.depth import lanes_alive
 
 WORKER_WITHIN_SECONDS: Final = 60
 

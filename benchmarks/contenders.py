@@ -27,8 +27,8 @@ from PIL import Image, ImageCms, ImageOps
 
 from domain.formats import SNIFF_BYTES, ContentType, sniff
 from domain.recipes import RECIPES
+from transcoder.processes.renderer import prepare
 from transcoder.processing.pipeline import render
-from transcoder.renderer import prepare
 from transcoder.rendering import Limits, Rendering
 
 PEERS: Final = Path(__file__).parent / "peers"

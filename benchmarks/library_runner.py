@@ -12,10 +12,10 @@ from eventsourcing.projection import Projection, ProjectionRunner
 from eventsourcing.utils import EnvType
 from psycopg.conninfo import conninfo_to_dict
 
+from domain.event_store.publishing import Publishing
 from domain.events import Event
-from domain.publishing import Publishing
-from projections.change import Change, in_json
-from projections.projection import POSTS
+from projections.follow.projection import POSTS
+from projections.tables.change import Change, in_json
 
 URL: Final = "DATABASE_URL"
 

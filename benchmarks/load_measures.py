@@ -9,7 +9,7 @@ import psycopg
 from api.stack.local import LocalStack
 from benchmarks.load_clients import Clients, Opened
 from benchmarks.load_watch import Watch, watching
-from transcoder.pool import RenderPool
+from transcoder.processes.pool import RenderPool
 from transcoder.rendering import Limits
 
 _SPANS = """

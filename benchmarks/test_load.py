@@ -24,7 +24,7 @@ from benchmarks.load_measures import bare_photos_per_second, cost, photos_per_se
 from benchmarks.load_plot import draw_load
 from benchmarks.load_watch import Look, Watch, watching
 from tests.servers import temporary_stack_folder
-from transcoder.pool import RenderPool
+from transcoder.processes.pool import RenderPool
 from transcoder.rendering import Limits
 
 pytestmark = pytest.mark.anyio

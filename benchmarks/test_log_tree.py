@@ -15,9 +15,9 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from psycopg import AsyncConnection
 
-from domain.publishing import Publishing
-from projections.log_tree_sealing import seal
-from projections.log_tree_verification import verify
+from domain.event_store.publishing import Publishing
+from projections.log_tree.sealing import seal
+from projections.log_tree.verification import verify
 from projections.migrate import migrate
 from tests.histories import create_post
 

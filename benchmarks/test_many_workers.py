@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import psycopg
 
-from domain.publishing import Publishing
+from domain.event_store.publishing import Publishing
 from tests.histories import confirm_upload, create_post
 
 RENDER_SECONDS: Final = 0.5

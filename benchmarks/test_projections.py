@@ -19,11 +19,11 @@ from anyio import to_thread
 from psycopg import AsyncConnection
 
 from benchmarks.library_runner import library_events_per_second
-from domain.publishing import Publishing
+from domain.event_store.publishing import Publishing
 from projections.connection import configure
-from projections.log import decode_log, read_log
-from projections.projection import BATCH_EVENTS, POSTS, project_batch
-from projections.runner import follow
+from projections.follow.projection import BATCH_EVENTS, POSTS, project_batch
+from projections.follow.runner import follow
+from projections.log.reading import decode_log, read_log
 from tests.histories import create_post
 from tests.projections.filling import fill
 

@@ -22,7 +22,7 @@ from benchmarks.contenders import Contender, Subject
 from benchmarks.corpus import corpus, twelve_megapixels
 from benchmarks.similarity import ssim
 from domain.formats import SNIFF_BYTES, sniff
-from transcoder.pool import RenderPool
+from transcoder.processes.pool import RenderPool
 from transcoder.rendering import MIB, Limits
 
 ROUNDS: Final = 7

@@ -18,7 +18,7 @@ from benchmarks.load_clients import Clients, Opened
 from benchmarks.load_measures import photos_per_second, published_span
 from benchmarks.queueing import simulate, stay_of
 from domain.commands import ConfirmUpload, origin_of_request
-from domain.publishing import Publishing
+from domain.event_store.publishing import Publishing
 
 pytestmark = pytest.mark.anyio
 

@@ -14,13 +14,13 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from api.logs import configure_logs
+from domain.event_store.publishing import Publishing
 from domain.formats import ContentType
 from domain.jobs import TRANSCODE_QUEUE
-from domain.publishing import Publishing
 from tests.fake_object_store import FakeObjectStore
 from tests.transcoder.rendered import FakeRenderer
-from transcoder.object_store import Announced
-from transcoder.queue import open_queue
+from transcoder.object_store.protocol import Announced
+from transcoder.queue.depth import open_queue
 from transcoder.rendering import Rendering
 from transcoder.tasks import add_tasks, assemble
 from transcoder.worker import Lane

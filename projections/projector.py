@@ -6,9 +6,9 @@ import anyio
 import structlog
 
 from domain.settings import DatabaseSettings
-from projections.projection import POSTS
-from projections.runner import follow
-from projections.sealer import keep_sealed
+from projections.follow.projection import POSTS
+from projections.follow.runner import follow
+from projections.log_tree.sealer import keep_sealed
 
 _log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
-from domain.publishing import Publishing
+from domain.event_store.publishing import Publishing
 from projections.migrate import migrate
 
 pytest_plugins = ["tests.servers"]

@@ -8,7 +8,7 @@ from transcoder.errors import (
     ObjectStoreUnavailable,
     OriginalMissing,
 )
-from transcoder.object_store import (
+from transcoder.object_store.protocol import (
     Announced,
     ListedObject,
     NewObject,

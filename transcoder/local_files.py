@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from domain.formats import SNIFF_BYTES, sniff
 from transcoder.errors import TranscoderError, first_failure
-from transcoder.pool import RenderPool
+from transcoder.processes.pool import RenderPool
 from transcoder.rendering import Limits, Rendering
 
 

@@ -16,8 +16,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, scalar_row
 
 from domain.errors import PostNotFound
+from domain.event_store.mapper import EventRow, decode_event
 from domain.events import VariantReady
-from domain.mapper import EventRow, decode_event
 from domain.post import Post, fold
 from domain.recipes import RECIPE_VERSION, VariantName
 from transcoder.errors import (
@@ -27,13 +27,13 @@ from transcoder.errors import (
     TranscoderError,
     first_failure,
 )
-from transcoder.object_store import Announced, ObjectStore
-from transcoder.pool import RenderPool
-from transcoder.prctl import hide_memory
+from transcoder.jobs.work import Renderer
+from transcoder.object_store.protocol import Announced, ObjectStore
+from transcoder.object_store.s3 import open_s3
+from transcoder.processes.pool import RenderPool
+from transcoder.processes.prctl import hide_memory
 from transcoder.rendering import Rendering
-from transcoder.s3 import open_s3
 from transcoder.settings import WorkerSettings
-from transcoder.work import Renderer
 
 # Of a derivation: `other_encoder` and `other_recipe` cannot be compared by this worker, and
 # `not_tried` says that the original is there.

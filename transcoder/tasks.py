@@ -18,6 +18,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import scalar_row
 from psycopg_pool import AsyncConnectionPool
 
+from domain.event_store.publishing import Publishing
 from domain.jobs import (
     BULK_QUEUE,
     DUTIES_QUEUE,
@@ -28,18 +29,17 @@ from domain.jobs import (
     TRANSCODE_QUEUE,
     TRANSCODE_TASK,
 )
-from domain.publishing import Publishing
-from transcoder.attempt import attempt
-from transcoder.deleted_posts import remove_objects
+from transcoder.duties.expired_uploads import close_expired_uploads
+from transcoder.duties.orphans import ORPHANS_OLDER_THAN, remove_orphans
 from transcoder.errors import TranscoderError
-from transcoder.expired_uploads import close_expired_uploads
-from transcoder.janitor import ORPHANS_OLDER_THAN, remove_orphans
-from transcoder.object_store import ObjectStore
-from transcoder.queue import ALIVE_SECONDS, note_trouble
-from transcoder.reprocess import Reprocessing
-from transcoder.transcode import Transcoding
-from transcoder.transfer import Transfer
-from transcoder.work import WORKER_LOST, EventStore, Renderer, Work
+from transcoder.jobs.attempt import attempt
+from transcoder.jobs.remove_objects import remove_objects
+from transcoder.jobs.reprocess import Reprocessing
+from transcoder.jobs.transcode import Transcoding
+from transcoder.jobs.work import WORKER_LOST, EventStore, Renderer, Work
+from transcoder.object_store.protocol import ObjectStore
+from transcoder.object_store.transfer import Transfer
+from transcoder.queue.depth import ALIVE_SECONDS, note_trouble
 
 LONGEST_PAUSE_SECONDS: Final = 60
 # Fetched before the objects of deleted posts.

@@ -17,14 +17,14 @@ from procrastinate.worker import Worker
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from domain.event_store.publishing import Publishing
 from domain.jobs import BULK_QUEUE, DUTIES_QUEUE, HOUSEKEEPING_QUEUE, TRANSCODE_QUEUE
-from domain.publishing import Publishing
-from transcoder.metrics import count_job
-from transcoder.pool import BulkRenderer, RenderPool
-from transcoder.pool_metrics import PoolCollector, Stats, measured
-from transcoder.prctl import hide_memory
-from transcoder.queue import connection_stats, open_queue
-from transcoder.s3 import open_s3
+from transcoder.jobs.metrics import count_job
+from transcoder.object_store.s3 import open_s3
+from transcoder.processes.pool import BulkRenderer, RenderPool
+from transcoder.processes.prctl import hide_memory
+from transcoder.queue.connection_metrics import PoolCollector, Stats, measured
+from transcoder.queue.depth import connection_stats, open_queue
 from transcoder.settings import WorkerSettings
 from transcoder.tasks import STALLED_SECONDS, Parts, add_tasks, assemble
 

@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from domain.events import Event, PostDeleted, PostReprocessed, ReadyVariant, VariantReady
-from projections.change import Change
+from projections.tables.change import Change
 
 _INSERT: Final = """
 INSERT INTO post_images (

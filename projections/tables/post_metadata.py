@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from domain.events import Event, PostCreated
-from projections.change import Change
+from projections.tables.change import Change
 
 _INSERT: Final = """
 INSERT INTO post_metadata (post_id)

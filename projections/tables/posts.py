@@ -16,7 +16,7 @@ from domain.events import (
     PostUploaded,
     VariantReady,
 )
-from projections.change import Change
+from projections.tables.change import Change
 
 Evolving: TypeAlias = (
     PostUploaded

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import psycopg
 import pytest
 
-from domain.publishing import Publishing
+from domain.event_store.publishing import Publishing
 from tests.acceptance.test_commands import bare_environ
 from tests.histories import OWNER, confirm_upload, create_post, fail_post, publishing_commands
 

@@ -18,8 +18,8 @@ from PIL import Image
 from api.stack.ports import choose_ports
 from domain.recipes import RECIPES
 from tests.acceptance.app import App
+from tests.api.stack.running import running_in, wait_until
 from tests.servers import temporary_stack_folder
-from tests.stack.running import running_in, wait_until
 
 NOVA = (sys.executable, "-m", "api")
 SHARED_PHOTOS = Path(__file__).parents[3] / "shared" / "photos"

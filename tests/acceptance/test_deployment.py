@@ -14,7 +14,7 @@ from api.stack.ports import choose_ports
 from api.stack.seaweedfs import S3Access
 from tests.acceptance.app import App
 from tests.acceptance.test_commands import answers, bare_environ, run_nova
-from tests.stack.running import wait_until
+from tests.api.stack.running import wait_until
 
 SECRET = "a secret that the identity provider shares"
 

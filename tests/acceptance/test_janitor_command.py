@@ -14,16 +14,16 @@ from domain.keys import original_key, variant_key
 from tests.acceptance.app import App
 from tests.acceptance.test_commands import bare_environ
 from tests.acceptance.test_upkeep_commands import nova, stack  # noqa: F401 - a fixture
-from tests.stack.objects import s3_client
-from tests.stack.running import wait_until
+from tests.api.stack.objects import s3_client
+from tests.api.stack.running import wait_until
 
 WITHIN_SECONDS = 60
 # The store says itself when an object was last changed: it is the janitor whose clock goes ahead.
 TWO_DAYS_LATER = """
 import sys
 from datetime import datetime, timedelta
-from api import janitor
-from api.cli import main
+from api.cli import janitor
+from api.cli.main import main
 
 class Later(datetime):
     @classmethod

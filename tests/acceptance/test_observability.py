@@ -16,8 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.stack.local import LocalStack, local_stack
 from tests.acceptance.app import App
 from tests.acceptance.collector import Collector, collecting
+from tests.api.stack.running import wait_until
 from tests.servers import temporary_stack_folder
-from tests.stack.running import wait_until
 
 CAPTION = "only my friends may read this caption"
 FILENAME = "holiday-in-secret.jpg"

@@ -9,9 +9,9 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from domain.publishing import Publishing
+from domain.event_store.publishing import Publishing
 from tests.histories import publishing_commands
-from tests.projections.test_runner import append_poison
+from tests.projections.follow.test_runner import append_poison
 
 NOVA = (sys.executable, "-m", "api", "projections")
 

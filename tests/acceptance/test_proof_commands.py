@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from api.stack.local import LocalStack
-from domain.publishing import Publishing
+from domain.event_store.publishing import Publishing
 from tests.acceptance.app import App
 from tests.histories import publishing_commands
 

@@ -14,7 +14,7 @@ from PIL import Image
 from api.stack.local import LocalStack
 from domain.recipes import RECIPES
 from tests.acceptance.app import App
-from tests.stack.running import wait_until
+from tests.api.stack.running import wait_until
 from tests.transcoder import pictures
 
 

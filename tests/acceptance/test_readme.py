@@ -12,8 +12,8 @@ import pytest
 
 from api.stack.ports import choose_ports
 from tests.acceptance.test_commands import answers, bare_environ
+from tests.api.stack.running import running_in, wait_until
 from tests.servers import temporary_stack_folder
-from tests.stack.running import running_in, wait_until
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

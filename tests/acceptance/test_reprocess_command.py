@@ -13,13 +13,13 @@ import httpx
 import psycopg
 import pytest
 
-from api.explained import EXIT_INTERRUPTED
-from api.reprocess import MOST_WAITING
+from api.cli.explained import EXIT_INTERRUPTED
+from api.cli.reprocess import MOST_WAITING
 from api.stack.local import LocalStack
 from tests.acceptance.app import App
 from tests.acceptance.test_commands import bare_environ
 from tests.acceptance.test_upkeep_commands import nova, pretend_older, stack  # noqa: F401 - fixture
-from tests.stack.running import wait_until
+from tests.api.stack.running import wait_until
 
 # More than a run queues at once, so that an interrupted one has never got to the last.
 POSTS = MOST_WAITING + 30

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import psycopg
 
-from domain.publishing import Publishing
+from domain.event_store.publishing import Publishing
 from tests.histories import confirm_upload, create_post
 
 PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"

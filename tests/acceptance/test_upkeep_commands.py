@@ -17,8 +17,8 @@ from domain.keys import original_key
 from domain.recipes import RECIPE_VERSION
 from tests.acceptance.app import App
 from tests.acceptance.test_commands import bare_environ
+from tests.api.stack.objects import s3_client
 from tests.servers import temporary_stack_folder
-from tests.stack.objects import s3_client
 
 WITHIN_SECONDS = 60
 

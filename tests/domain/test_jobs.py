@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.routes.uploads import URL_LIFETIME
+from api.http.routes.uploads import URL_LIFETIME
 from domain.commands import Command
 from domain.events import topic_of
 from domain.jobs import Lane, jobs_after

@@ -4,7 +4,7 @@ import os
 import signal
 
 from domain.formats import ContentType
-from transcoder import renderer
+from transcoder.processes import renderer
 from transcoder.rendering import Limits, Rendering
 
 

@@ -11,20 +11,20 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from api.stack.local import LocalStack
+from domain.event_store.mapper import EventRow, decode_event
 from domain.events import Event, PostCreated, PostFailed, PostUploaded, topic_of
-from domain.mapper import EventRow, decode_event
 from domain.post import Post, fold
 from domain.settings import load_settings
-from projections.audit_paths import audit_paths
-from projections.log_tree_sealing import seal
-from projections.log_tree_verification import verify as verify_tree
-from projections.projection import POSTS, project_batch
-from projections.verify import verify
+from projections.audit.lifecycles import audit_paths
+from projections.follow.projection import POSTS, project_batch
+from projections.log_tree.sealing import seal
+from projections.log_tree.verification import verify as verify_tree
+from projections.rebuild.verify import verify
+from tests.api.stack.objects import s3_client
 from tests.faults.secrecy import assert_nothing_secret
-from tests.stack.objects import s3_client
+from transcoder.duties.orphans import find_orphans
 from transcoder.errors import ChecksumMismatch, OriginalMissing
-from transcoder.janitor import find_orphans
-from transcoder.s3 import open_s3
+from transcoder.object_store.s3 import open_s3
 from transcoder.settings import ObjectStoreSettings
 
 SETTLED_WITHIN_SECONDS = 30

@@ -49,7 +49,7 @@ async def and_die_too(*args, **named):
 is_async = inspect.iscoroutinefunction(original)
 setattr(pkgutil.resolve_name(owner), name, and_die_too if is_async else and_die)
 sys.argv = ["nova", verb]
-from api.cli import main
+from api.cli.main import main
 main()
 """
 

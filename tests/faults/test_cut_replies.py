@@ -9,7 +9,7 @@ from uuid import uuid4
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from domain.publishing import Publishing
+from domain.event_store.publishing import Publishing
 from tests.histories import confirm_upload, create_post
 from tests.rounds import rounds
 

@@ -7,13 +7,13 @@ import anyio
 import pytest
 from prometheus_client import REGISTRY
 
+from domain.event_store.publishing import Publishing
 from domain.events import topic_of
 from domain.keys import original_key
-from domain.publishing import Publishing
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import confirm_upload, create_post
 from tests.transcoder.rendered import FakeRenderer, transcoding_with
-from transcoder.work import Work
+from transcoder.jobs.work import Work
 
 pytestmark = pytest.mark.anyio
 

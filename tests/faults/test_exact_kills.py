@@ -12,11 +12,11 @@ from api.stack.ports import choose_ports
 from domain.events import topic_of
 from domain.recipes import RECIPES
 from tests.acceptance.app import App
+from tests.api.stack.running import wait_until
 from tests.faults.invariants import assert_nothing_lost, history
 from tests.faults.patient import PatientApp
 from tests.faults.processes import PROJECTOR, dying, is_ready, script, stack_without, working
 from tests.faults.secrecy import CAPTION
-from tests.stack.running import wait_until
 
 PUBLISHED_ONCE = [
     "post.created",
@@ -29,7 +29,7 @@ PUBLISHED = "SELECT count(*) FROM posts WHERE status = 'published'"
 # Of the first batch with events, the rows are written and the position is not.
 DIES_BETWEEN = f"""
 import os, pathlib, signal, sys
-from projections import projection
+from projections.follow import projection
 from psycopg import AsyncCursor
 
 marker, execute = pathlib.Path(sys.argv[1]), AsyncCursor.execute
@@ -45,14 +45,15 @@ async def execute_or_die(self, query, params=None, **named):
 
 AsyncCursor.execute = execute_or_die
 sys.argv = ["nova", "projector"]
-from api.cli import main
+from api.cli.main import main
 main()
 """
 # A worker that has the first pictures rendered by processes that die at a step.
 DYING_IMAGE_PROCESSES = """
 import functools, pathlib, sys
 from tests.faults import dying_renderer
-from transcoder import pool, renderer
+from transcoder.processes import pool
+from transcoder.processes import renderer
 
 pictures, step, deaths = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 
@@ -68,7 +69,7 @@ class Renderer:
 
 pool.renderer = Renderer()
 sys.argv = ["nova", "worker"]
-from api.cli import main
+from api.cli.main import main
 main()
 """
 
@@ -83,8 +84,10 @@ def stack() -> Iterator[LocalStack]:
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        pytest.param("domain.publishing:Publishing", "execute", id="before_reads_show_it"),
-        pytest.param("api.writer:Writer", "execute", id="after_reads_show_it"),
+        pytest.param(
+            "domain.event_store.publishing:Publishing", "execute", id="before_reads_show_it"
+        ),
+        pytest.param("api.http.writer:Writer", "execute", id="after_reads_show_it"),
     ],
 )
 def test_an_api_that_dies_before_it_answers_complete_has_accepted_the_photo_once(
@@ -140,7 +143,7 @@ def test_a_projector_that_dies_right_after_its_commit_has_written_both(
     marker = tmp_path / "died"
     posts, position = published_unseen(stack, app, jpeg)
     assert visible(stack, posts) == (position, 0)
-    command = dying("projector", "projections.runner", "project_batch", marker=marker)
+    command = dying("projector", "projections.follow.runner", "project_batch", marker=marker)
     with working(stack, *command) as victim:
         assert victim.wait(60) < 0
     assert marker.exists()

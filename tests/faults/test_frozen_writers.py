@@ -9,7 +9,7 @@ import time
 
 import psycopg
 
-from domain.publishing import Publishing
+from domain.event_store.publishing import Publishing
 from tests.histories import create_post
 from tests.rounds import rounds
 
@@ -19,7 +19,7 @@ APPENDS_MEANWHILE = 10
 LONGEST_DELAY_SECONDS = 3.0
 VICTIM = """
 import sys
-from domain.publishing import Publishing
+from domain.event_store.publishing import Publishing
 from tests.histories import create_post
 with Publishing(sys.argv[1], pool_size=1) as publishing:
     while True:

@@ -8,6 +8,7 @@ from anyio.from_thread import start_blocking_portal
 
 from api.stack.local import LocalStack, local_stack
 from api.stack.seaweedfs import S3Access
+from tests.api.stack.running import wait_until
 from tests.faults.faulty_store import (
     SLOW_BYTES_PER_SECOND,
     FaultyStoreThread,
@@ -18,10 +19,9 @@ from tests.faults.invariants import assert_nothing_lost
 from tests.faults.patient import PatientApp
 from tests.rounds import rounds
 from tests.servers import temporary_stack_folder
-from tests.stack.running import wait_until
 from tests.transcoder import pictures
+from transcoder.object_store.transfer import SECONDS_PER_TRANSFER
 from transcoder.tasks import STALLED_SECONDS
-from transcoder.transfer import SECONDS_PER_TRANSFER
 
 FAULT_SECONDS = 6.0
 # Longer than anybody waits for an answer.

@@ -14,7 +14,7 @@ from anyio.from_thread import start_blocking_portal
 from api.stack import supervisor
 from api.stack.local import LocalStack, local_stack
 from domain.errors import EventStoreUnavailable
-from domain.publishing import Publishing
+from domain.event_store.publishing import Publishing
 from tests.histories import create_post
 from tests.rounds import rounds
 from tests.servers import temporary_stack_folder

@@ -13,15 +13,15 @@ import psycopg
 import pytest
 
 from api.stack.local import LocalStack
+from tests.api.stack.running import is_running, wait_until
 from tests.faults.invariants import assert_nothing_lost, history
 from tests.faults.patient import PatientApp
 from tests.faults.processes import dying, jobs, script, stack_without, working
 from tests.faults.secrecy import CAPTION
-from tests.stack.running import is_running, wait_until
 
 TAKEN_UP_WITHIN_SECONDS = 30.0
-TRANSFER = "transcoder.transfer:Transfer"
-EVENTS = "transcoder.work:EventStore"
+TRANSFER = "transcoder.object_store.transfer:Transfer"
+EVENTS = "transcoder.jobs.work:EventStore"
 # After which call of which part it dies, and of what: the last one after its post is published.
 STAGES = [
     (TRANSFER, "download", 1, "SIGKILL"),
@@ -31,7 +31,7 @@ STAGES = [
     (EVENTS, "execute", 1, "SIGKILL"),
     (EVENTS, "execute", 2, "SIGSEGV"),
     (EVENTS, "execute", 3, "SIGKILL"),
-    ("transcoder.transcode:Transcoding", "run", 1, "SIGKILL"),
+    ("transcoder.jobs.transcode:Transcoding", "run", 1, "SIGKILL"),
 ]
 SKEWED = """
 import sys, time_machine
@@ -39,7 +39,7 @@ from datetime import UTC, datetime, timedelta
 there = datetime.now(UTC) + timedelta(minutes=float(sys.argv[1]))
 time_machine.travel(there, tick=True).start()
 sys.argv = ["nova", "worker"]
-from api.cli import main
+from api.cli.main import main
 main()
 """
 # No file may grow. A full file system would need a mount, and the rights to make one: EFBIG, which
@@ -49,7 +49,7 @@ import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 sys.argv = ["nova", "worker"]
-from api.cli import main
+from api.cli.main import main
 main()
 """
 
@@ -147,13 +147,13 @@ def test_a_job_that_outlasts_the_drain_goes_back_to_the_queue_at_once(
     begun = tmp_path / "begun"
     endless = f"""
 import anyio, pathlib, sys
-from transcoder.pool import RenderPool
+from transcoder.processes.pool import RenderPool
 async def render(self, content, *, content_type):
     pathlib.Path({str(begun)!r}).touch()
     await anyio.sleep_forever()
 RenderPool.render = render
 sys.argv = ["nova", "worker"]
-from api.cli import main
+from api.cli.main import main
 main()
 """
     with working(stack, *script(endless)) as stuck:

@@ -7,7 +7,7 @@ import psycopg
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import StoredEvent
 
-from domain.mapper import EventMapper
+from domain.event_store.mapper import EventMapper
 from tests.histories import after, publishing_commands
 
 EVENTS_PER_POST: Final = 6

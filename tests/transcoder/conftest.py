@@ -9,10 +9,10 @@ from procrastinate import App
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from domain.publishing import Publishing
+from domain.event_store.publishing import Publishing
 from tests.fake_object_store import FakeObjectStore
 from tests.transcoder.rendered import FakeRenderer
-from transcoder.queue import open_queue
+from transcoder.queue.depth import open_queue
 from transcoder.tasks import add_tasks, assemble
 
 Connections: TypeAlias = AsyncConnectionPool[AsyncConnection[object]]

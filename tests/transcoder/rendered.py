@@ -3,14 +3,14 @@
 import hashlib
 from uuid import UUID, uuid4
 
+from domain.event_store.publishing import Publishing
 from domain.formats import ContentType
-from domain.publishing import Publishing
 from domain.recipes import RECIPES
-from transcoder.object_store import ObjectStore
+from transcoder.jobs.transcode import Transcoding
+from transcoder.jobs.work import EventStore, Renderer, Work
+from transcoder.object_store.protocol import ObjectStore
+from transcoder.object_store.transfer import Transfer
 from transcoder.rendering import RenderedVariant, Rendering
-from transcoder.transcode import Transcoding
-from transcoder.transfer import Transfer
-from transcoder.work import EventStore, Renderer, Work
 
 
 def transcoding_with(publishing: Publishing, store: ObjectStore, renderer: Renderer) -> Transcoding:

@@ -6,19 +6,19 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec.structs import replace
 
+from domain.event_store.publishing import Publishing
 from domain.formats import ContentType
 from domain.keys import original_key
-from domain.publishing import Publishing
 from domain.recipes import RECIPE_VERSION
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import confirm_upload, create_post
 from tests.transcoder import pictures
 from tests.transcoder.rendered import FakeRenderer, transcoding_with
 from transcoder.errors import CorruptImage, ObjectStoreUnavailable
+from transcoder.jobs.work import Renderer, Work
 from transcoder.media_audit import MediaAudit
-from transcoder.pool import RenderPool
+from transcoder.processes.pool import RenderPool
 from transcoder.rendering import Limits, Rendering
-from transcoder.work import Renderer, Work
 
 pytestmark = pytest.mark.anyio
 

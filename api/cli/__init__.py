@@ -1,0 +1,1 @@
+"""The `nova` command line: the shell, and one module for each group of verbs."""

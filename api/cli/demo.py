@@ -1,0 +1,169 @@
+"""`nova demo`: publishes photos on a real stack and shows every event as it happens."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import anyio
+import httpx
+from psycopg import AsyncConnection
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.client import TIMEOUT_SECONDS, Client, Photo, Refused, read_photo
+from api.cli.foreground import foreground_stack
+from api.http.app import API_PATH, DOCS_PATH
+from api.http.auth import User, create_token
+from api.http.schemas import PostView, UploadOpened
+from api.stack.environment import LOOPBACK
+from api.stack.local import LocalStack
+from domain.events import Event, PostDeleted, PostFailed, PostPublished, VariantReady, topic_of
+from projections.log.reading import decode_log, head_position, read_log
+
+GIVE_UP_SECONDS: Final = 300
+LOOK_AGAIN_SECONDS: Final = 0.01
+BATCH_EVENTS: Final = 100
+WIDE: Final = 400
+
+_console = Console(highlight=False, soft_wrap=True)
+
+
+async def run_demo(photos: list[Path], folder: Path) -> bool:
+    """Publish each photo in turn; true only if every one was published.
+
+    Raises:
+        StackError: the stack could not be started; the message says what to do.
+        KeyboardInterrupt: somebody stopped it in the middle; everything was shut down.
+    """
+    outcome: list[bool] = []
+    async with foreground_stack(folder, port=None, console=_console) as stack:
+        outcome.append(await _publish_all(photos or [await _make_photo(stack)], stack))
+    if not outcome:
+        raise KeyboardInterrupt
+    return outcome[0]
+
+
+async def _publish_all(photos: list[Path], stack: LocalStack) -> bool:
+    user = User(id=uuid4(), role="user")
+    token = create_token(stack.environ["JWT_SECRET"], user)
+    output = stack.folder / "demo" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    published = 0
+    async with (
+        httpx.AsyncClient(
+            base_url=stack.url, timeout=TIMEOUT_SECONDS, mounts={f"all://{LOOPBACK}": None}
+        ) as http,
+        await AsyncConnection.connect(stack.environ["DATABASE_URL"], autocommit=True) as log,
+    ):
+        client = Client(http, token=token)
+        for number, path in enumerate(photos, start=1):
+            published += await _publish(path, client, log=log, output=output / f"{number:02}")
+    _summarise(published, len(photos), stack=stack, output=output)
+    return published == len(photos)
+
+
+async def _publish(
+    path: Path, client: Client, *, log: AsyncConnection[object], output: Path
+) -> bool:
+    photo = read_photo(path)
+    told = f"{photo.content_type}, {len(photo.content):,} bytes"
+    _console.print(f"\n[bold]{escape(photo.filename)}[/bold]  {told}")
+    try:
+        with anyio.fail_after(GIVE_UP_SECONDS):
+            post, seconds = await _send_and_follow(photo, client, log=log)
+            if post.status != "published":
+                return False
+            await _save_variants(post, client, folder=output / path.stem)
+    except Refused as refused:
+        _console.print(f"  [red]refused[/red]  {escape(str(refused))}")
+        return False
+    except (httpx.HTTPError, TimeoutError) as error:
+        _console.print(f"  [red]gave up[/red]  {type(error).__name__} {escape(str(error))}")
+        return False
+    _print_variants(post)
+    _console.print(f"  [green]published {seconds:.2f} s after complete[/green]")
+    return True
+
+
+async def _send_and_follow(
+    photo: Photo, client: Client, *, log: AsyncConnection[object]
+) -> tuple[PostView, float]:
+    position = await head_position(log)
+    upload = await client.open_upload(photo, caption=photo.filename)
+    await client.send(upload, photo)
+    completed_at = datetime.now(UTC)
+    await client.complete(upload)
+    ended_at = await _show_events(upload, log, position=position)
+    return await _read_when_final(upload, client), (ended_at - completed_at).total_seconds()
+
+
+async def _show_events(
+    upload: UploadOpened, log: AsyncConnection[object], *, position: int
+) -> datetime:
+    """Show what happens to one post until it is final, and return when it became so."""
+    while True:
+        for logged in decode_log(await read_log(log, position, limit=BATCH_EVENTS)):
+            position, event = logged.position, logged.event
+            if event.post_id != upload.post_id:
+                continue
+            _console.print(f"  {_clock(event.recorded_at)}  {topic_of(event):20} {_told(event)}")
+            if isinstance(event, PostPublished | PostFailed | PostDeleted):
+                return event.recorded_at
+        await anyio.sleep(LOOK_AGAIN_SECONDS)
+
+
+async def _read_when_final(upload: UploadOpened, client: Client) -> PostView:
+    while True:
+        post = await client.post(upload.post_id)
+        if post.status in {"published", "failed"}:
+            return post
+        await anyio.sleep(LOOK_AGAIN_SECONDS)
+
+
+async def _save_variants(post: PostView, client: Client, *, folder: Path) -> None:
+    target = anyio.Path(folder)
+    await target.mkdir(parents=True, exist_ok=True)
+    for name, image in post.images.items():
+        await (target / f"{name}.jpg").write_bytes(await client.download(image.url))
+
+
+async def _make_photo(stack: LocalStack) -> Path:
+    """A 12-megapixel picture, drawn by a process of its own: this one never loads libvips."""
+    path = stack.folder / "demo" / "sample-12-megapixel.jpg"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    await anyio.run_process([sys.executable, "-m", "transcoder.sample", str(path)])
+    return path
+
+
+def _told(event: Event) -> str:
+    match event:
+        case VariantReady():
+            size = f"{event.width} × {event.height}, {event.file_size:,} bytes"
+            return f"{event.variant}: {size}, q{event.quality}, {event.milliseconds:.0f} ms"
+        case PostFailed():
+            return f"[red]{escape(event.message)}[/red] ({event.code} at {event.stage})"
+        case _:
+            return ""
+
+
+def _print_variants(post: PostView) -> None:
+    table = Table("variant", "size", "bytes", "URL", box=None, padding=(0, 2))
+    for name, image in sorted(post.images.items(), key=lambda item: item[1].file_size):
+        table.add_row(name, f"{image.width} × {image.height}", f"{image.file_size:,}", image.url)
+    # URLs are to be copied: they are never cut, however narrow the terminal is.
+    Console(width=WIDE, highlight=False).print(table)
+
+
+def _summarise(published: int, photos: int, *, stack: LocalStack, output: Path) -> None:
+    colour = "green" if published == photos else "red"
+    _console.print(f"\n[{colour}]{published} of {photos} photos published.[/{colour}]")
+    if published:
+        _console.print(f"The variants are in  {output}")
+    _console.print(f"The posts stay in {stack.folder}: run  nova dev --data {stack.folder}  and")
+    _console.print(f"read them at {API_PATH}/posts; the API explains itself at {DOCS_PATH}.")
+
+
+def _clock(at: datetime) -> str:
+    return f"{at:%H:%M:%S}.{at.microsecond // 1000:03}"

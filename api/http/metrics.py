@@ -1,0 +1,100 @@
+"""Metrics of an API process: its requests, and what only the database can tell."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import anyio
+import psycopg
+import structlog
+from msgspec import Struct
+from prometheus_client import Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from psycopg import AsyncConnection
+
+from projections.follow.status import Status, statuses
+from transcoder.queue.connection_metrics import Undescribed
+from transcoder.queue.depth import LaneState, lane_states, lanes_alive
+
+DATABASE_WITHIN_SECONDS: Final = 3.0
+
+REQUEST_SECONDS: Final = Histogram(
+    "nova_http_request_seconds",
+    "Seconds from the first byte of a request to the end of its answer.",
+    ["method", "route", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class DatabaseCollector(Undescribed):
+    """What waits and what lags, as the database tells it at this moment."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def collect(self) -> Iterator[Metric]:
+        """See `Collector.collect`; when the database does not answer, that is all that it says."""
+        try:
+            told = anyio.run(_ask, self._url)
+        except (psycopg.Error, TimeoutError) as error:
+            _log.warning("metrics_without_database", error=type(error).__name__)
+            yield GaugeMetricFamily("nova_database_up", "Whether it answers.", value=0)
+            return
+        yield GaugeMetricFamily("nova_database_up", "Whether it answers.", value=1)
+        yield GaugeMetricFamily(
+            "nova_worker_lanes", "Lanes of workers that live; four each.", value=told.lanes_alive
+        )
+        yield from _queue_families(told.lanes)
+        yield from _projection_families(told.projections)
+
+
+class _Told(Struct, frozen=True):
+    lanes: list[LaneState]
+    lanes_alive: int
+    projections: list[Status]
+
+
+async def _ask(url: str) -> _Told:
+    with anyio.fail_after(DATABASE_WITHIN_SECONDS):
+        async with await AsyncConnection.connect(url, autocommit=True) as connection:
+            return _Told(
+                await lane_states(connection),
+                await lanes_alive(connection),
+                await statuses(connection),
+            )
+
+
+def _queue_families(lanes: list[LaneState]) -> Iterator[Metric]:
+    jobs = GaugeMetricFamily("nova_queue_jobs", "Jobs that wait or run.", labels=["queue", "state"])
+    age = GaugeMetricFamily(
+        "nova_queue_age_seconds", "How long the oldest job has been due.", labels=["queue"]
+    )
+    for lane in lanes:
+        jobs.add_metric([lane.queue_name, "waiting"], lane.waiting)
+        jobs.add_metric([lane.queue_name, "later"], lane.later)
+        jobs.add_metric([lane.queue_name, "running"], lane.running)
+        age.add_metric([lane.queue_name], lane.oldest_seconds)
+    yield jobs
+    yield age
+
+
+def _projection_families(projections: list[Status]) -> Iterator[Metric]:
+    lag = GaugeMetricFamily(
+        "nova_projection_lag_events", "Events that are not projected.", labels=["projection"]
+    )
+    seconds = GaugeMetricFamily(
+        "nova_projection_lag_seconds", "Age of the oldest of them.", labels=["projection"]
+    )
+    stopped = GaugeMetricFamily(
+        "nova_projection_stopped", "Whether an event has stopped it.", labels=["projection"]
+    )
+    runners = GaugeMetricFamily(
+        "nova_projection_runners", "Whether a projector is active.", labels=["projection"]
+    )
+    for one in projections:
+        lag.add_metric([one.projection], one.lag_events)
+        seconds.add_metric([one.projection], one.lag_seconds)
+        stopped.add_metric([one.projection], one.stopped_at is not None)
+        runners.add_metric([one.projection], one.running_where is not None)
+    yield from (lag, seconds, stopped, runners)

@@ -1,0 +1,199 @@
+"""Audit: the history of a post, the post as it was, and the whole log for those who watch it.
+
+Owners read the history of their own posts. Auditors and operators read everything, and that they
+did is recorded before they are answered.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Response, Router, get
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.response import Stream
+
+from api.http.audit_schemas import (
+    DEFAULT_EVENTS,
+    MAX_EVENTS,
+    AnswerFormat,
+    PageQuestion,
+    PostHistory,
+)
+from api.http.audit_state import events_until, state_after
+from api.http.correlation import correlation_id_of
+from api.http.errors import NotForThisRole, WrongQuestion
+from api.http.requests import AuthenticatedRequest
+from api.http.responses import answer, problem_responses
+from api.http.schemas import PostView
+from api.http.services import Connections, UseServices
+from domain.errors import PostNotFound
+from domain.event_store.mapper import decode_event
+from projections.audit.accesses import Access, record_access
+from projections.audit.events import (
+    EventFilter,
+    EventPage,
+    Order,
+    StoredRow,
+    Topic,
+    audited,
+    history_of,
+    page_of_events,
+    stream_events,
+)
+
+MAX_POSITION: Final = 2**63 - 1
+NDJSON: Final = "application/x-ndjson"
+
+Position = Annotated[int | None, QueryParameter(ge=0, le=MAX_POSITION)]
+
+
+def asked_events(
+    event_type: Annotated[Topic | None, QueryParameter(name="type")] = None,
+    post_id: FromQuery[UUID | None] = None,
+    user_id: FromQuery[UUID | None] = None,
+    actor: Annotated[str | None, QueryParameter(max_length=200)] = None,
+    since: FromQuery[datetime | None] = None,
+    until: FromQuery[datetime | None] = None,
+) -> EventFilter:
+    """Which events are asked for, from the query."""
+    _refuse_local_times(since=since, until=until)
+    if actor is not None and "\0" in actor:
+        raise WrongQuestion("actor holds a character that no actor has")
+    return EventFilter(
+        type=event_type,
+        post_id=post_id,
+        user_id=user_id,
+        actor=actor,
+        since=since,
+        until=until,
+    )
+
+
+def asked_page(
+    after: Position = None,
+    limit: Annotated[int | None, QueryParameter(ge=1, le=MAX_POSITION)] = None,
+    order: FromQuery[Order] = "newest",
+    answer_format: Annotated[AnswerFormat, QueryParameter(name="format")] = "json",
+) -> PageQuestion:
+    """Which part of them, and how, from the query."""
+    if answer_format == "json" and limit is not None and limit > MAX_EVENTS:
+        raise WrongQuestion(f"a page holds {MAX_EVENTS} events at most; format=ndjson has no limit")
+    return PageQuestion(after=after, limit=limit, order=order, format=answer_format)
+
+
+@get("/posts/{post_id:uuid}/events", responses=problem_responses(404))
+async def read_history(
+    post_id: FromPath[UUID], request: AuthenticatedRequest, services: UseServices
+) -> PostHistory:
+    """Every event of a post, also of a deleted one: for its owner, auditors and operators."""
+    rows = await _history(services.connections, post_id, request=request)
+    return PostHistory(post_id=post_id, items=[audited(row) for row in rows])
+
+
+@get("/posts/{post_id:uuid}/state", responses=problem_responses(404))
+async def read_state(
+    post_id: FromPath[UUID],
+    request: AuthenticatedRequest,
+    services: UseServices,
+    as_of: FromQuery[datetime | None] = None,
+    version: Position = None,
+) -> PostView:
+    """The post as it was at a time or a version; its counters are 0, since no event tells them."""
+    if (as_of is None) == (version is None):
+        raise WrongQuestion("say either as_of=TIME or version=NUMBER")
+    _refuse_local_times(as_of=as_of)
+    rows = await _history(services.connections, post_id, request=request)
+    events = events_until([decode_event(row) for row in rows], as_of=as_of, version=version)
+    return state_after(post_id, events, media_url=services.media_url(request))
+
+
+@get(
+    "/audit/events",
+    responses={**answer(EventPage), **problem_responses(403)},
+    dependencies={
+        "asked": Provide(asked_events, sync_to_thread=False),
+        "page": Provide(asked_page, sync_to_thread=False),
+    },
+)
+async def read_events(
+    asked: NamedDependency[EventFilter],
+    page: NamedDependency[PageQuestion],
+    request: AuthenticatedRequest,
+    services: UseServices,
+) -> Response[Any]:
+    """Events of the whole log: a page after a position, or with `format=ndjson` all of them.
+
+    `user_id` is who created the post, `actor` who caused the event; `since` is included, `until`
+    is not. Pass `next_after` as `after` for the page that follows.
+    """
+    filters = {**msgspec.to_builtins(asked), **msgspec.to_builtins(page)}
+    await _record(services.connections, request, filters=filters)
+    if page.format == "ndjson":
+        return Stream(_lines(services.connections, asked, page), media_type=NDJSON)
+    return Response(await _page(services.connections, asked, page))
+
+
+async def _history(
+    connections: Connections, post_id: UUID, *, request: AuthenticatedRequest
+) -> list[StoredRow]:
+    """The rows of a post that this caller may see; the owner's own reading is nobody's business."""
+    async with connections.connection() as connection:
+        rows = await history_of(connection, post_id)
+    is_owner = bool(rows) and audited(rows[0]).data.get("user_id") == str(request.user.id)
+    if not is_owner and request.user.role == "user":
+        raise PostNotFound(post_id)
+    if not is_owner:
+        await _record(connections, request, filters=dict(request.query_params))
+    if not rows:
+        raise PostNotFound(post_id)
+    return rows
+
+
+async def _record(
+    connections: Connections, request: AuthenticatedRequest, *, filters: dict[str, Any]
+) -> None:
+    if request.user.role == "user":
+        raise NotForThisRole(request.user.role)
+    access = Access(
+        actor=request.user.actor,
+        role=request.user.role,
+        question=request.url.path,
+        filters=filters,
+        correlation_id=correlation_id_of(request),
+    )
+    async with connections.connection() as connection:
+        await record_access(connection, access)
+
+
+async def _page(connections: Connections, asked: EventFilter, page: PageQuestion) -> EventPage:
+    async with connections.connection() as connection:
+        return await page_of_events(
+            connection,
+            asked,
+            limit=page.limit or DEFAULT_EVENTS,
+            order=page.order,
+            after=page.after,
+        )
+
+
+async def _lines(
+    connections: Connections, asked: EventFilter, page: PageQuestion
+) -> AsyncIterator[bytes]:
+    encoder = msgspec.json.Encoder()
+    batches = stream_events(
+        connections.connection, asked, order=page.order, after=page.after, limit=page.limit
+    )
+    async for batch in batches:
+        yield encoder.encode_lines(batch)
+
+
+def _refuse_local_times(**times: datetime | None) -> None:
+    for name, time in times.items():
+        if time is not None and time.tzinfo is None:
+            raise WrongQuestion(f"{name} names no time zone: end it with Z")
+
+
+audit_router = Router("/", route_handlers=[read_history, read_state, read_events])

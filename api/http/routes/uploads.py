@@ -1,0 +1,152 @@
+"""Uploads: announce a photo, send it straight to the object store, say that it is there."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+from litestar import Response, Router, post
+from litestar.params import FromPath, JSONBody
+from litestar.status_codes import HTTP_202_ACCEPTED
+
+from api.http.errors import FileTooLarge, FileTooSmall, NotUploaded, UnsupportedContentType
+from api.http.requests import AuthenticatedRequest, origin_of
+from api.http.responses import being_published, problem_responses
+from api.http.schemas import (
+    CompleteUpload,
+    InitUpload,
+    RenewUrl,
+    UploadCompleted,
+    UploadOpened,
+    UrlRenewed,
+)
+from api.http.services import Services, UseServices
+from api.http.upload_tokens import (
+    check_upload_token,
+    create_upload_token,
+    expiry_of_upload_token,
+)
+from api.settings import ApiSettings
+from domain.commands import ConfirmUpload, CreatePost
+from domain.formats import ContentType, accepted_content_types
+from domain.keys import original_key
+from domain.post import Post
+from transcoder.object_store.protocol import Announced
+
+URL_LIFETIME: Final = timedelta(minutes=15)
+TOKEN_LIFETIME: Final = timedelta(hours=1)
+
+
+@post("/posts/upload/init", responses=problem_responses(413, 415, 503))
+async def init_upload(
+    data: JSONBody[InitUpload], request: AuthenticatedRequest, services: UseServices
+) -> UploadOpened:
+    """Announce a photo and get a URL to PUT it to, for exactly these bytes, once."""
+    content_type = _accepted(data, services.settings)
+    origin = origin_of(request)
+    post_id = uuid4()
+    token_expires_at = origin.at.replace(microsecond=0) + TOKEN_LIFETIME
+    outcome = await services.writer.execute(
+        CreatePost(
+            origin=origin,
+            post_id=post_id,
+            user_id=request.user.id,
+            caption=data.caption,
+            filename=data.filename,
+            content_type=content_type,
+            file_size=data.file_size,
+            sha256=data.sha256,
+            image_key=original_key(post_id),
+            upload_expires_at=token_expires_at,
+        )
+    )
+    upload = await services.store.presign_upload(_announced(outcome.post), lifetime=URL_LIFETIME)
+    secret = services.settings.jwt_secret
+    return UploadOpened(
+        post_id=post_id,
+        presigned_url=upload.url,
+        upload_headers=upload.headers,
+        upload_token=create_upload_token(secret, post_id, expires_at=token_expires_at),
+        presigned_url_expires_at=upload.expires_at,
+        upload_token_expires_at=token_expires_at,
+    )
+
+
+@post("/posts/{post_id:uuid}/upload/presign", responses=problem_responses(403, 404, 410))
+async def renew_url(
+    post_id: FromPath[UUID],
+    data: JSONBody[RenewUrl],
+    request: AuthenticatedRequest,
+    services: UseServices,
+) -> UrlRenewed:
+    """A fresh URL for an upload whose first one has expired."""
+    post = await services.writer.own_post(post_id, user_id=request.user.id)
+    expires_at = check_upload_token(
+        services.settings.jwt_secret, data.upload_token, post_id=post_id
+    )
+    # No PUT may begin when `complete` can no longer follow it.
+    lifetime = min(URL_LIFETIME, expires_at - datetime.now(UTC))
+    upload = await services.store.presign_upload(_announced(post), lifetime=lifetime)
+    return UrlRenewed(
+        post_id=post_id,
+        presigned_url=upload.url,
+        upload_headers=upload.headers,
+        presigned_url_expires_at=upload.expires_at,
+    )
+
+
+@post(
+    "/posts/upload/complete",
+    status_code=HTTP_202_ACCEPTED,
+    responses=problem_responses(403, 404, 409, 410, 503),
+)
+async def complete_upload(
+    data: JSONBody[CompleteUpload],
+    request: AuthenticatedRequest,
+    services: UseServices,
+) -> Response[UploadCompleted]:
+    """Say that the photo is uploaded; it will be published within a second or so."""
+    post = await services.writer.own_post(data.post_id, user_id=request.user.id)
+    secret = services.settings.jwt_secret
+    expiry_of_upload_token(secret, data.upload_token, post_id=post.id)
+    if post.status == "pending":
+        # What was accepted once stays accepted, however late it is said again.
+        check_upload_token(secret, data.upload_token, post_id=post.id)
+        await _check_stored(services, post)
+    await services.writer.execute(
+        ConfirmUpload(origin=origin_of(request), post_id=post.id),
+        known=post,
+        queue_capacity=services.settings.job_queue_capacity,
+    )
+    return being_published(post)
+
+
+def _accepted(data: InitUpload, settings: ApiSettings) -> ContentType:
+    all_accepted = accepted_content_types(heif=settings.accept_heif)
+    for accepted in all_accepted:
+        if data.content_type == accepted:
+            break
+    else:
+        raise UnsupportedContentType(data.content_type, accepted=all_accepted)
+    if data.file_size > settings.upload_max_bytes:
+        raise FileTooLarge(data.file_size, limit=settings.upload_max_bytes)
+    if data.file_size < settings.upload_min_bytes:
+        raise FileTooSmall(data.file_size, limit=settings.upload_min_bytes)
+    return accepted
+
+
+async def _check_stored(services: Services, post: Post) -> None:
+    stored = await services.store.stat(post.image_key)
+    if stored is None or (stored.file_size, stored.sha256) != (post.file_size, post.sha256):
+        raise NotUploaded(post.id)
+
+
+def _announced(post: Post) -> Announced:
+    return Announced(
+        key=post.image_key,
+        content_type=post.content_type,
+        file_size=post.file_size,
+        sha256=post.sha256,
+    )
+
+
+uploads_router = Router("/", route_handlers=[init_upload, renew_url, complete_upload])

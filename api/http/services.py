@@ -1,0 +1,70 @@
+"""Services: what request handlers work with, opened once per API process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+from litestar import Request
+from litestar.di import NamedDependency
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from api.http.metrics import DatabaseCollector
+from api.http.writer import Writer
+from api.settings import ApiSettings
+from domain.event_store.publishing import Publishing
+from projections.connection import check_quickly, configure
+from transcoder.object_store.protocol import ObjectStore
+from transcoder.object_store.s3 import open_s3
+from transcoder.queue.connection_metrics import PoolCollector, measured
+
+Connections: TypeAlias = AsyncConnectionPool[AsyncConnection[object]]
+
+
+class Services(Struct, frozen=True, kw_only=True):
+    """The open parts of the process."""
+
+    settings: ApiSettings
+    connections: Connections
+    store: ObjectStore
+    writer: Writer
+
+    def media_url(self, request: Request[Any, Any, Any]) -> str:
+        """What an object key is appended to: the CDN, or this process as the client reached it."""
+        cdn = self.settings.cloudfront_url
+        return f"{request.base_url}media/" if cdn is None else cdn.rstrip("/") + "/"
+
+
+# How a request handler asks for them.
+UseServices: TypeAlias = NamedDependency[Services]
+
+
+@asynccontextmanager
+async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
+    """The composition root of the API process: open everything, close it in reverse."""
+    async with open_s3(settings) as store, services_with(store, settings) as services:
+        yield services
+
+
+@asynccontextmanager
+async def services_with(store: ObjectStore, settings: ApiSettings) -> AsyncIterator[Services]:
+    """The services around a given object store."""
+    connections: Connections = AsyncConnectionPool(
+        settings.database_url,
+        min_size=1,
+        max_size=settings.db_pool_size,
+        timeout=5.0,
+        kwargs={"autocommit": True},
+        configure=configure,
+        check=check_quickly,
+        open=False,
+    )
+    async with connections:
+        with Publishing(settings.database_url, pool_size=settings.db_pool_size) as publishing:
+            pools = {"reads": connections.get_stats, "writes": publishing.connection_stats}
+            with measured(PoolCollector(pools), DatabaseCollector(settings.database_url)):
+                writer = Writer(publishing, connections, pool_size=settings.db_pool_size)
+                yield Services(
+                    settings=settings, connections=connections, store=store, writer=writer
+                )

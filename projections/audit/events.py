@@ -1,0 +1,231 @@
+"""Audit: the log as it is stored, asked by post, by person, by kind and by time.
+
+Events are shown as their bytes say, never upcast: evidence is not improved. Positions appear in
+commit order, so that a reader of pages, oldest first, misses nothing that is appended meanwhile.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, Final, Literal, LiteralString, TypeAlias
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from domain.event_store.mapper import EventRow
+from domain.events import Fact
+from projections.log.reading import head_position
+
+# Where a connection comes from, for as long as it is needed.
+Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[AsyncConnection[object]]]
+Order: TypeAlias = Literal["newest", "oldest"]
+Topic: TypeAlias = Literal[
+    "post.created",
+    "post.uploaded",
+    "post.variant_ready",
+    "post.published",
+    "post.failed",
+    "post.retried",
+    "post.reprocessed",
+    "post.not_reprocessed",
+    "post.deleted",
+]
+
+BATCH: Final = 1000
+_COLUMNS: Final[LiteralString] = """
+SELECT notification_id AS position, originator_id AS post_id, originator_version AS version,
+       topic, state
+FROM post_events
+"""
+_OF_POST: Final[LiteralString] = f"""
+{_COLUMNS} WHERE originator_id = %(post_id)s ORDER BY originator_version
+"""
+_CONDITIONS: Final[dict[str, LiteralString]] = {
+    "type": "topic = %(type)s",
+    "post_id": "originator_id = %(post_id)s",
+    "user_id": """originator_id = ANY (ARRAY(
+        SELECT originator_id FROM post_events
+        WHERE topic = 'post.created' AND event_field(state, 'user_id') = %(user_id)s::text
+    ))""",
+    "actor": "event_field(state, 'actor') = %(actor)s",
+    "at_least": "notification_id >= %(at_least)s",
+    "at_most": "notification_id <= %(at_most)s",
+}
+# Reads the time of each row once; a bound that is null is none.
+_IN_SPAN: Final[LiteralString] = (
+    "event_recorded_at(state) <@ tstzrange(%(since)s::timestamptz, %(until)s::timestamptz)"
+)
+_SPAN: Final[LiteralString] = """
+SELECT first_position, last_position FROM positions_between(
+    coalesce(%(since)s, '-infinity'::timestamptz), coalesce(%(until)s, 'infinity'::timestamptz)
+)
+"""
+_ORDERS: Final[dict[Order, tuple[LiteralString, LiteralString]]] = {
+    "newest": ("notification_id < %(after)s", "ORDER BY notification_id DESC LIMIT %(limit)s"),
+    "oldest": ("notification_id > %(after)s", "ORDER BY notification_id LIMIT %(limit)s"),
+}
+
+
+class EventFilter(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which events are asked for; `since` is included, `until` is not.
+
+    `user_id` is who created the post, `actor` who caused the event. `at_least` and `at_most` are
+    positions.
+    """
+
+    type: Topic | None = None
+    post_id: UUID | None = None
+    user_id: UUID | None = None
+    actor: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    at_least: int | None = None
+    at_most: int | None = None
+
+
+class AuditedEvent(Struct, frozen=True, kw_only=True):
+    """One event as stored: `data` is what no other field says.
+
+    A state that is no JSON object has null in its place, and `data.unreadable_state` in base64.
+    """
+
+    position: int
+    post_id: UUID
+    version: int
+    type: str
+    recorded_at: str | None
+    actor: str | None
+    correlation_id: str | None
+    causation_id: str | None
+    data: dict[str, Any]
+
+
+class StoredRow(EventRow, frozen=True, kw_only=True):
+    """One row of the log and its position."""
+
+    position: int
+
+
+class EventPage(Struct, frozen=True, kw_only=True):
+    """Some events in the asked order; `next_after` is null when there are no more now."""
+
+    items: list[AuditedEvent]
+    next_after: int | None
+
+
+async def history_of(connection: AsyncConnection[object], post_id: UUID) -> list[StoredRow]:
+    """Every row of one post in the order of versions; empty for a post that never was."""
+    async with connection.cursor(row_factory=class_row(StoredRow)) as cursor:
+        await cursor.execute(_OF_POST, {"post_id": post_id})
+        return await cursor.fetchall()
+
+
+async def page_of_events(
+    connection: AsyncConnection[object],
+    asked: EventFilter,
+    *,
+    limit: int,
+    order: Order = "oldest",
+    after: int | None = None,
+) -> EventPage:
+    """Up to `limit` events that follow position `after` in the asked order."""
+    if asked.since is not None and asked.until is not None and asked.until <= asked.since:
+        return EventPage(items=[], next_after=None)
+    asked = await _within_positions(connection, asked)
+    parameters = {**msgspec.structs.asdict(asked), "after": after, "limit": limit + 1}
+    async with connection.cursor(row_factory=class_row(StoredRow)) as cursor:
+        await cursor.execute(statement(asked, order=order, is_first=after is None), parameters)
+        rows = await cursor.fetchall()
+    page = [audited(row) for row in rows[:limit]]
+    return EventPage(items=page, next_after=page[-1].position if len(rows) > limit else None)
+
+
+async def stream_events(
+    connect: Connect,
+    asked: EventFilter,
+    *,
+    order: Order = "oldest",
+    after: int | None = None,
+    limit: int | None = None,
+) -> AsyncIterator[list[AuditedEvent]]:
+    """All such events up to the head as it is now, in batches: memory holds one batch at a time.
+
+    Each batch is one short statement on a connection of its own: a slow reader holds none.
+    """
+    async with connect() as connection:
+        if asked.at_most is None:
+            asked = replace(asked, at_most=await head_position(connection))
+        asked = await _within_positions(connection, asked)
+    left = limit
+    while left is None or left > 0:
+        size = BATCH if left is None else min(BATCH, left)
+        async with connect() as connection:
+            page = await page_of_events(connection, asked, limit=size, order=order, after=after)
+        yield page.items
+        after, left = page.next_after, None if left is None else left - size
+        if after is None:
+            return
+
+
+async def _within_positions(connection: AsyncConnection[object], asked: EventFilter) -> EventFilter:
+    """Add where a span of time lies in the log, which spares walking the rest of it."""
+    if asked.at_least is not None or not _has_span(asked):
+        return asked
+    async with connection.cursor() as cursor:
+        await cursor.execute(_SPAN, {"since": asked.since, "until": asked.until})
+        row = await cursor.fetchone()
+    first, last = row if isinstance(row, tuple) else (None, None)
+    at_most = last or 0
+    return replace(
+        asked,
+        at_least=first or 0,
+        at_most=at_most if asked.at_most is None else min(at_most, asked.at_most),
+    )
+
+
+def statement(asked: EventFilter, *, order: Order, is_first: bool) -> LiteralString:
+    """The question in SQL: only what is asked, so that the planner sees which index serves it."""
+    following, ordered = _ORDERS[order]
+    given: list[LiteralString] = [
+        condition for name, condition in _CONDITIONS.items() if getattr(asked, name) is not None
+    ]
+    if _has_span(asked):
+        given.append(_IN_SPAN)
+    given.append("true" if is_first else following)
+    return _COLUMNS + "WHERE " + " AND ".join(given) + " " + ordered
+
+
+def _has_span(asked: EventFilter) -> bool:
+    return asked.since is not None or asked.until is not None
+
+
+def audited(row: StoredRow) -> AuditedEvent:
+    """The stored event, field by field."""
+    fields = _fields(row.state)
+    return AuditedEvent(
+        position=row.position,
+        post_id=row.post_id,
+        version=row.version,
+        type=row.topic,
+        recorded_at=fields.get("recorded_at"),
+        actor=fields.get("actor"),
+        correlation_id=fields.get("correlation_id"),
+        causation_id=fields.get("causation_id"),
+        data={name: value for name, value in fields.items() if name not in _TOLD_ABOVE},
+    )
+
+
+# The event's own id stays among its data: it is what `causation_id` of later events names.
+_TOLD_ABOVE: Final = {"type", *Fact.__struct_fields__} - {"event_id"}
+_OBJECT: Final[msgspec.json.Decoder[dict[str, Any]]] = msgspec.json.Decoder(dict[str, Any])
+
+
+def _fields(state: bytes) -> dict[str, Any]:
+    try:
+        return _OBJECT.decode(state)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return {"unreadable_state": state}

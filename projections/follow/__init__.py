@@ -1,0 +1,1 @@
+"""Following the log: projections, the runner, leadership and failures."""

@@ -1,0 +1,1 @@
+"""Reading the log: positions, histories of posts, and shards of post ids."""

@@ -1,0 +1,68 @@
+"""Histories: all events of each post, post by post, as they are up to a position of the log."""
+
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, Final, LiteralString, TypeAlias
+from uuid import UUID
+
+from psycopg import AsyncConnection, sql
+from psycopg.rows import tuple_row
+
+from domain.event_store.mapper import EventRow, UnreadableEvent, decode_event
+from domain.events import Event
+from projections.log.shards import Posts, Shard
+
+Scope: TypeAlias = Shard | Posts
+FETCH_ROWS: Final = 2000
+
+_BY_POST: Final[LiteralString] = """
+SELECT originator_id, originator_version, topic, state, notification_id FROM post_events
+WHERE notification_id <= {position} AND {in_scope}
+ORDER BY originator_id, originator_version
+"""
+
+
+async def histories(
+    connection: AsyncConnection[object],
+    scope: Scope,
+    *,
+    position: int,
+    left_out: frozenset[int] = frozenset(),
+    unreadable: Callable[[UnreadableEvent], None] | None = None,
+) -> AsyncGenerator[tuple[UUID, list[Event]], None]:
+    """Each post of `scope` with its events up to `position`, in the order of ids and versions.
+
+    Inside the caller's transaction; memory holds one post and `FETCH_ROWS` events. An event that
+    this code cannot read is left out where somebody wants to hear of it.
+
+    Raises:
+        UnreadableEvent: an event that is not `left_out` is unreadable, and nobody does.
+    """
+    query = sql.SQL(_BY_POST).format(position=position, in_scope=scope.holds("originator_id"))
+    events: list[Event] = []
+    current: UUID | None = None
+    async for post_id, version, topic, state, at in stream(connection, "histories", query):
+        if post_id != current:
+            if current is not None:
+                yield current, events
+            current, events = post_id, []
+        if at not in left_out:
+            row = EventRow(post_id=post_id, version=version, topic=topic, state=state)
+            try:
+                events.append(decode_event(row))
+            except UnreadableEvent as error:
+                if unreadable is None:
+                    raise
+                unreadable(error)
+    if current is not None:
+        yield current, events
+
+
+async def stream(
+    connection: AsyncConnection[object], name: str, query: sql.Composed
+) -> AsyncGenerator[tuple[Any, ...], None]:
+    """The rows of a query, `FETCH_ROWS` at a time; `name` is free on the connection meanwhile."""
+    async with connection.cursor(name, row_factory=tuple_row) as cursor:
+        await cursor.execute(query, binary=True)
+        while rows := await cursor.fetchmany(FETCH_ROWS):
+            for row in rows:
+                yield row

@@ -1,0 +1,1 @@
+"""The log's Merkle tree: sealing, checkpoints, proofs and verification."""

@@ -1,0 +1,142 @@
+"""Findings: what was done to an event that is not as it was sealed."""
+
+from typing import Final, Literal, TypeAlias
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+from psycopg import AsyncConnection
+from psycopg.rows import class_row, scalar_row
+
+from projections.log_tree.tree import SealableEvent
+
+What: TypeAlias = Literal["changed", "removed", "inserted", "reordered"]
+
+_EVENTS: Final = """
+SELECT notification_id AS position, originator_id AS post_id, originator_version AS version,
+       topic, state
+FROM post_events
+"""
+_OF_VERSION: Final = f"""
+{_EVENTS} WHERE originator_id = %(post_id)s AND originator_version = %(version)s
+"""
+_BETWEEN: Final = f"""
+{_EVENTS} WHERE notification_id BETWEEN %(first)s AND %(last)s LIMIT 2
+"""
+_SEALED_AT: Final = """
+SELECT position FROM log_leaves
+WHERE originator_id = %(post_id)s AND originator_version = %(version)s
+  AND leaf_hash = log_leaf(position, %(post_id)s, %(version)s, %(topic)s, %(state)s)
+"""
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """The first event that is not as it was; `until_position` when it is one of several."""
+
+    what: What
+    position: int
+    until_position: int | None = None
+    post_id: UUID | None
+    version: int | None
+    detail: str
+
+
+class LogRow(Struct, frozen=True, kw_only=True):
+    """One position of the log: the event that is there, and what was sealed there."""
+
+    position: int
+    post_id: UUID | None
+    version: int | None
+    topic: str | None
+    state: bytes | None
+    leaf_hash: bytes | None
+    sealed_post_id: UUID | None
+    sealed_version: int | None
+
+    def event(self) -> SealableEvent | None:
+        """The event that is there."""
+        if self.post_id is None or self.version is None or self.topic is None or self.state is None:
+            return None
+        return SealableEvent(self.position, self.post_id, self.version, self.topic, self.state)
+
+    def name_fits(self) -> bool:
+        """Whether the seal names the event that is there."""
+        return (self.sealed_post_id, self.sealed_version) == (self.post_id, self.version)
+
+
+async def explain(connection: AsyncConnection[object], row: LogRow) -> Finding:
+    """What was done at a position where the event and the seal differ."""
+    event = row.event()
+    moved_to = await _moved_to(connection, row)
+    moved_from = await _moved_from(connection, event) if event else None
+    if moved_to is not None:
+        detail = f"it is at position {moved_to} now"
+        return _finding("reordered", row, detail)
+    if moved_from is not None:
+        return _finding("reordered", row, f"the event here was at position {moved_from}")
+    if event is None:
+        return _finding("removed", row, "there is no event at its position any more")
+    if row.leaf_hash is None:
+        return _finding("inserted", row, "it was never sealed, but later ones were")
+    if not row.name_fits():
+        detail = f"version {event.version} of post {event.post_id} is in its place"
+        return _finding("changed", row, detail)
+    return _finding("changed", row, "its bytes are not those that were sealed")
+
+
+async def explain_range(
+    connection: AsyncConnection[object], *, first: int, last: int, surplus: int
+) -> Finding:
+    """What was done between two heads when the leaves themselves were made to fit.
+
+    `surplus` is how many events there are more than there were.
+    """
+    what: What = "inserted" if surplus > 0 else "removed" if surplus < 0 else "changed"
+    async with connection.cursor(row_factory=class_row(SealableEvent)) as cursor:
+        await cursor.execute(_BETWEEN, {"first": first, "last": last})
+        events = await cursor.fetchall()
+    only = events[0] if len(events) == 1 and first == last else None
+    return Finding(
+        what=what,
+        position=first,
+        until_position=None if first == last else last,
+        post_id=only.post_id if only else None,
+        version=only.version if only else None,
+        detail="the log does not lead to the head that was sealed here",
+    )
+
+
+def _finding(what: What, row: LogRow, detail: str) -> Finding:
+    return Finding(
+        what=what,
+        position=row.position,
+        post_id=row.sealed_post_id or row.post_id,
+        version=row.sealed_version or row.version,
+        detail=detail,
+    )
+
+
+async def _moved_to(connection: AsyncConnection[object], row: LogRow) -> int | None:
+    """Where the event is now that was sealed here."""
+    async with connection.cursor(row_factory=class_row(SealableEvent)) as cursor:
+        sealed = {"post_id": row.sealed_post_id, "version": row.sealed_version}
+        await cursor.execute(_OF_VERSION, sealed)
+        event = await cursor.fetchone()
+    if event is None or event.position == row.position:
+        return None
+    is_same = replace(event, position=row.position).leaf_hash() == row.leaf_hash
+    return event.position if is_same else None
+
+
+async def _moved_from(connection: AsyncConnection[object], event: SealableEvent) -> int | None:
+    """Where the event was sealed that is here now."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        asked = {
+            "post_id": event.post_id,
+            "version": event.version,
+            "topic": event.topic,
+            "state": event.state,
+        }
+        await cursor.execute(_SEALED_AT, asked)
+        position: int | None = await cursor.fetchone()
+    return None if position == event.position else position

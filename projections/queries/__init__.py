@@ -1,0 +1,1 @@
+"""Queries that the API and operators run on the read tables."""

@@ -1,0 +1,1 @@
+"""Rebuilding read tables beside the live ones, and verifying them."""

@@ -1,0 +1,81 @@
+"""Filling: the rows of whole histories into the tables of a rebuild, shard by shard."""
+
+from collections.abc import Callable
+from contextlib import aclosing
+from functools import partial
+
+from msgspec import Struct
+from psycopg import AsyncConnection
+
+from domain.events import Event
+from projections.connection import Origin, connected_like, origin_of
+from projections.follow.projection import PROJECTIONS, Projection
+from projections.log.histories import histories
+from projections.log.shards import Shard, shards_of_log, work_on
+from projections.tables.change import make
+
+
+async def fill(
+    connection: AsyncConnection[object],
+    projection: Projection,
+    *,
+    position: int,
+    batch_events: int,
+    workers: int,
+    report: Callable[[int], None],
+) -> None:
+    """Fill the empty tables on the connection's search path from the events up to `position`.
+
+    Rows come in the order of their keys, to be indexed afterwards: that keeps the cost of one
+    event the same however many there are.
+
+    Raises:
+        UnreadableEvent: one of the events is something that this code cannot read.
+        psycopg.Error: the database refused a row.
+    """
+    filled = 0
+
+    def note(events: int) -> None:
+        nonlocal filled
+        filled += events
+        report(filled)
+
+    share = _Share(
+        origin=await origin_of(connection),
+        projection=projection.name,
+        position=position,
+        batch_events=batch_events,
+    )
+    shards = await shards_of_log(connection, position)
+    await work_on(shards, partial(_fill_shard, share), workers=workers, done=note)
+
+
+class _Share(Struct, frozen=True, kw_only=True):
+    origin: Origin
+    projection: str
+    position: int
+    batch_events: int
+
+
+async def _fill_shard(share: _Share, shard: Shard) -> int:
+    projection = PROJECTIONS[share.projection]
+    filled = 0
+    batch: list[Event] = []
+    async with connected_like(share.origin) as connection, connection.transaction():
+        posts = histories(connection, shard, position=share.position)
+        async with aclosing(posts):
+            async for _, events in posts:
+                batch += events
+                if len(batch) >= share.batch_events:
+                    filled += await _insert(connection, projection, batch)
+                    batch.clear()
+        return filled + await _insert(connection, projection, batch)
+
+
+async def _insert(
+    connection: AsyncConnection[object], projection: Projection, events: list[Event]
+) -> int:
+    async with connection.cursor() as cursor:
+        for change in projection.changes(events):
+            await make(cursor, change)
+    return len(events)

@@ -1,0 +1,144 @@
+"""Rebuild: the read tables anew beside the live ones, verified, then swapped in one transaction.
+
+Everything happens in a schema of the rebuild's own that comes first on its search path, with a
+tracking position of its own: until the swap commits, nothing that anybody reads has changed.
+"""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Final, TypeAlias
+
+import anyio
+from msgspec import Struct
+from psycopg import AsyncConnection, sql
+
+from projections.connection import ask
+from projections.follow.leadership import REBUILD_LOCK, introduce, try_to_hold
+from projections.follow.projection import Projection, project_batch
+from projections.log.reading import head_position
+from projections.rebuild.fill import fill
+from projections.rebuild.schema import complete_tables, create_tables, drop_leftovers
+from projections.rebuild.swap import swap
+from projections.rebuild.verify import Differs, Verification, verify
+
+BATCH_EVENTS: Final = 5000
+CLEAN_UP_SECONDS: Final = 30
+
+# Told the phase, the events done so far and the events to do.
+Report: TypeAlias = Callable[[str, int, int], None]
+
+# In the rebuild's own schema, which comes first.
+_FILLED_UNTIL: Final = """
+UPDATE projection_positions SET position = {position}
+"""
+
+
+class RebuildRunning(Exception):
+    """Another rebuild of the same projection is under way."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"projection {name} is being rebuilt already")
+        self.name = name
+
+
+class Rebuilt(Struct, frozen=True, kw_only=True):
+    """A finished rebuild: the live tables are the new ones, as of `position`."""
+
+    position: int
+    verification: Verification
+
+
+async def rebuild(
+    url: str,
+    projection: Projection,
+    *,
+    report: Report,
+    batch_events: int = BATCH_EVENTS,
+    workers: int = 1,
+) -> Rebuilt:
+    """Build, catch up, verify and swap; whatever ends it before, the live tables are untouched.
+
+    Raises:
+        RebuildRunning: another one has not ended yet.
+        Differs: verification found a difference.
+        NeverCaughtUp: it never caught up.
+        UnreadableEvent: the log holds something unreadable; a rebuild skips nothing.
+        BrokenWorkerProcess: one of the workers was killed.
+        psycopg.Error: the database refused.
+    """
+    async with await AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("SET TIME ZONE 'UTC'")
+        await introduce(connection, "rebuild")
+        if not await try_to_hold(connection, REBUILD_LOCK, projection.name):
+            raise RebuildRunning(projection.name)
+        live = str(await ask(connection, "SELECT current_schema()"))
+        async with _nothing_left(connection, projection):
+            schema = await create_tables(connection, projection.name, live=live)
+            head = await _fill(connection, projection, report, batch_events, workers)
+            report("index", head, head)
+            await complete_tables(connection, schema, live=live)
+            await _follow(connection, projection, report, batch_events)
+            verification = await _verify(connection, projection, report, workers)
+            report("swap", verification.events, verification.events)
+            position = await swap(
+                connection, projection, schema, live=live, verified=verification.position
+            )
+            return Rebuilt(position=position, verification=verification)
+
+
+@asynccontextmanager
+async def _nothing_left(
+    connection: AsyncConnection[object], projection: Projection
+) -> AsyncGenerator[None]:
+    await drop_leftovers(connection, projection.name)
+    try:
+        yield
+    finally:
+        if not connection.broken:
+            with anyio.move_on_after(CLEAN_UP_SECONDS, shield=True):
+                await drop_leftovers(connection, projection.name)
+
+
+async def _fill(
+    connection: AsyncConnection[object],
+    projection: Projection,
+    report: Report,
+    batch_events: int,
+    workers: int,
+) -> int:
+    head = await head_position(connection)
+    report("build", 0, head)
+    await fill(
+        connection,
+        projection,
+        position=head,
+        batch_events=batch_events,
+        workers=workers,
+        report=lambda events: report("build", events, head),
+    )
+    await connection.execute(sql.SQL(_FILLED_UNTIL).format(position=head))
+    return head
+
+
+async def _follow(
+    connection: AsyncConnection[object], projection: Projection, report: Report, batch_events: int
+) -> None:
+    while (batch := await project_batch(connection, projection, limit=batch_events)).events:
+        report("follow", batch.position, max(batch.position, await head_position(connection)))
+
+
+async def _verify(
+    connection: AsyncConnection[object], projection: Projection, report: Report, workers: int
+) -> Verification:
+    head = await head_position(connection)
+    report("verify", 0, head)
+    verification = await verify(
+        connection,
+        projection,
+        honour_skips=False,
+        workers=workers,
+        report=lambda events: report("verify", events, head),
+    )
+    if verification.differences:
+        raise Differs(projection.name, verification.differences)
+    return verification

@@ -1,0 +1,120 @@
+"""The swap: the rebuilt tables in the place of the live ones, in one short transaction.
+
+Readers wait for an instant, and the projector for the last few events. Whoever holds a table for
+long makes the swap step back and try again, so that nobody ever waits behind it.
+"""
+
+from typing import Final
+
+import psycopg
+from psycopg import AsyncConnection, sql
+from psycopg.rows import scalar_row
+
+from projections.follow.projection import Projection, UnknownProjection, project_batch
+from projections.log.shards import Posts
+from projections.rebuild.schema import add_missing_counters, adopt_tables
+from projections.rebuild.verify import Differs, Until, compare
+
+LOCK_TIMEOUT: Final = "500ms"
+ATTEMPTS: Final = 20
+# More than that is followed before the projector is held up.
+LAST_EVENTS: Final = 2000
+
+_CLAIM_LIVE: Final = """
+SELECT position FROM {live}.projection_positions WHERE projection = {name} FOR UPDATE
+"""
+_ADVANCE_LIVE: Final = """
+UPDATE {live}.projection_positions SET position = {position}, updated_at = now()
+WHERE projection = {name}
+"""
+# What stopped the projection before is behind it now.
+_CLEAR_FAILURE: Final = """
+DELETE FROM {live}.projection_failures WHERE projection = {name} AND position <= {position}
+"""
+_POSTS_BETWEEN: Final = """
+SELECT DISTINCT originator_id FROM post_events
+WHERE notification_id > {after} AND notification_id <= {until}
+"""
+
+
+class NeverCaughtUp(Exception):
+    """Whenever the swap was tried, too many events were still to come."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"events come faster than the rebuilt {name} can follow: try again when fewer come"
+        )
+        self.name = name
+
+
+async def swap(
+    connection: AsyncConnection[object],
+    projection: Projection,
+    schema: str,
+    *,
+    live: str,
+    verified: int,
+) -> int:
+    """Swap, with everything after the position `verified` followed and verified before.
+
+    Raises:
+        Differs: what came since differs from the log.
+        NeverCaughtUp: events come too fast.
+        psycopg.Error: the tables were never free, or the database refused.
+    """
+    for attempts_left in reversed(range(ATTEMPTS)):
+        while (batch := await project_batch(connection, projection)).events:
+            pass
+        async with connection.transaction():
+            await _verify_between(connection, projection, verified, batch.position)
+        verified = batch.position
+        try:
+            position = await _swap(connection, projection, schema, live, verified)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            if not attempts_left:
+                raise
+            continue
+        if position is not None:
+            return position
+    raise NeverCaughtUp(projection.name)
+
+
+async def _swap(
+    connection: AsyncConnection[object],
+    projection: Projection,
+    schema: str,
+    live: str,
+    verified: int,
+) -> int | None:
+    names: dict[str, sql.Composable] = {"live": sql.Identifier(live)}
+    names["name"] = sql.Literal(projection.name)
+    async with connection.transaction() as transaction:
+        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        claimed = await connection.execute(sql.SQL(_CLAIM_LIVE).format(**names))
+        if await claimed.fetchone() is None:
+            raise UnknownProjection(projection.name)
+        # The live position stands still now, and everything up to it is in the log.
+        batch = await project_batch(connection, projection, limit=LAST_EVENTS)
+        if batch.events == LAST_EVENTS:
+            raise psycopg.Rollback(transaction)
+        await _verify_between(connection, projection, verified, batch.position)
+        await add_missing_counters(connection, schema, live=live)
+        names["position"] = sql.Literal(batch.position)
+        await connection.execute(sql.SQL(_ADVANCE_LIVE).format(**names))
+        await connection.execute(sql.SQL(_CLEAR_FAILURE).format(**names))
+        await adopt_tables(connection, schema, live=live)
+        return batch.position
+    return None
+
+
+async def _verify_between(
+    connection: AsyncConnection[object], projection: Projection, after: int, until: int
+) -> None:
+    query = sql.SQL(_POSTS_BETWEEN).format(after=after, until=until)
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(query)
+        posts = Posts(frozenset(await cursor.fetchall()))
+    if posts.ids:
+        found = await compare(connection, Until(until), posts)
+        if found.differences:
+            raise Differs(projection.name, found.differences)

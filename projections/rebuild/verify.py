@@ -1,0 +1,145 @@
+"""Verify: the read tables against a fold of the log, at one position, with every difference named.
+
+Both sides come post by post, in the order of ids, from one snapshot: memory holds one post. The
+posts are divided into shards for one or several processes, which share that snapshot.
+"""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack, aclosing
+from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
+from psycopg import AsyncConnection, sql
+
+from projections.connection import ONE_SNAPSHOT, Origin, ask, connected_like, origin_of
+from projections.follow.failures import skipped_positions
+from projections.follow.projection import Projection, tracking_position
+from projections.log.histories import Scope, histories
+from projections.log.shards import shards_of_log, work_on
+from projections.rebuild.comparison import Difference, TableComparison, TableReport
+from projections.rebuild.expected import READ_TABLES, expected_rows
+
+
+class Compared(Struct, frozen=True, kw_only=True):
+    """What a comparison of some posts found: the events folded, and the two sides."""
+
+    events: int
+    tables: list[TableReport]
+    differences: list[Difference]
+
+
+class Until(Struct, frozen=True):
+    """Which events count: those up to a position, without some."""
+
+    position: int
+    left_out: frozenset[int] = frozenset()
+
+
+class Differs(Exception):
+    """Tables are not what the events say."""
+
+    def __init__(self, name: str, differences: list[Difference]) -> None:
+        super().__init__(f"{name} differs from the log in {len(differences)} rows")
+        self.name = name
+        self.differences = differences
+
+
+class Verification(Compared, frozen=True, kw_only=True):
+    """What was compared, at which position of the log, and every row that differs."""
+
+    projection: str
+    position: int
+    skipped_events: int
+
+
+async def verify(
+    connection: AsyncConnection[object],
+    projection: Projection,
+    *,
+    honour_skips: bool = True,
+    workers: int = 1,
+    report: Callable[[int], None] = lambda _: None,
+) -> Verification:
+    """Compare what the connection's search path shows with the events up to its position.
+
+    Args:
+        connection: where to look; not inside a transaction.
+        projection: whose tracking position is meant.
+        honour_skips: whether events that operators skipped are left out.
+        workers: how many processes share the work.
+        report: told how many events were folded so far.
+
+    Raises:
+        UnreadableEvent: an event up to there is unreadable and was not skipped.
+        UnknownProjection: the migrations have not been run.
+    """
+    async with connection.transaction():
+        await connection.execute(ONE_SNAPSHOT)
+        position = await tracking_position(connection, projection)
+        skips = await skipped_positions(connection, projection.name) if honour_skips else set()
+        shards = await shards_of_log(connection, position)
+        found = Verification(
+            projection=projection.name,
+            position=position,
+            skipped_events=len(skips),
+            events=0,
+            tables=[TableReport(table=name) for name in READ_TABLES],
+            differences=[],
+        )
+
+        def note(compared: Compared) -> None:
+            nonlocal found
+            found = _together(found, compared)
+            report(found.events)
+
+        until = Until(position, frozenset(skips))
+        compare_shard = partial(compare, connection, until)
+        if workers > 1:
+            snapshot = str(await ask(connection, "SELECT pg_export_snapshot()"))
+            origin = await origin_of(connection)
+            compare_shard = partial(_compare_elsewhere, origin, snapshot, until)
+        await work_on(shards, compare_shard, workers=workers, done=note)
+    return found
+
+
+async def _compare_elsewhere(origin: Origin, snapshot: str, until: Until, scope: Scope) -> Compared:
+    async with connected_like(origin) as connection, connection.transaction():
+        await connection.execute(ONE_SNAPSHOT)
+        await connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
+        return await compare(connection, until, scope)
+
+
+async def compare(connection: AsyncConnection[object], until: Until, scope: Scope) -> Compared:
+    """Compare the rows of some posts, inside the caller's transaction.
+
+    Raises:
+        UnreadableEvent: one of their events is unreadable and not left out.
+    """
+    async with AsyncExitStack() as streams:
+        tables = [TableComparison(connection, name, scope) for name in READ_TABLES]
+        for table in tables:
+            await streams.enter_async_context(aclosing(table.rows))
+        differences: list[Difference] = []
+        events = 0
+        posts = histories(connection, scope, position=until.position, left_out=until.left_out)
+        async with aclosing(posts):
+            async for post_id, history in posts:
+                events += len(history)
+                rows = expected_rows(history)
+                for table in tables:
+                    differences += await table.compare(post_id, rows[table.report.table])
+        for table in tables:
+            differences += await table.finish()
+        reports = [table.report for table in tables]
+        return Compared(events=events, tables=reports, differences=differences)
+
+
+def _together(found: Verification, compared: Compared) -> Verification:
+    for report, more in zip(found.tables, compared.tables, strict=True):
+        report.add(more)
+    return replace(
+        found,
+        events=found.events + compared.events,
+        differences=found.differences + compared.differences,
+    )

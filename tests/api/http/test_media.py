@@ -1,0 +1,101 @@
+"""Media in development: variants of readable posts, cached for ever, in ranges, nothing else."""
+
+import hashlib
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from msgspec.structs import replace
+
+from domain.event_store.publishing import Publishing
+from domain.keys import variant_key
+from tests.api.http.conftest import Caller
+from tests.api.http.uploading import CONTENT, open_upload, upload
+from tests.fake_object_store import FakeObjectStore
+from tests.histories import record_variant
+
+pytestmark = pytest.mark.anyio
+
+PICTURE = b"0123456789" * 100
+
+
+@pytest.fixture
+async def path(owner: Caller, store: FakeObjectStore, publishing: Publishing) -> str:
+    post_id = UUID((await upload(owner, store))["post_id"])
+    sha256 = hashlib.sha256(PICTURE).hexdigest()
+    key = variant_key(post_id, "medium", sha256=sha256)
+    store.arrive(key, PICTURE)
+    publishing.execute(
+        replace(record_variant(post_id, "medium"), key=key, sha256=sha256, file_size=len(PICTURE))
+    )
+    await open_upload(owner)
+    return f"/media/{key}"
+
+
+async def test_a_variant_is_served_to_anybody_and_cached_for_a_year(
+    http: httpx.AsyncClient, path: str
+) -> None:
+    answer = await http.get(path)
+    assert (answer.status_code, answer.content) == (200, PICTURE)
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["accept-ranges"] == "bytes"
+    for known in (answer.headers["etag"], f'"x", W/{answer.headers["etag"]}', "*"):
+        again = await http.get(path, headers={"If-None-Match": known})
+        assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ("bytes=5-9", 5, 9),
+        ("bytes=990-", 990, 999),
+        ("bytes=-10", 990, 999),
+        ("bytes=-5000", 0, 999),
+        ("bytes=0-99999999999", 0, 999),
+    ],
+)
+async def test_a_range_is_served_alone(
+    http: httpx.AsyncClient, path: str, asked: str, first: int, last: int
+) -> None:
+    answer = await http.get(path, headers={"Range": asked})
+    assert (answer.status_code, answer.content) == (206, PICTURE[first : last + 1])
+    assert answer.headers["content-range"] == f"bytes {first}-{last}/1000"
+
+
+@pytest.mark.parametrize("beyond", ["bytes=5000-", "bytes=-0", "bytes=1000-1001"])
+async def test_a_range_after_the_end_is_not_satisfiable(
+    http: httpx.AsyncClient, path: str, beyond: str
+) -> None:
+    answer = await http.get(path, headers={"Range": beyond})
+    assert answer.status_code == 416
+    assert answer.headers["content-range"] == "bytes */1000"
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    ["bytes=0-1,5-6", "lines=1-2", "bytes=x-y", "bytes=-", "bytes=5-2", f"bytes=0-{'9' * 30}"],
+)
+async def test_a_range_that_is_not_understood_is_ignored(
+    http: httpx.AsyncClient, path: str, unknown: str
+) -> None:
+    answer = await http.get(path, headers={"Range": unknown})
+    assert (answer.status_code, answer.content) == (200, PICTURE)
+
+
+async def test_a_head_says_what_a_get_would(http: httpx.AsyncClient, path: str) -> None:
+    answer = await http.head(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-length"] == "1000"
+    assert answer.headers["content-type"] == "image/jpeg"
+
+
+async def test_originals_and_anything_else_are_never_served(
+    owner: Caller, store: FakeObjectStore, http: httpx.AsyncClient
+) -> None:
+    opened: dict[str, Any] = await open_upload(owner)
+    key = f"uploads/{opened['post_id']}/original"
+    store.arrive(key, CONTENT)
+    for hidden in (key, "variants/../" + key, "%2e%2e/secrets", "", "variants/none.jpg", "%00"):
+        assert (await http.get(f"/media/{hidden}")).status_code == 404

@@ -1,0 +1,1 @@
+"""Tests of `domain.event_store`."""

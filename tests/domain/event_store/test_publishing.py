@@ -1,0 +1,192 @@
+"""Publishing on a real PostgreSQL: commands in, events and jobs stored, each exactly once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.rows import scalar_row
+
+from domain.errors import (
+    EventStoreUnavailable,
+    PostAlreadyExists,
+    PostNotFound,
+    QueueFull,
+    VersionConflict,
+)
+from domain.event_store.publishing import Publishing
+from domain.event_store.recorder import VersionTaken
+from domain.events import topic_of
+from tests.histories import confirm_upload, create_post, publishing_commands
+
+CUT_OFF = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+
+def ask(url: str, query: Any) -> list[Any]:
+    """The answers to a query of one column."""
+    with psycopg.connect(url, row_factory=scalar_row) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_a_publication_is_stored_in_order_and_read_back(publishing: Publishing) -> None:
+    post_id = uuid4()
+    outcomes = [publishing.execute(command) for command in publishing_commands(post_id)]
+    assert [outcome.position for outcome in outcomes] == [1, 2, 3, 4, 6]
+    assert publishing.post(post_id) == outcomes[-1].post
+    history = publishing.history(post_id)
+    assert history == [event for outcome in outcomes for event in outcome.events]
+
+
+def test_an_unknown_post_is_not_found(publishing: Publishing) -> None:
+    with pytest.raises(PostNotFound):
+        publishing.post(uuid4())
+
+
+def test_the_job_exists_exactly_when_the_event_does(
+    publishing: Publishing, database_url: str
+) -> None:
+    post_id = uuid4()
+    publishing.execute(create_post(post_id))
+    assert ask(database_url, "SELECT id FROM procrastinate_jobs") == []
+    publishing.execute(confirm_upload(post_id))
+    publishing.execute(confirm_upload(post_id))
+    assert ask(database_url, "SELECT args ->> 'post_id' FROM procrastinate_jobs") == [str(post_id)]
+
+
+def test_a_full_queue_refuses_and_stores_nothing_and_takes_the_same_command_later(
+    publishing: Publishing, database_url: str
+) -> None:
+    first, second = uuid4(), uuid4()
+    for post_id in (first, second):
+        publishing.execute(create_post(post_id))
+    publishing.execute(confirm_upload(first), queue_capacity=1)
+    command = confirm_upload(second)
+    with pytest.raises(QueueFull) as refused:
+        publishing.execute(command, queue_capacity=1)
+    assert refused.value.capacity == 1
+    assert publishing.post(second).status == "pending"
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+    assert publishing.execute(command, queue_capacity=1).post.status == "processing"
+
+
+def test_of_many_who_say_the_same_at_once_one_is_stored(
+    publishing: Publishing, database_url: str
+) -> None:
+    post_id = uuid4()
+    publishing.execute(create_post(post_id))
+    with ThreadPoolExecutor(8) as threads:
+        said = [threads.submit(publishing.execute, confirm_upload(post_id)) for _ in range(16)]
+    assert sum(len(each.result().events) for each in said) == 1
+    assert {each.result().post.status for each in said} == {"processing"}
+    assert len(ask(database_url, "SELECT id FROM procrastinate_jobs")) == 1
+
+
+def test_variants_recorded_at_once_publish_the_post_once(publishing: Publishing) -> None:
+    post_id = uuid4()
+    create, confirm, *variants = publishing_commands(post_id)
+    publishing.execute(create)
+    publishing.execute(confirm)
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(publishing.execute, variants * 2))
+    topics = [topic_of(event) for event in publishing.history(post_id)]
+    assert topics.count("post.variant_ready") == 3
+    assert topics[-1] == "post.published"
+
+
+def test_positions_appear_in_commit_order_under_concurrent_writers(
+    publishing: Publishing, database_url: str
+) -> None:
+    seen: list[int] = []
+    with ThreadPoolExecutor(4) as threads, psycopg.connect(database_url, autocommit=True) as reader:
+        writes = [threads.submit(publishing.execute, create_post()) for _ in range(200)]
+        while len(seen) < len(writes):
+            rows = reader.execute(
+                "SELECT notification_id FROM post_events WHERE notification_id > %s ORDER BY 1",
+                [seen[-1] if seen else 0],
+            )
+            seen.extend(row[0] for row in rows)
+    assert seen == sorted({each.result().position for each in writes})  # type: ignore[type-var]
+
+
+def test_an_append_whose_reply_was_lost_is_recognised_as_stored(
+    publishing: Publishing, database_url: str
+) -> None:
+    post_id = uuid4()
+    publishing.execute(create_post(post_id))
+    (uploaded,) = publishing.execute(confirm_upload(post_id)).events
+    row = publishing.mapper.to_stored_event(uploaded)  # type: ignore[arg-type]
+    assert publishing.recorder.insert_events([row]) == [2]
+    assert len(ask(database_url, "SELECT id FROM procrastinate_jobs")) == 1
+
+
+def test_another_event_under_the_same_version_is_a_conflict(publishing: Publishing) -> None:
+    post_id = uuid4()
+    (mine,) = publishing.execute(create_post(post_id)).events
+    row = publishing.mapper.to_stored_event(mine)  # type: ignore[arg-type]
+    other = type(row)(row.originator_id, row.originator_version, row.topic, b"{}")
+    with pytest.raises(VersionTaken):
+        publishing.recorder.insert_events([other])
+    assert publishing.recorder.insert_events([]) == []
+
+
+def test_a_writer_that_always_loses_says_so(
+    publishing: Publishing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post_id = uuid4()
+    publishing.execute(create_post(post_id))
+    stale = publishing.history(post_id)
+    publishing.execute(confirm_upload(post_id))
+    monkeypatch.setattr(publishing, "history", lambda _: stale)
+    with pytest.raises(VersionConflict):
+        publishing.execute(confirm_upload(post_id))
+
+
+def test_an_id_that_is_taken_is_refused(publishing: Publishing) -> None:
+    post_id = uuid4()
+    publishing.execute(create_post(post_id))
+    with pytest.raises(PostAlreadyExists):
+        publishing.execute(create_post(post_id))
+    assert len(publishing.history(post_id)) == 1
+
+
+def test_a_writer_survives_the_loss_of_its_connections(
+    publishing: Publishing, database_url: str
+) -> None:
+    post_id = uuid4()
+    publishing.execute(create_post(post_id))
+    ask(database_url, CUT_OFF)
+    assert publishing.execute(confirm_upload(post_id)).post.status == "processing"
+
+
+def test_a_refusal_of_the_database_is_no_answer_and_stores_nothing(
+    publishing: Publishing, database_url: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ALTER TABLE post_events ADD CHECK (topic <> 'post.created')")
+    with pytest.raises(EventStoreUnavailable):
+        publishing.execute(create_post())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE post_events SET topic = 'x'", "DELETE FROM post_events", "TRUNCATE post_events"],
+)
+def test_history_cannot_be_changed_by_accident(
+    publishing: Publishing, database_url: str, statement: Any
+) -> None:
+    publishing.execute(create_post())
+    with (
+        psycopg.connect(database_url) as connection,
+        pytest.raises(psycopg.errors.RestrictViolation, match="never changed or removed"),
+    ):
+        connection.execute(statement)
+
+
+def test_its_connections_are_told(publishing: Publishing) -> None:
+    publishing.execute(create_post())
+    assert publishing.connection_stats()["pool_size"] >= 1

@@ -1,0 +1,93 @@
+"""Audited paths: what the log says of each post, and of those that nobody works on."""
+
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+
+from domain.event_store.publishing import Publishing
+from projections.audit.lifecycles import Paths, audit_paths
+from tests.histories import (
+    confirm_upload,
+    create_post,
+    delete_post,
+    fail_post,
+    publishing_commands,
+)
+from tests.projections.follow.test_runner import append_poison
+
+pytestmark = pytest.mark.anyio
+
+
+async def paths_of(url: str) -> Paths:
+    async with await AsyncConnection.connect(url, autocommit=True) as connection:
+        return await audit_paths(connection, progress=lambda *_: None)
+
+
+async def test_posts_are_counted_where_they_are(publishing: Publishing, database_url: str) -> None:
+    pending, waiting, failed, deleted = (uuid4() for _ in range(4))
+    commands = [
+        create_post(pending),
+        *(create_post(waiting), confirm_upload(waiting)),
+        *(create_post(failed), confirm_upload(failed), fail_post(failed)),
+        *(create_post(deleted), delete_post(deleted)),
+        *publishing_commands(uuid4()),
+        *publishing_commands(uuid4()),
+    ]
+    for command in commands:
+        publishing.execute(command)
+    paths = await paths_of(database_url)
+    assert paths.are_legal
+    assert paths.posts == 6
+    assert paths.statuses == {
+        "pending": 1,
+        "processing": 1,
+        "failed": 1,
+        "deleted": 1,
+        "published": 2,
+    }
+
+
+async def test_a_post_that_nobody_works_on_is_named(
+    publishing: Publishing, database_url: str
+) -> None:
+    post_id = uuid4()
+    publishing.execute(create_post(post_id))
+    publishing.execute(confirm_upload(post_id))
+    with psycopg.connect(database_url) as connection:
+        connection.execute("DELETE FROM procrastinate_jobs")
+    paths = await paths_of(database_url)
+    assert not paths.are_legal
+    assert paths.forgotten == [post_id]
+
+
+async def test_a_history_that_cannot_be_is_named(publishing: Publishing, database_url: str) -> None:
+    one, other = uuid4(), uuid4()
+    for command in (*publishing_commands(one), *publishing_commands(other)):
+        publishing.execute(command)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ALTER TABLE post_events DISABLE TRIGGER USER")
+        connection.execute(
+            "DELETE FROM post_events WHERE originator_id = %s AND originator_version = 2", [one]
+        )
+    paths = await paths_of(database_url)
+    assert not paths.are_legal
+    assert (paths.posts, paths.statuses) == (2, {"published": 1})
+    [misstep] = paths.missteps
+    assert (misstep.post_id, misstep.version) == (one, 3)
+    assert misstep.why == "version 2 is missing"
+
+
+async def test_an_unreadable_event_is_named_and_ends_nothing(
+    publishing: Publishing, database_url: str
+) -> None:
+    for command in publishing_commands(uuid4()):
+        publishing.execute(command)
+    append_poison(database_url)
+    for command in publishing_commands(uuid4()):
+        publishing.execute(command)
+    paths = await paths_of(database_url)
+    assert (paths.posts, paths.statuses) == (3, {"published": 2})
+    [misstep] = paths.missteps
+    assert misstep.why.startswith("it is unreadable: ")

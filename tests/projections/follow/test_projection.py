@@ -1,0 +1,208 @@
+"""The projection on a real PostgreSQL: rows follow the log, exactly once, and can be replayed."""
+
+from typing import Any, LiteralString
+from uuid import uuid4
+
+import anyio
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from domain.event_store.mapper import UnreadableEvent
+from domain.event_store.publishing import Publishing
+from projections.connection import configure
+from projections.follow.projection import POSTS, Projection, UnknownProjection, project_batch
+from projections.follow.runner import catch_up, follow
+from tests.histories import (
+    confirm_upload,
+    create_post,
+    delete_post,
+    fail_post,
+    publishing_commands,
+    record_variant,
+    replace_variants,
+)
+
+pytestmark = pytest.mark.anyio
+
+Connections = AsyncConnectionPool[AsyncConnection[object]]
+TABLES = ("posts", "post_images", "post_metadata", "upload_sessions")
+
+
+async def rows(connections: Connections) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every read table, in a fixed order."""
+    found = {}
+    async with connections.connection() as connection:
+        for table in TABLES:
+            query: LiteralString = f"SELECT * FROM {table} ORDER BY 1, 2"
+            async with connection.cursor(row_factory=dict_row) as cursor:
+                await cursor.execute(query)
+                found[table] = await cursor.fetchall()
+    return found
+
+
+async def run(connections: Connections, *statements: LiteralString) -> None:
+    async with connections.connection() as connection:
+        for statement in statements:
+            await connection.execute(statement)
+
+
+def write_all_kinds_of_posts(publishing: Publishing) -> None:
+    for command in publishing_commands(uuid4()):
+        publishing.execute(command)
+    renewed = uuid4()
+    for command in (*publishing_commands(renewed), replace_variants(renewed)):
+        publishing.execute(command)
+    for ending in (fail_post, delete_post):
+        post_id = uuid4()
+        for command in (create_post(post_id), confirm_upload(post_id), ending(post_id)):
+            publishing.execute(command)
+    publishing.execute(create_post())
+    half_way = uuid4()
+    publishing.execute(create_post(half_way))
+    publishing.execute(confirm_upload(half_way))
+    publishing.execute(record_variant(half_way, "thumbnail"))
+
+
+async def test_a_replay_gives_the_same_rows_and_leaves_what_people_did(
+    publishing: Publishing, connections: Connections
+) -> None:
+    write_all_kinds_of_posts(publishing)
+    await catch_up(connections, POSTS, position=None)
+    await run(connections, "UPDATE post_metadata SET like_count = 7, view_count = 40")
+    before = await rows(connections)
+    await run(
+        connections,
+        "TRUNCATE posts, post_images, upload_sessions",
+        "UPDATE projection_positions SET position = 0",
+    )
+    await catch_up(connections, POSTS, position=None)
+    assert await rows(connections) == before
+    assert {row["like_count"] for row in before["post_metadata"]} == {7}
+
+
+async def test_every_status_shows_in_the_rows(
+    publishing: Publishing, connections: Connections
+) -> None:
+    write_all_kinds_of_posts(publishing)
+    await catch_up(connections, POSTS, position=None)
+    found = await rows(connections)
+    statuses = sorted(row["status"] for row in found["posts"])
+    assert statuses == ["failed", "pending", "processing", "published", "published"]
+    assert len(found["post_images"]) == 7
+    sessions = sorted(row["status"] for row in found["upload_sessions"])
+    assert sessions == ["completed"] * 5 + ["open"]
+
+
+async def test_any_number_of_followers_project_each_event_once(
+    publishing: Publishing, connections: Connections
+) -> None:
+    write_all_kinds_of_posts(publishing)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(_catch_up_now, connections)
+    assert len((await rows(connections))["posts"]) == 5
+
+
+async def _catch_up_now(connections: Connections) -> None:
+    await catch_up(connections, POSTS, position=None)
+
+
+async def test_a_runner_follows_what_is_written_also_after_its_connection_was_cut(
+    publishing: Publishing, connections: Connections, database_url: str
+) -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(follow, database_url, POSTS)
+        publishing.execute(create_post())
+        await _wait_for_posts(connections, 1)
+        await run(
+            connections,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE query LIKE '%LISTEN%' AND pid <> pg_backend_pid()",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE query LIKE '%COMMIT%' AND pid <> pg_backend_pid()",
+        )
+        publishing.execute(create_post())
+        await _wait_for_posts(connections, 2)
+        tasks.cancel_scope.cancel()
+
+
+async def _wait_for_posts(connections: Connections, number: int) -> None:
+    with anyio.fail_after(60):
+        while len((await rows(connections))["posts"]) < number:
+            await anyio.sleep(0.02)
+
+
+async def test_a_follower_that_stalls_in_the_middle_of_a_batch_does_not_stop_the_others(
+    publishing: Publishing,
+    connections: Connections,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("projections.connection.TRANSACTION_SECONDS", 1)
+    stalled = await AsyncConnection.connect(database_url)
+    await configure(stalled)
+    await stalled.commit()
+    await stalled.execute("SELECT position FROM projection_positions FOR UPDATE")
+    publishing.execute(create_post())
+    with anyio.fail_after(60):
+        await catch_up(connections, POSTS, position=None)
+    assert len((await rows(connections))["posts"]) == 1
+    with pytest.raises(psycopg.Error):
+        await stalled.execute("SELECT 1")
+    await stalled.close()
+
+
+async def test_an_event_that_cannot_be_read_stops_the_projection_and_no_client(
+    publishing: Publishing, connections: Connections
+) -> None:
+    publishing.execute(create_post())
+    await catch_up(connections, POSTS, position=None)
+    await run(
+        connections,
+        "INSERT INTO post_events (originator_id, originator_version, topic, state) "
+        "VALUES (gen_random_uuid(), 1, 'post.created', '{}')",
+    )
+    publishing.execute(create_post())
+    # What is stored is not answered with an error, although it cannot be read yet.
+    await catch_up(connections, POSTS, position=None)
+    assert len((await rows(connections))["posts"]) == 1
+    async with connections.connection() as connection:
+        with pytest.raises(UnreadableEvent):
+            await project_batch(connection, POSTS)
+
+
+async def test_a_projection_that_the_database_does_not_know_is_named(
+    connections: Connections,
+) -> None:
+    async with connections.connection() as connection:
+        with pytest.raises(UnknownProjection, match="nova migrate"):
+            await project_batch(connection, Projection(name="nothing", tables=()))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "UPDATE posts SET status = 'published'",
+        "UPDATE posts SET status = 'failed'",
+        "UPDATE posts SET status = 'deleted'",
+        "UPDATE posts SET published_at = now()",
+        "UPDATE post_images SET width = 0",
+        "UPDATE post_images SET variant = 'huge'",
+        "UPDATE post_images SET sha256 = 'short'",
+        "UPDATE post_images SET post_id = gen_random_uuid()",
+        "UPDATE post_metadata SET like_count = -1",
+        "UPDATE upload_sessions SET status = 'lost'",
+    ],
+)
+async def test_a_wrong_row_is_impossible(
+    publishing: Publishing, connections: Connections, wrong: LiteralString
+) -> None:
+    post_id = uuid4()
+    for command in publishing_commands(post_id)[:3]:
+        publishing.execute(command)
+    await catch_up(connections, POSTS, position=None)
+    with pytest.raises(psycopg.IntegrityError):
+        await run(connections, wrong)

@@ -1,0 +1,98 @@
+"""Removals on the real queue: what nobody needs any more goes, and nothing else."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from procrastinate import App
+
+from domain.event_store.publishing import Publishing
+from domain.keys import original_key, post_of_key
+from projections.follow.projection import POSTS
+from projections.follow.runner import catch_up
+from tests.fake_object_store import FakeObjectStore
+from tests.histories import EXPIRY, OWNER, confirm_upload, create_post, delete_post
+from tests.transcoder.conftest import run
+from tests.transcoder.jobs.working import CONTENT, Connections, uploaded, work_again, work_once
+from transcoder.duties.expired_uploads import GRACE, close_expired_uploads
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_upload_that_never_completed_is_closed_and_its_object_removed(
+    queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
+) -> None:
+    expired, completed = uuid4(), uuid4()
+    for post_id in (expired, completed):
+        publishing.execute(create_post(post_id))
+        store.arrive(original_key(post_id), CONTENT)
+    publishing.execute(confirm_upload(completed))
+    await catch_up(connections, POSTS, position=None)
+    late = EXPIRY + GRACE + timedelta(seconds=1)
+    early = EXPIRY + timedelta(seconds=1)
+    assert await close_expired_uploads(connections, publishing, now=early) == 0
+    assert await close_expired_uploads(connections, publishing, now=late) == 1
+    assert await close_expired_uploads(connections, publishing, now=late) == 0
+    await run(connections, "DELETE FROM procrastinate_jobs WHERE queue_name = 'transcode'")
+    await work_once(queue)
+    assert len(store.objects) == 2
+    await work_again(queue, connections)
+    assert publishing.post(expired).status == "deleted"
+    assert publishing.post(completed).status != "deleted"
+    assert list(store.objects) == [original_key(completed)]
+
+
+async def test_the_objects_of_a_deleted_post_are_removed(
+    queue: App, publishing: Publishing, store: FakeObjectStore
+) -> None:
+    deleted, kept = uploaded(publishing, store), uploaded(publishing, store)
+    await work_once(queue)
+    publishing.execute(delete_post(deleted, user_id=OWNER))
+    assert len(store.objects) == 8
+    await work_once(queue)
+    assert {post_of_key(key) for key in store.objects} == {kept}
+
+
+async def test_objects_that_cannot_be_removed_are_tried_again_and_it_is_told_why(
+    queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
+) -> None:
+    post_id = uploaded(publishing, store)
+    publishing.execute(delete_post(post_id, user_id=OWNER))
+    store.down = True
+    await work_once(queue)
+    async with connections.connection() as connection:
+        found = await connection.execute(
+            "SELECT status::text, args ->> 'trouble' FROM procrastinate_jobs"
+            " WHERE task_name = 'post.remove_objects'"
+        )
+        assert await found.fetchall() == [("todo", "object_store_unavailable")]
+    store.down = False
+    await work_again(queue, connections)
+    assert not store.objects
+
+
+async def test_a_job_of_the_name_that_removals_had_before_is_done_too(
+    queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
+) -> None:
+    deleted = uploaded(publishing, store)
+    publishing.execute(delete_post(deleted))
+    await run(
+        connections,
+        "UPDATE procrastinate_jobs SET task_name = 'post.remove_original'"
+        " WHERE task_name = 'post.remove_objects'",
+    )
+    await work_once(queue)
+    assert not store.objects
+
+
+async def test_orphans_are_removed_every_night(
+    queue: App, publishing: Publishing, store: FakeObjectStore
+) -> None:
+    deleted = uuid4()
+    publishing.execute(create_post(deleted))
+    publishing.execute(delete_post(deleted))
+    store.arrive(original_key(deleted), CONTENT)
+    tomorrow = store.changed_at + timedelta(days=2)
+    await queue.configure_task("orphans.remove").defer_async(timestamp=int(tomorrow.timestamp()))
+    await work_once(queue)
+    assert not store.objects

@@ -1,0 +1,189 @@
+"""The tasks on the real queue: jobs are taken, retried, taken over, and duties are kept."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from procrastinate import App, utils
+
+from domain.event_store.publishing import Publishing
+from projections.follow.projection import POSTS
+from projections.follow.runner import catch_up
+from projections.queries.unfinished import UnfinishedFilter, unfinished_posts
+from tests.fake_object_store import FakeObjectStore
+from tests.histories import fail_post, retry_post
+from tests.transcoder.conftest import run
+from tests.transcoder.jobs.working import Connections, uploaded, work_again, work_once
+from tests.transcoder.rendered import FakeRenderer
+from transcoder.errors import MAX_ATTEMPTS, NoSlotFree, RendererCrashed
+from transcoder.queue.depth import QueueDepth, queue_depth
+
+pytestmark = pytest.mark.anyio
+
+
+async def depth(connections: Connections) -> QueueDepth:
+    async with connections.connection() as connection:
+        return await queue_depth(connection)
+
+
+async def test_the_job_of_an_upload_publishes_it_and_leaves_the_queue(
+    queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
+) -> None:
+    post_id = uploaded(publishing, store)
+    assert (await depth(connections)).waiting == 1
+    await work_once(queue)
+    assert publishing.post(post_id).status == "published"
+    assert await depth(connections) == QueueDepth(waiting=0, running=0)
+
+
+async def test_an_attempt_that_breaks_unexpectedly_is_tried_again_later(
+    queue: App,
+    publishing: Publishing,
+    store: FakeObjectStore,
+    renderer: FakeRenderer,
+    connections: Connections,
+) -> None:
+    post_id = uploaded(publishing, store)
+    renderer.trouble = [RuntimeError("nobody foresaw this")]
+    await work_once(queue)
+    assert publishing.post(post_id).status == "processing"
+    assert (await depth(connections)).waiting == 1
+    # Whoever looks is told why.
+    async with connections.connection() as connection:
+        await catch_up(connections, POSTS, position=None)
+        [waiting] = await unfinished_posts(connection, UnfinishedFilter(post_id=post_id), limit=2)
+    assert (waiting.state, waiting.attempts, waiting.code) == ("waiting", 1, "internal_error")
+    assert waiting.next_attempt_at is not None
+    await work_again(queue, connections)
+    assert publishing.post(post_id).status == "published"
+
+
+async def test_attempts_are_counted_across_runs_until_the_post_has_failed(
+    queue: App,
+    publishing: Publishing,
+    store: FakeObjectStore,
+    renderer: FakeRenderer,
+    connections: Connections,
+) -> None:
+    post_id = uploaded(publishing, store)
+    renderer.trouble = [RendererCrashed(), RendererCrashed()]
+    for _ in range(2):
+        await work_again(queue, connections)
+    failed = publishing.post(post_id).failure
+    assert failed is not None
+    assert failed.attempt == 2
+    assert (await depth(connections)).waiting == 0
+
+
+async def test_the_job_of_a_dead_worker_is_taken_over(
+    queue: App,
+    publishing: Publishing,
+    store: FakeObjectStore,
+    connections: Connections,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    post_id = uploaded(publishing, store)
+    await run(
+        connections,
+        """
+        WITH dead AS (
+            INSERT INTO procrastinate_workers (last_heartbeat)
+            VALUES (now() - interval '1 minute') RETURNING id
+        )
+        UPDATE procrastinate_jobs SET status = 'doing', worker_id = dead.id FROM dead
+        """,
+    )
+    assert (await depth(connections)).running == 1
+    # Whoever takes it over has a wrong clock.
+    monkeypatch.setattr(utils, "utcnow", lambda: datetime.now(UTC) + timedelta(minutes=7))
+    await queue.configure_task("stalled_jobs.take_over").defer_async(timestamp=0)
+    await work_once(queue)
+    await work_once(queue)
+    assert publishing.post(post_id).status == "published"
+
+
+async def test_a_post_whose_job_is_forgotten_or_gone_is_rescued(
+    queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
+) -> None:
+    forgotten, gone = uploaded(publishing, store), uploaded(publishing, store)
+    await catch_up(connections, POSTS, position=None)
+    await run(connections, "UPDATE procrastinate_jobs SET status = 'doing'")
+    await run(connections, "UPDATE posts SET updated_at = now()")
+    await run(connections, "UPDATE procrastinate_events SET type = 'started'")
+    assert await rescued(connections) == []
+    await run(connections, "UPDATE procrastinate_events SET at = at - interval '1 hour'")
+    await run(connections, "UPDATE posts SET updated_at = updated_at - interval '1 hour'")
+    async with connections.connection() as connection:
+        delete = "DELETE FROM procrastinate_jobs WHERE args ->> 'post_id' = %s"
+        await connection.execute(delete, [str(gone)])
+    assert sorted(await rescued(connections)) == sorted([forgotten, gone])
+    assert await depth(connections) == QueueDepth(waiting=2, running=0)
+    await work_once(queue)
+    assert publishing.post(forgotten).status == "published"
+    assert publishing.post(gone).status == "published"
+
+
+async def test_a_job_that_cannot_be_rescued_keeps_no_other_from_it(
+    publishing: Publishing, store: FakeObjectStore, connections: Connections
+) -> None:
+    stuck, other = uploaded(publishing, store), uploaded(publishing, store)
+    await run(connections, "UPDATE procrastinate_jobs SET status = 'doing'")
+    await run(connections, "DELETE FROM procrastinate_events")
+    async with connections.connection() as connection:
+        # Its place in the queue is taken.
+        await connection.execute(
+            "UPDATE procrastinate_jobs SET queueing_lock = 'one' WHERE args ->> 'post_id' = %s",
+            [str(stuck)],
+        )
+    await run(
+        connections,
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock)"
+        " VALUES ('bulk', 'post.reprocess', 'one')",
+    )
+    assert await rescued(connections) == [other]
+
+
+async def test_a_duty_of_a_dead_worker_is_left_to_the_next_one(
+    queue: App, connections: Connections
+) -> None:
+    for name in ("posts.rescue", "expired_uploads.close"):
+        await queue.configure_task(name).defer_async(timestamp=0)
+    await run(connections, "UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL")
+    await queue.configure_task("stalled_jobs.take_over").defer_async(timestamp=0)
+    await work_once(queue)
+    async with connections.connection() as connection:
+        found = await connection.execute("SELECT task_name FROM procrastinate_jobs")
+        assert await found.fetchall() == []
+
+
+async def rescued(connections: Connections) -> list[UUID]:
+    async with connections.connection() as connection:
+        found = await connection.execute("SELECT post_id FROM rescue_posts('15 minutes')")
+        return [row[0] for row in await found.fetchall()]  # type: ignore[index]
+
+
+async def test_bulk_work_waits_in_a_lane_of_its_own_and_is_done_all_the_same(
+    queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
+) -> None:
+    post_id = uploaded(publishing, store)
+    publishing.execute(fail_post(post_id))
+    await run(connections, "DELETE FROM procrastinate_jobs")
+    publishing.execute(retry_post(post_id), lane="bulk")
+    other = uploaded(publishing, store)
+    assert (await depth(connections)).waiting == 1
+    await work_once(queue)
+    assert {publishing.post(each).status for each in (post_id, other)} == {"published"}
+
+
+async def test_bulk_work_that_found_no_room_is_no_trouble_of_its_photo(
+    queue: App,
+    publishing: Publishing,
+    store: FakeObjectStore,
+    renderer: FakeRenderer,
+    connections: Connections,
+) -> None:
+    post_id = uploaded(publishing, store)
+    renderer.trouble = [NoSlotFree() for _ in range(MAX_ATTEMPTS + 1)]
+    for _ in range(MAX_ATTEMPTS + 2):
+        await work_again(queue, connections)
+    assert publishing.post(post_id).status == "published"

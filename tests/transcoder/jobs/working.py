@@ -1,0 +1,41 @@
+"""Work on the real queue, done in this process: posts that wait for it, and a worker's turn."""
+
+import hashlib
+from typing import Final
+from uuid import UUID, uuid4
+
+from procrastinate import App
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from domain.event_store.publishing import Publishing
+from domain.keys import original_key
+from tests.fake_object_store import FakeObjectStore
+from tests.histories import confirm_upload, create_post
+from tests.transcoder.conftest import run
+
+Connections = AsyncConnectionPool[AsyncConnection[object]]
+CONTENT: Final = b"the bytes of an original"
+
+
+def uploaded(publishing: Publishing, store: FakeObjectStore) -> UUID:
+    """A post whose photo has arrived and whose job waits."""
+    post_id = uuid4()
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    publishing.execute(create_post(post_id, sha256=sha256, file_size=len(CONTENT)))
+    publishing.execute(confirm_upload(post_id))
+    store.arrive(original_key(post_id), CONTENT)
+    return post_id
+
+
+async def work_once(queue: App) -> None:
+    """Run every job that is due, and come back."""
+    await queue.run_worker_async(
+        wait=False, listen_notify=False, install_signal_handlers=False, delete_jobs="successful"
+    )
+
+
+async def work_again(queue: App, connections: Connections) -> None:
+    """The same, and those that wait for their next attempt are due."""
+    await run(connections, "UPDATE procrastinate_jobs SET scheduled_at = NULL")
+    await work_once(queue)

@@ -1,0 +1,115 @@
+"""The largest legal pictures: an image process has enough of everything for them, and no more."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import psutil
+import pytest
+import pyvips
+from PIL import Image
+
+from domain.formats import ContentType
+from domain.recipes import MAX_PIXELS
+from tests.transcoder import pictures
+from transcoder.errors import TooMuchMemory
+from transcoder.processes.pool import RenderPool
+from transcoder.processing.pipeline import render
+from transcoder.rendering import MIB, Limits
+
+pytestmark = pytest.mark.anyio
+
+WIDTH, HEIGHT = 8160, 6120
+MAX_UPLOAD_BYTES: Final = 50_000_000
+PROGRESSIVE: Final = {"interlace": True, "subsample_mode": "off"}
+DEEP: Final = {"interlace": True, "bitdepth": 16, "compression": 1}
+MEMORY_BYTES: Final = 512 * MIB
+
+
+def smooth(width: int = WIDTH, height: int = HEIGHT, *, alpha: bool = False) -> pyvips.Image:
+    """A picture that takes no room in a file, whatever its size."""
+    across = pyvips.Image.xyz(width, height)[0] * (255 / width)
+    picture = across.bandjoin([across.flip("horizontal"), across, *([200] if alpha else [])])
+    return picture.cast("uchar").copy(interpretation="srgb")
+
+
+def deep(picture: pyvips.Image) -> pyvips.Image:
+    return (picture.cast("ushort") * 257).cast("ushort").copy(interpretation="rgb16")
+
+
+def heic(picture: pyvips.Image) -> bytes:
+    as_pillow = Image.fromarray(picture.numpy())
+    return pictures.heic(as_pillow, quality=20, enc_params={"preset": "ultrafast"})
+
+
+COSTLY: Final[dict[str, tuple[ContentType, Callable[[], bytes]]]] = {
+    "progressive 4:4:4 JPEG": ("image/jpeg", lambda: smooth().jpegsave_buffer(**PROGRESSIVE)),
+    "square progressive 4:4:4 JPEG": (
+        "image/jpeg",
+        lambda: smooth(7070, 7070).jpegsave_buffer(**PROGRESSIVE),
+    ),
+    "16-bit interlaced PNG": ("image/png", lambda: deep(smooth()).pngsave_buffer(**DEEP)),
+    "lossy WebP": ("image/webp", lambda: smooth(alpha=True).webpsave_buffer(effort=0)),
+    "lossless WebP": (
+        "image/webp",
+        lambda: smooth(alpha=True).webpsave_buffer(effort=0, lossless=True),
+    ),
+    "HEIC": ("image/heic", lambda: heic(smooth())),
+}
+# Nobody makes these but to see what happens.
+TOO_COSTLY: Final[dict[str, tuple[ContentType, Callable[[], bytes]]]] = {
+    "16-bit interlaced PNG with alpha": (
+        "image/png",
+        lambda: deep(smooth(alpha=True)).pngsave_buffer(**DEEP),
+    ),
+    "progressive CMYK JPEG": (
+        "image/jpeg",
+        lambda: smooth().colourspace("cmyk").jpegsave_buffer(interlace=True),
+    ),
+    "AVIF": ("image/avif", lambda: smooth().heifsave_buffer(compression="av1", effort=0)),
+}
+
+
+def peak_bytes(process: psutil.Process) -> int:
+    """The most memory that the process ever had."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+@pytest.mark.parametrize("kind", COSTLY)
+async def test_a_process_renders_one_largest_picture_after_the_other(kind: str) -> None:
+    content_type, make = COSTLY[kind]
+    content = make()
+    assert len(content) <= MAX_UPLOAD_BYTES
+    before = set(psutil.Process().children())
+    pool = RenderPool(size=1, limits=Limits())
+    await pool.warm()
+    (process,) = set(psutil.Process().children()) - before
+    # Twice: what the first one leaves reserved must not be missing for the second.
+    for _ in range(2):
+        made = await pool.render(content, content_type=content_type)
+        assert 0.99 * MAX_PIXELS < made.width * made.height <= MAX_PIXELS
+        assert {variant.width for variant in made.variants} == {4000, 600, 150}
+    if sys.platform == "linux":
+        assert peak_bytes(process) < MEMORY_BYTES
+
+
+@pytest.mark.parametrize("kind", TOO_COSTLY)
+def test_what_would_need_too_much_memory_is_refused_by_its_header(kind: str) -> None:
+    content_type, make = TOO_COSTLY[kind]
+    with pytest.raises(TooMuchMemory):
+        render(make(), content_type, Limits())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there is address space limited like this")
+async def test_a_process_keeps_almost_no_address_space_from_one_picture_to_the_next() -> None:
+    before = set(psutil.Process().children())
+    pool = RenderPool(size=1, limits=Limits())
+    await pool.warm()
+    (process,) = set(psutil.Process().children()) - before
+    warm = process.memory_info().vms
+    for _ in range(3):
+        await pool.render(pictures.jpeg(pictures.noise(1600, 1200)), content_type="image/jpeg")
+    # Some 55 MiB; 290 and more where each thread has reserved its own.
+    assert process.memory_info().vms - warm < 150 * MIB

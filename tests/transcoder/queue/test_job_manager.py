@@ -1,0 +1,107 @@
+"""Ends of jobs: however often the answer is lost, and whatever this machine's clock says."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from procrastinate import App, utils
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job, Status
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from transcoder.queue.depth import open_queue
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def queue(database_url: str) -> AsyncIterator[App]:
+    queue = open_queue(database_url, pool_size=2)
+    queue.task(name="nothing")(lambda: None)
+    async with queue.open_async():
+        yield queue
+
+
+@pytest.fixture
+async def job(queue: App) -> Job:
+    """One that runs."""
+    await queue.configure_task("nothing").defer_async()
+    worker_id = await queue.job_manager.register_worker()
+    job = await queue.job_manager.fetch_job(None, worker_id)
+    assert job is not None
+    return job
+
+
+def lose_answers(queue: App, monkeypatch: pytest.MonkeyPatch, *, number: int) -> None:
+    """What is asked next is done, and nobody hears of it."""
+    connector = queue.job_manager.connector
+    ask, lost = connector.execute_query_async, 0
+
+    async def ask_and_lose(**asked: Any) -> None:
+        nonlocal lost
+        await ask(**asked)
+        if lost < number:
+            lost += 1
+            raise ConnectorException from psycopg.OperationalError("the connection is gone")
+
+    monkeypatch.setattr(connector, "execute_query_async", ask_and_lose)
+
+
+async def statuses(connections: AsyncConnectionPool[AsyncConnection[object]]) -> list[Any]:
+    async with connections.connection() as connection:
+        found = await connection.execute("SELECT status::text FROM procrastinate_jobs")
+        return [row[0] for row in await found.fetchall()]  # type: ignore[index]
+
+
+async def test_the_end_of_a_job_is_said_until_it_is_heard(
+    queue: App,
+    job: Job,
+    connections: AsyncConnectionPool[AsyncConnection[object]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lose_answers(queue, monkeypatch, number=2)
+    await queue.job_manager.finish_job(job, status=Status.SUCCEEDED, delete_job=True)
+    assert await statuses(connections) == []
+
+
+async def test_so_is_that_it_is_to_be_tried_again(
+    queue: App,
+    job: Job,
+    connections: AsyncConnectionPool[AsyncConnection[object]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lose_answers(queue, monkeypatch, number=1)
+    await queue.job_manager.retry_job(job)
+    assert await statuses(connections) == ["todo"]
+
+
+async def test_what_is_wrong_with_the_question_is_said_at_once(queue: App, job: Job) -> None:
+    with pytest.raises(ConnectorException):
+        await queue.job_manager.retry_job(job, queue="x" * 1000)
+
+
+async def test_a_pause_is_as_long_as_it_should_be_whatever_the_clock_says(
+    queue: App,
+    job: Job,
+    connections: AsyncConnectionPool[AsyncConnection[object]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrong = utils.utcnow() + timedelta(minutes=7)
+    monkeypatch.setattr(utils, "utcnow", lambda: wrong)
+    await queue.job_manager.retry_job(job, retry_at=wrong + timedelta(seconds=30))
+    async with connections.connection() as connection:
+        found = await connection.execute(
+            "SELECT scheduled_at - now() BETWEEN '20 s' AND '30 s' FROM procrastinate_jobs"
+        )
+        assert await found.fetchone() == (True,)
+
+
+async def test_a_lane_that_was_taken_for_dead_is_told_so(queue: App) -> None:
+    worker_id = await queue.job_manager.register_worker()
+    await queue.job_manager.update_heartbeat(worker_id)
+    assert await queue.job_manager.prune_stalled_workers(-1) == [worker_id]
+    with pytest.raises(ConnectorException, match="taken for dead"):
+        await queue.job_manager.update_heartbeat(worker_id)

@@ -1,0 +1,1 @@
+"""The object store: the protocol, S3, and transfers with retries."""

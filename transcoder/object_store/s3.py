@@ -1,0 +1,277 @@
+"""S3 as the object store, through aioboto3: AWS, SeaweedFS, or anything that speaks it.
+
+Presigned PUTs sign the content type, the length, the SHA-256 and `if-none-match: *`, so that the
+store itself refuses anything but the announced bytes, once.
+"""
+
+import base64
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import aioboto3
+import anyio
+from aiohttp import ClientError as HttpError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from transcoder.errors import (
+    ChecksumMismatch,
+    ObjectStoreUnavailable,
+    OriginalMissing,
+)
+from transcoder.object_store.protocol import (
+    LISTED_AT_ONCE,
+    Announced,
+    ListedObject,
+    NewObject,
+    PresignedUpload,
+    StoredObject,
+)
+from transcoder.settings import ObjectStoreSettings
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+    from types_aiobotocore_s3.literals import BucketLocationConstraintType
+    from types_aiobotocore_s3.type_defs import (
+        CORSRuleTypeDef,
+        GetObjectOutputTypeDef,
+        LifecycleRuleTypeDef,
+    )
+
+AWS_DEFAULT_REGION: Final = "us-east-1"
+CHUNK_BYTES: Final = 1 << 18
+CONNECT_TIMEOUT_SECONDS: Final = 3
+READ_TIMEOUT_SECONDS: Final = 20
+STAT_WITHIN_SECONDS: Final = 5
+CONNECTIONS: Final = 64
+UNFINISHED_UPLOAD_DAYS: Final = 7
+
+_MISSING: Final = frozenset({"404", "NoSuchKey"})
+_CORS: "CORSRuleTypeDef" = {
+    "AllowedMethods": ["PUT"],
+    "AllowedOrigins": ["*"],
+    "AllowedHeaders": ["content-type", "if-none-match", "x-amz-checksum-sha256"],
+    "ExposeHeaders": ["ETag"],
+    "MaxAgeSeconds": 3600,
+}
+_LIFECYCLE: "LifecycleRuleTypeDef" = {
+    "ID": "remove-unfinished-uploads",
+    "Status": "Enabled",
+    "Filter": {"Prefix": ""},
+    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": UNFINISHED_UPLOAD_DAYS},
+}
+
+
+@asynccontextmanager
+async def open_s3(settings: ObjectStoreSettings) -> "AsyncIterator[S3ObjectStore]":
+    """Open the connections to the bucket of `settings` and close them at the end."""
+    session = aioboto3.Session(
+        aws_access_key_id=settings.aws_access_key_id,
+        aws_secret_access_key=settings.aws_secret_access_key,
+        region_name=settings.s3_region,
+    )
+    # One try per call: the callers know whether a person waits, and retry or not.
+    config = Config(
+        signature_version="s3v4",
+        s3={
+            "addressing_style": "path" if settings.s3_endpoint_url else "virtual",
+            # The signed checksum says what the bytes must be: nobody has to hash them once more.
+            "payload_signing_enabled": False,
+        },
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        retries={"total_max_attempts": 1},
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        max_pool_connections=CONNECTIONS,
+    )
+    # Published without types for the session: what comes out is an S3Client.
+    opening: Any = session.client("s3", endpoint_url=settings.s3_endpoint_url, config=config)
+    async with opening as client:
+        yield S3ObjectStore(client, bucket=settings.s3_bucket_name, region=settings.s3_region)
+
+
+async def prepare_bucket(settings: ObjectStoreSettings) -> None:
+    """Bring the bucket of `settings` to this version; see `ObjectStore.prepare`."""
+    async with open_s3(settings) as store:
+        await store.prepare()
+
+
+class S3ObjectStore:
+    """One bucket; implements `ObjectStore`."""
+
+    def __init__(self, client: "S3Client", *, bucket: str, region: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._region = region
+
+    async def presign_upload(self, announced: Announced, *, lifetime: timedelta) -> PresignedUpload:
+        """See `ObjectStore.presign_upload`; about a millisecond of CPU, no request."""
+        expires_at = datetime.now(UTC) + lifetime
+        checksum = _to_base64(announced.sha256)
+        url = await self._client.generate_presigned_url(
+            "put_object",
+            Params={
+                "Bucket": self._bucket,
+                "Key": announced.key,
+                "ContentType": announced.content_type,
+                "ContentLength": announced.file_size,
+                "ChecksumSHA256": checksum,
+                "IfNoneMatch": "*",
+            },
+            ExpiresIn=int(lifetime.total_seconds()),
+            HttpMethod="PUT",
+        )
+        headers = {
+            "content-type": announced.content_type,
+            "content-length": str(announced.file_size),
+            "x-amz-checksum-sha256": checksum,
+            "if-none-match": "*",
+        }
+        return PresignedUpload(url=url, headers=headers, expires_at=expires_at)
+
+    async def stat(self, key: str) -> StoredObject | None:
+        """See `ObjectStore.stat`; one HeadObject, for which somebody waits."""
+        with _answers("stat", key), anyio.fail_after(STAT_WITHIN_SECONDS):
+            try:
+                head = await self._client.head_object(
+                    Bucket=self._bucket, Key=key, ChecksumMode="ENABLED"
+                )
+            except ClientError as error:
+                if _code(error) in _MISSING:
+                    return None
+                raise
+        checksum = head.get("ChecksumSHA256")
+        return StoredObject(
+            file_size=head["ContentLength"], sha256=_to_hex(checksum) if checksum else None
+        )
+
+    async def download(self, announced: Announced) -> bytes:
+        """See `ObjectStore.download`; gives up as soon as there are too many bytes."""
+        content, digest = bytearray(), hashlib.sha256()
+        with _answers("download", announced.key):
+            try:
+                answer = await self._client.get_object(Bucket=self._bucket, Key=announced.key)
+            except ClientError as error:
+                if _code(error) in _MISSING:
+                    raise OriginalMissing(key=announced.key) from error
+                raise
+            body = answer["Body"]
+            async with body:
+                async for chunk in body.iter_chunks(CHUNK_BYTES):
+                    digest.update(chunk)
+                    content += chunk
+                    if len(content) > announced.file_size:
+                        break
+        if digest.hexdigest() != announced.sha256:
+            raise ChecksumMismatch(expected=announced.sha256, actual=digest.hexdigest())
+        return bytes(content)
+
+    async def read(self, key: str, *, wanted: range | None = None) -> bytes | None:
+        """See `ObjectStore.read`."""
+        with _answers("read", key):
+            try:
+                answer = await self._get(key, wanted)
+                body = answer["Body"]
+                async with body:
+                    content: bytes = await body.read()
+            except ClientError as error:
+                if _code(error) in _MISSING:
+                    return None
+                raise
+        return content
+
+    async def _get(self, key: str, wanted: range | None) -> "GetObjectOutputTypeDef":
+        if wanted is None:
+            return await self._client.get_object(Bucket=self._bucket, Key=key)
+        byte_range = f"bytes={wanted.start}-{wanted.stop - 1}"
+        return await self._client.get_object(Bucket=self._bucket, Key=key, Range=byte_range)
+
+    async def put(self, new: NewObject) -> None:
+        """See `ObjectStore.put`; the store checks the SHA-256 of what arrives."""
+        with _answers("put", new.key):
+            await self._client.put_object(
+                Bucket=self._bucket,
+                Key=new.key,
+                Body=new.content,
+                ContentType=new.content_type,
+                CacheControl=new.cache_control,
+                ChecksumSHA256=_to_base64(new.sha256),
+                Metadata=new.metadata,
+            )
+
+    async def remove(self, key: str) -> None:
+        """See `ObjectStore.remove`."""
+        with _answers("remove", key):
+            await self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    async def list_page(self, prefix: str, *, after: str = "") -> list[ListedObject]:
+        """See `ObjectStore.list_page`; one request."""
+        with _answers("list", prefix):
+            page = await self._client.list_objects_v2(
+                Bucket=self._bucket, Prefix=prefix, StartAfter=after, MaxKeys=LISTED_AT_ONCE
+            )
+        # Typed as if a store could leave these out.
+        contents: list[Any] = list(page.get("Contents", ()))
+        return [
+            ListedObject(
+                key=found["Key"], file_size=found["Size"], changed_at=found["LastModified"]
+            )
+            for found in contents
+        ]
+
+    async def prepare(self) -> None:
+        """See `ObjectStore.prepare`."""
+        with _answers("prepare", self._bucket):
+            try:
+                await self._client.head_bucket(Bucket=self._bucket)
+            except ClientError as error:
+                if _code(error) not in _MISSING:
+                    raise
+                await self._create_bucket()
+            await self._client.put_bucket_cors(
+                Bucket=self._bucket, CORSConfiguration={"CORSRules": [_CORS]}
+            )
+            await self._client.put_bucket_lifecycle_configuration(
+                Bucket=self._bucket, LifecycleConfiguration={"Rules": [_LIFECYCLE]}
+            )
+
+    async def _create_bucket(self) -> None:
+        if self._region == AWS_DEFAULT_REGION:
+            await self._client.create_bucket(Bucket=self._bucket)
+            return
+        # AWS wants to be told every other region, and refuses to be told this one.
+        await self._client.create_bucket(
+            Bucket=self._bucket,
+            CreateBucketConfiguration={
+                "LocationConstraint": cast("BucketLocationConstraintType", self._region)
+            },
+        )
+
+    async def ping(self) -> None:
+        """See `ObjectStore.ping`."""
+        with _answers("ping", self._bucket):
+            await self._client.head_bucket(Bucket=self._bucket)
+
+
+@contextmanager
+def _answers(operation: str, key: str) -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, BotoCoreError, HttpError, TimeoutError, OSError) as error:
+        raise ObjectStoreUnavailable(operation=operation, key=key) from error
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _to_base64(sha256_hex: str) -> str:
+    return base64.b64encode(bytes.fromhex(sha256_hex)).decode()
+
+
+def _to_hex(sha256_base64: str) -> str:
+    return base64.b64decode(sha256_base64).hex()

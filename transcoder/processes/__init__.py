@@ -1,0 +1,1 @@
+"""Image processes: sandboxed children that decode and encode."""

@@ -1,0 +1,91 @@
+"""The sandbox: what an image process gives up before it touches a stranger's bytes."""
+
+import ctypes
+import os
+import resource
+from typing import Final
+
+import cv2
+import pyvips
+
+from transcoder.processes.prctl import die_with_parent
+from transcoder.rendering import MIB, Limits
+
+LOADERS: Final = ("VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp")
+HEIF_LOADER: Final = "VipsForeignLoadHeif"
+# What a process needs to run; everything else, credentials first of all, is forgotten.
+_KEPT_VARIABLES: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"})
+# There is a process for every core.
+THREADS: Final = 1
+_BLOCKED: Final = True
+_NICENESS: Final = 10
+_M_ARENA_MAX: Final = -8
+_M_MMAP_THRESHOLD: Final = -3
+_M_TRIM_THRESHOLD: Final = -1
+# As much as the pictures of phones take.
+_KEPT_BYTES: Final = 128 * MIB
+
+
+def enter_sandbox(limits: Limits) -> None:
+    """Limit this process for good; doing it again changes nothing."""
+    _forget_environment()
+    _allow_only_our_loaders(heif=limits.heif)
+    _stay_in_one_thread()
+    _keep_memory()
+    _limit_resources(limits)
+    # Whoever answers people or feeds this process comes first; it takes all that is left.
+    os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+    die_with_parent()
+
+
+def limit_cpu(limits: Limits) -> None:
+    """Limit the CPU seconds of the coming picture, in case nobody is watching.
+
+    Whoever watches is first, and says what took too long: libheif can use two cores until then.
+    """
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = int(used.ru_utime + used.ru_stime + 2 * limits.killed_after_seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
+
+
+def _forget_environment() -> None:
+    for name in os.environ.keys() - _KEPT_VARIABLES:
+        del os.environ[name]
+
+
+def _allow_only_our_loaders(*, heif: bool) -> None:
+    # Blocking what libvips calls untrusted leaves TIFF, GIF and others open: block every loader.
+    pyvips.operation_block_set("VipsForeignLoad", _BLOCKED)
+    for loader in LOADERS:
+        pyvips.operation_block_set(loader, not _BLOCKED)
+    pyvips.operation_block_set(HEIF_LOADER, not heif)
+    # Nothing is worth caching between strangers' pictures, and the cache doubles the memory.
+    pyvips.cache_set_max(0)
+
+
+def _stay_in_one_thread() -> None:
+    pyvips.voperation.concurrency_set(THREADS)
+    cv2.setNumThreads(THREADS)
+
+
+def _keep_memory() -> None:
+    """Have glibc keep what it has got, for the next picture: getting it anew costs as much as work.
+
+    And in one arena: it would reserve 64 MiB or more of the limited address space for each thread
+    that allocates, and the second picture of 50 megapixels would not find what the first one did.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
+        mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+
+
+def _limit_resources(limits: Limits) -> None:
+    for kind, most in (
+        (resource.RLIMIT_AS, limits.address_space_bytes),
+        (resource.RLIMIT_NOFILE, limits.open_files),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(kind, (most, most))

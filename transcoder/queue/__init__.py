@@ -1,0 +1,1 @@
+"""The job queue: its depth, lanes, fair share and connections."""
