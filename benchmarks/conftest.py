@@ -16,10 +16,10 @@ from api.stack.local import LocalStack, local_stack
 from benchmarks.load_clients import Clients, clients_of
 from benchmarks.targets import AIM_SECONDS, HARD_LIMIT_SECONDS, TARGET_SECONDS
 from domain.jobs import QUEUES
-from tests.conftest import anyio_backend, database_url, migrated_template  # noqa: F401 - fixtures
-from tests.servers import postgres_server  # noqa: F401 - a fixture
 from tests.transcoder import pictures
 from transcoder.queue.depth import lanes_alive
+
+pytest_plugins = ["tests.servers", "tests.databases"]
 
 WORKER_WITHIN_SECONDS: Final = 60
 

@@ -25,7 +25,7 @@ from projections.follow.projection import BATCH_EVENTS, POSTS, project_batch
 from projections.follow.runner import follow
 from projections.log.reading import decode_log, read_log
 from tests.histories import create_post
-from tests.projections.filling import fill
+from tests.projections.long_log import fill
 
 pytestmark = pytest.mark.anyio
 

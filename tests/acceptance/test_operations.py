@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.serialization import (
 from api.stack.local import LocalStack, local_stack
 from tests.acceptance.app import App
 from tests.acceptance.pages import in_essence, run_page
-from tests.projections.follow.test_runner import append_poison
 from tests.servers import temporary_stack_folder
+from tests.sql import append_poison
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 

@@ -11,7 +11,7 @@ import pytest
 
 from domain.event_store.publishing import Publishing
 from tests.histories import publishing_commands
-from tests.projections.follow.test_runner import append_poison
+from tests.sql import append_poison
 
 NOVA = (sys.executable, "-m", "api", "projections")
 

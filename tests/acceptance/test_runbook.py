@@ -24,8 +24,8 @@ from tests.acceptance.pages import in_essence, run_page
 from tests.acceptance.test_commands import answers
 from tests.api.stack.running import wait_until
 from tests.faults.faulty_store import FaultyStoreThread, faulty_store
-from tests.projections.follow.test_runner import append_poison
 from tests.servers import temporary_stack_folder
+from tests.sql import append_poison
 
 PAGE = Path(__file__).parents[2] / "docs" / "runbook.md"
 # As long as the page needs the database to be away.

@@ -8,7 +8,7 @@ from anyio.from_thread import start_blocking_portal
 
 from api.stack.local import LocalStack, local_stack
 from tests.acceptance.conftest import jpeg, picture  # noqa: F401 - fixtures
-from tests.faults.patient import PatientApp
+from tests.faults.patient_app import PatientApp
 from tests.servers import temporary_stack_folder
 
 

@@ -21,7 +21,7 @@ from projections.log_tree.sealing import seal
 from projections.log_tree.verification import verify as verify_tree
 from projections.rebuild.verify import verify
 from tests.api.stack.objects import s3_client
-from tests.faults.secrecy import assert_nothing_secret
+from tests.faults.secret_leaks import assert_nothing_secret
 from transcoder.duties.orphans import find_orphans
 from transcoder.errors import ChecksumMismatch, OriginalMissing
 from transcoder.object_store.s3 import open_s3

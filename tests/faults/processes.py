@@ -14,7 +14,7 @@ import psycopg
 from anyio.from_thread import start_blocking_portal
 
 from api.stack.local import SERVICES, LocalStack, local_stack
-from tests.faults.secrecy import assert_nothing_secret
+from tests.faults.secret_leaks import assert_nothing_secret
 from tests.servers import temporary_stack_folder
 
 WORKER = (sys.executable, "-m", "api", "worker")

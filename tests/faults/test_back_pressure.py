@@ -14,11 +14,11 @@ import pytest
 from api.stack.local import LocalStack
 from tests.acceptance.app import App
 from tests.api.stack.running import wait_until
+from tests.fault_rounds import rounds
 from tests.faults.invariants import assert_nothing_lost
-from tests.faults.patient import PatientApp
+from tests.faults.patient_app import PatientApp
 from tests.faults.processes import stack_without, working
-from tests.faults.secrecy import assert_nothing_secret
-from tests.rounds import rounds
+from tests.faults.secret_leaks import assert_nothing_secret
 
 CAPACITY = 8
 CLIENTS = 12

@@ -10,8 +10,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from domain.event_store.publishing import Publishing
+from tests.fault_rounds import rounds
 from tests.histories import confirm_upload, create_post
-from tests.rounds import rounds
 
 TRIALS = rounds(200, brief=20)
 CHUNK_BYTES = 1 << 16

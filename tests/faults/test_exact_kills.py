@@ -14,9 +14,9 @@ from domain.recipes import RECIPES
 from tests.acceptance.app import App
 from tests.api.stack.running import wait_until
 from tests.faults.invariants import assert_nothing_lost, history
-from tests.faults.patient import PatientApp
+from tests.faults.patient_app import PatientApp
 from tests.faults.processes import PROJECTOR, dying, is_ready, script, stack_without, working
-from tests.faults.secrecy import CAPTION
+from tests.faults.secret_leaks import CAPTION
 
 PUBLISHED_ONCE = [
     "post.created",

@@ -10,8 +10,8 @@ import time
 import psycopg
 
 from domain.event_store.publishing import Publishing
+from tests.fault_rounds import rounds
 from tests.histories import create_post
-from tests.rounds import rounds
 
 FREEZES = rounds(300, brief=60)
 APPENDS_MEANWHILE = 10

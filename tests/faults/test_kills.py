@@ -13,10 +13,10 @@ import psycopg
 import pytest
 
 from api.stack.local import LocalStack
+from tests.fault_rounds import rounds
 from tests.faults.invariants import assert_nothing_lost, history
-from tests.faults.patient import PatientApp
+from tests.faults.patient_app import PatientApp
 from tests.faults.processes import working
-from tests.rounds import rounds
 
 # A worker counts as stalled after ten seconds; this is longer.
 FROZEN_SECONDS = 14.0

@@ -9,6 +9,7 @@ from anyio.from_thread import start_blocking_portal
 from api.stack.local import LocalStack, local_stack
 from api.stack.seaweedfs import S3Access
 from tests.api.stack.running import wait_until
+from tests.fault_rounds import rounds
 from tests.faults.faulty_store import (
     SLOW_BYTES_PER_SECOND,
     FaultyStoreThread,
@@ -16,8 +17,7 @@ from tests.faults.faulty_store import (
     faulty_store,
 )
 from tests.faults.invariants import assert_nothing_lost
-from tests.faults.patient import PatientApp
-from tests.rounds import rounds
+from tests.faults.patient_app import PatientApp
 from tests.servers import temporary_stack_folder
 from tests.transcoder import pictures
 from transcoder.object_store.transfer import SECONDS_PER_TRANSFER

@@ -15,8 +15,8 @@ from api.stack import supervisor
 from api.stack.local import LocalStack, local_stack
 from domain.errors import EventStoreUnavailable
 from domain.event_store.publishing import Publishing
+from tests.fault_rounds import rounds
 from tests.histories import create_post
-from tests.rounds import rounds
 from tests.servers import temporary_stack_folder
 
 RESTARTS = rounds(100, brief=6)

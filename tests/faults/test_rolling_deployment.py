@@ -16,9 +16,9 @@ from api.stack.local import LocalStack
 from api.stack.ports import choose_ports
 from tests.acceptance.app import App
 from tests.api.stack.running import wait_until
+from tests.fault_rounds import rounds
 from tests.faults.invariants import assert_nothing_lost
 from tests.faults.processes import is_ready, working
-from tests.rounds import rounds
 
 LEAVE_SECONDS = 2.0
 LOOK_SECONDS = 0.2

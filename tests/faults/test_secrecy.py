@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from api.http.upload_tokens import create_upload_token
-from tests.faults.secrecy import CAPTION, assert_nothing_secret
+from tests.faults.secret_leaks import CAPTION, assert_nothing_secret
 
 ENVIRON = {
     "JWT_SECRET": "a secret that is long enough for anybody",

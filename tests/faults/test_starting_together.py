@@ -15,8 +15,8 @@ from api.stack.ports import choose_ports
 from api.stack.seaweedfs import S3Access
 from tests.acceptance.test_commands import answers, bare_environ
 from tests.api.stack.running import wait_until
-from tests.projections.filling import EVENTS_PER_POST, fill
-from tests.rounds import rounds
+from tests.fault_rounds import rounds
+from tests.projections.long_log import EVENTS_PER_POST, fill
 
 TIMES = rounds(6, brief=1)
 VERBS = ("api", "worker", "projector", "worker", "projector", "api", "projector", "worker")

@@ -15,9 +15,9 @@ import pytest
 from api.stack.local import LocalStack
 from tests.api.stack.running import is_running, wait_until
 from tests.faults.invariants import assert_nothing_lost, history
-from tests.faults.patient import PatientApp
+from tests.faults.patient_app import PatientApp
 from tests.faults.processes import dying, jobs, script, stack_without, working
-from tests.faults.secrecy import CAPTION
+from tests.faults.secret_leaks import CAPTION
 
 TAKEN_UP_WITHIN_SECONDS = 30.0
 TRANSFER = "transcoder.object_store.transfer:Transfer"

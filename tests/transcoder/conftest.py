@@ -2,20 +2,17 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final, LiteralString, TypeAlias
+from typing import Final
 
 import pytest
 from procrastinate import App
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
 from domain.event_store.publishing import Publishing
 from tests.fake_object_store import FakeObjectStore
+from tests.sql import Connections
 from tests.transcoder.rendered import FakeRenderer
 from transcoder.queue.depth import open_queue
 from transcoder.tasks import add_tasks, assemble
-
-Connections: TypeAlias = AsyncConnectionPool[AsyncConnection[object]]
 
 _PHOTOS: Final = Path(__file__).parents[3] / "shared" / "photos"
 
@@ -58,9 +55,3 @@ async def queue(
     add_tasks(queue, parts)
     async with queue.open_async():
         yield queue
-
-
-async def run(connections: Connections, statement: LiteralString) -> None:
-    """One statement."""
-    async with connections.connection() as connection:
-        await connection.execute(statement)

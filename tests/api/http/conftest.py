@@ -1,38 +1,14 @@
 """The API in this process, on a real PostgreSQL and a fake object store."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import pytest
 
-from api.http.app import create_app
-from api.http.auth import Role, User, create_token
-from api.http.services import Services, services_with
 from api.settings import ApiSettings
+from tests.api.http.caller import SECRET, Caller, client_of_api
 from tests.fake_object_store import FakeObjectStore
-
-SECRET = "a secret that is long enough for anybody"
-
-
-class Caller:
-    """Somebody who calls the API with a token."""
-
-    def __init__(self, http: httpx.AsyncClient, *, user_id: UUID, role: Role = "user") -> None:
-        self.id = user_id
-        token = create_token(SECRET, User(id=user_id, role=role))
-        self._http = http
-        self._headers = {"Authorization": f"Bearer {token}"}
-
-    async def get(self, path: str, **headers: str) -> httpx.Response:
-        return await self._http.get(path, headers={**self._headers, **headers})
-
-    async def post(self, path: str, content: object) -> httpx.Response:
-        return await self._http.post(path, json=content, headers=self._headers)
-
-    async def delete(self, path: str) -> httpx.Response:
-        return await self._http.delete(path, headers=self._headers)
 
 
 @pytest.fixture
@@ -55,24 +31,6 @@ def settings(database_url: str) -> ApiSettings:
 async def http(settings: ApiSettings, store: FakeObjectStore) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of_api(settings, store) as client:
         yield client
-
-
-@asynccontextmanager
-async def client_of_api(
-    settings: ApiSettings, store: FakeObjectStore
-) -> AsyncIterator[httpx.AsyncClient]:
-    """A client without a token, of an API with these settings."""
-
-    def open_services(settings: ApiSettings) -> AbstractAsyncContextManager[Services]:
-        return services_with(store, settings)
-
-    app = create_app(settings, open_services=open_services)
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
-    async with (
-        app.lifespan(),
-        httpx.AsyncClient(transport=transport, base_url="http://api.example") as http,
-    ):
-        yield http
 
 
 @pytest.fixture

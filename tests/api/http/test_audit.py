@@ -13,10 +13,9 @@ import pytest
 from api.http.audit_state import events_until, state_after
 from domain.event_store.publishing import Publishing
 from projections.audit import events as audit
-from tests.api.http.conftest import Caller
-from tests.api.http.test_posts import published_post
-from tests.api.http.test_uploads import problem
-from tests.api.http.uploading import open_upload, upload
+from tests.api.http.caller import Caller
+from tests.api.http.problem_answers import problem
+from tests.api.http.uploads import open_upload, published_post, upload
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import NOON, after, confirm_upload, create_post, fail_post, origin
 

@@ -9,8 +9,8 @@ import pytest
 
 from api.settings import ApiSettings
 from domain.event_store.publishing import Publishing
-from tests.api.http.conftest import Caller
-from tests.api.http.uploading import announcement
+from tests.api.http.caller import Caller
+from tests.api.http.uploads import announcement
 
 pytestmark = pytest.mark.anyio
 

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from domain.event_store.publishing import Publishing
 from domain.keys import variant_key
-from tests.api.http.conftest import Caller
-from tests.api.http.uploading import CONTENT, open_upload, upload
+from tests.api.http.caller import Caller
+from tests.api.http.uploads import CONTENT, open_upload, upload
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import record_variant
 

@@ -8,22 +8,13 @@ import psycopg
 import pytest
 
 from domain.event_store.publishing import Publishing
-from tests.api.http.conftest import Caller
-from tests.api.http.test_uploads import problem
-from tests.api.http.uploading import open_upload, upload
+from tests.api.http.caller import Caller
+from tests.api.http.problem_answers import problem
+from tests.api.http.uploads import open_upload, published_post, upload
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import fail_post, record_variant
 
 pytestmark = pytest.mark.anyio
-
-
-async def published_post(caller: Caller, store: FakeObjectStore, publishing: Publishing) -> str:
-    """A published post; its last event is made visible by the next write of the API."""
-    post_id: str = (await upload(caller, store))["post_id"]
-    for variant in ("thumbnail", "medium", "original"):
-        publishing.execute(record_variant(UUID(post_id), variant))
-    await open_upload(caller)
-    return post_id
 
 
 async def test_a_published_post_shows_its_images_to_everybody(

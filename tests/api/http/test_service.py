@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from api.http.upload_tokens import create_upload_token
 from api.settings import ApiSettings
 from domain.formats import accepted_content_types
-from tests.api.http.conftest import SECRET, Caller, client_of_api
-from tests.api.http.test_uploads import problem
-from tests.api.http.uploading import announcement
+from tests.api.http.caller import SECRET, Caller, client_of_api
+from tests.api.http.problem_answers import problem
+from tests.api.http.uploads import announcement
 from tests.fake_object_store import FakeObjectStore
 
 pytestmark = pytest.mark.anyio

@@ -16,8 +16,9 @@ from api.http.upload_tokens import create_upload_token
 from domain.commands import RecordVariant
 from domain.event_store.publishing import Publishing
 from domain.events import StageTimes
-from tests.api.http.conftest import SECRET, Caller
-from tests.api.http.uploading import CONTENT, announcement, completion, open_upload, upload
+from tests.api.http.caller import SECRET, Caller
+from tests.api.http.problem_answers import problem
+from tests.api.http.uploads import CONTENT, announcement, completion, open_upload, upload
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import publishing_commands
 
@@ -25,16 +26,6 @@ pytestmark = pytest.mark.anyio
 
 INIT = "/api/v1/posts/upload/init"
 COMPLETE = "/api/v1/posts/upload/complete"
-
-
-def problem(answer: httpx.Response) -> tuple[int, str]:
-    """The status and the kind of a problem; every error must be one."""
-    assert answer.headers["content-type"] == "application/problem+json", answer.text
-    content = answer.json()
-    assert content["status"] == answer.status_code
-    assert content["title"]
-    assert "Traceback" not in answer.text
-    return answer.status_code, content["type"].removeprefix("urn:nova:problem:")
 
 
 async def test_an_opened_upload_has_everything_that_the_client_needs(owner: Caller) -> None:

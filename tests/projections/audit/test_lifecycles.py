@@ -15,7 +15,7 @@ from tests.histories import (
     fail_post,
     publishing_commands,
 )
-from tests.projections.follow.test_runner import append_poison
+from tests.sql import append_poison
 
 pytestmark = pytest.mark.anyio
 

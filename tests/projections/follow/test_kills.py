@@ -11,7 +11,6 @@ import anyio
 import pytest
 from anyio import to_thread
 from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
 from domain.event_store.publishing import Publishing
 from projections.follow.projection import POSTS
@@ -20,15 +19,15 @@ from projections.follow.status import statuses
 from projections.log.reading import read_log
 from projections.rebuild.rebuild import RebuildRunning, Rebuilt, rebuild
 from projections.rebuild.verify import verify
+from tests.fault_rounds import rounds
 from tests.histories import create_post, publishing_commands
-from tests.projections.filling import EVENTS_PER_POST, fill, published
-from tests.projections.follow.test_projection import _wait_for_posts, rows, run
-from tests.rounds import rounds
+from tests.projections.long_log import EVENTS_PER_POST, fill, published
+from tests.projections.read_tables import rows, wait_for_posts
+from tests.sql import Connections, run
 
 pytestmark = pytest.mark.anyio
 
-Connections = AsyncConnectionPool[AsyncConnection[object]]
-VICTIMS = (sys.executable, "-m", "tests.projections.follow.victims")
+VICTIMS = (sys.executable, "-m", "tests.projections.follow.killed_runners")
 WRITERS: Final = 16
 APPENDS: Final = rounds(1050, brief=210)
 KILLS: Final = rounds(200, brief=40)
@@ -88,14 +87,14 @@ async def test_another_runner_takes_over_within_five_seconds_of_a_kill(
             to_thread.run_sync, lambda: kill_lives("follow", database_url, lives=1, seconds=(2, 2))
         )
         publishing.execute(create_post())
-        await _wait_for_posts(connections, 1)
+        await wait_for_posts(connections, 1)
         tasks.start_soon(follow, database_url, POSTS)
         with anyio.fail_after(2 + 5):
             active = await runner(connections)
             while await runner(connections) in {active, None}:
                 await anyio.sleep(0.05)
             publishing.execute(create_post())
-            await _wait_for_posts(connections, 2)
+            await wait_for_posts(connections, 2)
         tasks.cancel_scope.cancel()
 
 

@@ -1,69 +1,23 @@
 """The projection on a real PostgreSQL: rows follow the log, exactly once, and can be replayed."""
 
-from typing import Any, LiteralString
+from typing import LiteralString
 from uuid import uuid4
 
 import anyio
 import psycopg
 import pytest
 from psycopg import AsyncConnection
-from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool
 
 from domain.event_store.mapper import UnreadableEvent
 from domain.event_store.publishing import Publishing
 from projections.connection import configure
 from projections.follow.projection import POSTS, Projection, UnknownProjection, project_batch
 from projections.follow.runner import catch_up, follow
-from tests.histories import (
-    confirm_upload,
-    create_post,
-    delete_post,
-    fail_post,
-    publishing_commands,
-    record_variant,
-    replace_variants,
-)
+from tests.histories import create_post, publishing_commands
+from tests.projections.read_tables import rows, wait_for_posts, write_all_kinds_of_posts
+from tests.sql import Connections, run
 
 pytestmark = pytest.mark.anyio
-
-Connections = AsyncConnectionPool[AsyncConnection[object]]
-TABLES = ("posts", "post_images", "post_metadata", "upload_sessions")
-
-
-async def rows(connections: Connections) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every read table, in a fixed order."""
-    found = {}
-    async with connections.connection() as connection:
-        for table in TABLES:
-            query: LiteralString = f"SELECT * FROM {table} ORDER BY 1, 2"
-            async with connection.cursor(row_factory=dict_row) as cursor:
-                await cursor.execute(query)
-                found[table] = await cursor.fetchall()
-    return found
-
-
-async def run(connections: Connections, *statements: LiteralString) -> None:
-    async with connections.connection() as connection:
-        for statement in statements:
-            await connection.execute(statement)
-
-
-def write_all_kinds_of_posts(publishing: Publishing) -> None:
-    for command in publishing_commands(uuid4()):
-        publishing.execute(command)
-    renewed = uuid4()
-    for command in (*publishing_commands(renewed), replace_variants(renewed)):
-        publishing.execute(command)
-    for ending in (fail_post, delete_post):
-        post_id = uuid4()
-        for command in (create_post(post_id), confirm_upload(post_id), ending(post_id)):
-            publishing.execute(command)
-    publishing.execute(create_post())
-    half_way = uuid4()
-    publishing.execute(create_post(half_way))
-    publishing.execute(confirm_upload(half_way))
-    publishing.execute(record_variant(half_way, "thumbnail"))
 
 
 async def test_a_replay_gives_the_same_rows_and_leaves_what_people_did(
@@ -116,7 +70,7 @@ async def test_a_runner_follows_what_is_written_also_after_its_connection_was_cu
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(follow, database_url, POSTS)
         publishing.execute(create_post())
-        await _wait_for_posts(connections, 1)
+        await wait_for_posts(connections, 1)
         await run(
             connections,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -125,14 +79,8 @@ async def test_a_runner_follows_what_is_written_also_after_its_connection_was_cu
             "WHERE query LIKE '%COMMIT%' AND pid <> pg_backend_pid()",
         )
         publishing.execute(create_post())
-        await _wait_for_posts(connections, 2)
+        await wait_for_posts(connections, 2)
         tasks.cancel_scope.cancel()
-
-
-async def _wait_for_posts(connections: Connections, number: int) -> None:
-    with anyio.fail_after(60):
-        while len((await rows(connections))["posts"]) < number:
-            await anyio.sleep(0.02)
 
 
 async def test_a_follower_that_stalls_in_the_middle_of_a_batch_does_not_stop_the_others(

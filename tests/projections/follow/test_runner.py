@@ -5,10 +5,7 @@ import time
 from uuid import UUID, uuid4
 
 import anyio
-import psycopg
 import pytest
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
 from domain.commands import Command
 from domain.errors import DomainError
@@ -27,11 +24,10 @@ from tests.histories import (
     record_variant,
     retry_post,
 )
-from tests.projections.follow.test_projection import _wait_for_posts, rows, run
+from tests.projections.read_tables import rows, wait_for_posts
+from tests.sql import Connections, append_poison, run
 
 pytestmark = pytest.mark.anyio
-
-Connections = AsyncConnectionPool[AsyncConnection[object]]
 
 
 async def status_of(connections: Connections) -> Status:
@@ -47,14 +43,6 @@ async def wait_until_stopped(connections: Connections) -> Status:
     return found
 
 
-def append_poison(url: str) -> None:
-    with psycopg.connect(url) as connection:
-        connection.execute(
-            "INSERT INTO post_events (originator_id, originator_version, topic, state) "
-            "VALUES (gen_random_uuid(), 1, 'post.created', '{}')"
-        )
-
-
 async def test_another_runner_takes_over_within_five_seconds(
     publishing: Publishing, connections: Connections, database_url: str
 ) -> None:
@@ -67,7 +55,7 @@ async def test_another_runner_takes_over_within_five_seconds(
 
         tasks.start_soon(follow_first)
         publishing.execute(create_post())
-        await _wait_for_posts(connections, 1)
+        await wait_for_posts(connections, 1)
         active = (await status_of(connections)).running_where
         assert active is not None
         tasks.start_soon(follow, database_url, POSTS)
@@ -77,7 +65,7 @@ async def test_another_runner_takes_over_within_five_seconds(
         first.cancel()
         cancelled_at = time.monotonic()
         publishing.execute(create_post())
-        await _wait_for_posts(connections, 3)
+        await wait_for_posts(connections, 3)
         while (await status_of(connections)).running_where in {active, None}:
             await anyio.sleep(0.05)
         assert time.monotonic() - cancelled_at < 5
@@ -97,7 +85,7 @@ async def test_a_listen_session_that_dies_silently_costs_at_most_two_seconds(
         for number in (1, 2, 3):
             publishing.execute(create_post())
             started = time.monotonic()
-            await _wait_for_posts(connections, number)
+            await wait_for_posts(connections, number)
             assert time.monotonic() - started < 2
         tasks.cancel_scope.cancel()
 
@@ -119,7 +107,7 @@ async def test_poison_stops_the_projection_until_it_is_skipped_by_position(
             assert await retry(connection, "posts") == 2
             await wait_until_stopped(connections)
             await skip(connection, "posts", 2, reason="a torn page", by="someone")
-            await _wait_for_posts(connections, 2)
+            await wait_for_posts(connections, 2)
             assert await failure_of(connection, "posts") is None
             assert (await status_of(connections)).skipped_events == 1
             assert not (await verify(connection, POSTS)).differences
@@ -145,7 +133,7 @@ async def test_an_event_that_a_table_refuses_stops_the_projection_right_before_i
         )
         async with connections.connection() as connection:
             assert await retry(connection, "posts") == 3
-        await _wait_for_posts(connections, 4)
+        await wait_for_posts(connections, 4)
         tasks.cancel_scope.cancel()
 
 

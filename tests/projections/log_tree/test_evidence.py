@@ -18,7 +18,7 @@ from projections.log_tree.evidence import (
     write_evidence,
 )
 from projections.log_tree.proofs import NotProvable, export_head, export_proof
-from tests.projections.log_tree.sealing import Connections, exported, sealed, write_posts
+from tests.projections.log_tree.sealed_log import Connections, exported, sealed, write_posts
 
 
 @pytest.mark.anyio

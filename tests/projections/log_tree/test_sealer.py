@@ -12,7 +12,7 @@ from psycopg.rows import scalar_row
 from domain.event_store.publishing import Publishing
 from projections.log_tree import sealer
 from projections.log_tree.sealer import keep_sealed
-from tests.projections.log_tree.sealing import RESEAL, Connections, tamper, write_posts
+from tests.projections.log_tree.sealed_log import RESEAL, Connections, tamper, write_posts
 
 pytestmark = pytest.mark.anyio
 

@@ -20,7 +20,7 @@ from projections.log_tree.tree import (
 )
 from projections.log_tree.verification import Verification
 from tests.histories import create_post
-from tests.projections.log_tree.sealing import (
+from tests.projections.log_tree.sealed_log import (
     FITTING_LEAVES,
     MOVABLE,
     RESEAL,

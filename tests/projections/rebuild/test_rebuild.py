@@ -18,7 +18,8 @@ from projections.follow.runner import catch_up, follow
 from projections.rebuild.rebuild import RebuildRunning, rebuild
 from projections.rebuild.verify import Verification, verify
 from tests.histories import create_post, publishing_commands
-from tests.projections.follow.test_projection import rows, run, write_all_kinds_of_posts
+from tests.projections.read_tables import rows, write_all_kinds_of_posts
+from tests.sql import run
 
 pytestmark = pytest.mark.anyio
 

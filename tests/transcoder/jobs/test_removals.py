@@ -12,8 +12,8 @@ from projections.follow.projection import POSTS
 from projections.follow.runner import catch_up
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import EXPIRY, OWNER, confirm_upload, create_post, delete_post
-from tests.transcoder.conftest import run
-from tests.transcoder.jobs.working import CONTENT, Connections, uploaded, work_again, work_once
+from tests.sql import Connections, run
+from tests.transcoder.jobs.queue_runs import CONTENT, uploaded, work_again, work_once
 from transcoder.duties.expired_uploads import GRACE, close_expired_uploads
 
 pytestmark = pytest.mark.anyio

@@ -12,8 +12,8 @@ from projections.follow.runner import catch_up
 from projections.queries.unfinished import UnfinishedFilter, unfinished_posts
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import fail_post, retry_post
-from tests.transcoder.conftest import run
-from tests.transcoder.jobs.working import Connections, uploaded, work_again, work_once
+from tests.sql import Connections, run
+from tests.transcoder.jobs.queue_runs import uploaded, work_again, work_once
 from tests.transcoder.rendered import FakeRenderer
 from transcoder.errors import MAX_ATTEMPTS, NoSlotFree, RendererCrashed
 from transcoder.queue.depth import QueueDepth, queue_depth

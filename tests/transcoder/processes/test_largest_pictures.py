@@ -1,18 +1,15 @@
 """The largest legal pictures: an image process has enough of everything for them, and no more."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import psutil
 import pytest
-import pyvips
-from PIL import Image
 
-from domain.formats import ContentType
 from domain.recipes import MAX_PIXELS
 from tests.transcoder import pictures
+from tests.transcoder.processes.largest_pictures import COSTLY, TOO_COSTLY
 from transcoder.errors import TooMuchMemory
 from transcoder.processes.pool import RenderPool
 from transcoder.processing.pipeline import render
@@ -20,55 +17,8 @@ from transcoder.rendering import MIB, Limits
 
 pytestmark = pytest.mark.anyio
 
-WIDTH, HEIGHT = 8160, 6120
 MAX_UPLOAD_BYTES: Final = 50_000_000
-PROGRESSIVE: Final = {"interlace": True, "subsample_mode": "off"}
-DEEP: Final = {"interlace": True, "bitdepth": 16, "compression": 1}
 MEMORY_BYTES: Final = 512 * MIB
-
-
-def smooth(width: int = WIDTH, height: int = HEIGHT, *, alpha: bool = False) -> pyvips.Image:
-    """A picture that takes no room in a file, whatever its size."""
-    across = pyvips.Image.xyz(width, height)[0] * (255 / width)
-    picture = across.bandjoin([across.flip("horizontal"), across, *([200] if alpha else [])])
-    return picture.cast("uchar").copy(interpretation="srgb")
-
-
-def deep(picture: pyvips.Image) -> pyvips.Image:
-    return (picture.cast("ushort") * 257).cast("ushort").copy(interpretation="rgb16")
-
-
-def heic(picture: pyvips.Image) -> bytes:
-    as_pillow = Image.fromarray(picture.numpy())
-    return pictures.heic(as_pillow, quality=20, enc_params={"preset": "ultrafast"})
-
-
-COSTLY: Final[dict[str, tuple[ContentType, Callable[[], bytes]]]] = {
-    "progressive 4:4:4 JPEG": ("image/jpeg", lambda: smooth().jpegsave_buffer(**PROGRESSIVE)),
-    "square progressive 4:4:4 JPEG": (
-        "image/jpeg",
-        lambda: smooth(7070, 7070).jpegsave_buffer(**PROGRESSIVE),
-    ),
-    "16-bit interlaced PNG": ("image/png", lambda: deep(smooth()).pngsave_buffer(**DEEP)),
-    "lossy WebP": ("image/webp", lambda: smooth(alpha=True).webpsave_buffer(effort=0)),
-    "lossless WebP": (
-        "image/webp",
-        lambda: smooth(alpha=True).webpsave_buffer(effort=0, lossless=True),
-    ),
-    "HEIC": ("image/heic", lambda: heic(smooth())),
-}
-# Nobody makes these but to see what happens.
-TOO_COSTLY: Final[dict[str, tuple[ContentType, Callable[[], bytes]]]] = {
-    "16-bit interlaced PNG with alpha": (
-        "image/png",
-        lambda: deep(smooth(alpha=True)).pngsave_buffer(**DEEP),
-    ),
-    "progressive CMYK JPEG": (
-        "image/jpeg",
-        lambda: smooth().colourspace("cmyk").jpegsave_buffer(interlace=True),
-    ),
-    "AVIF": ("image/avif", lambda: smooth().heifsave_buffer(compression="av1", effort=0)),
-}
 
 
 def peak_bytes(process: psutil.Process) -> int:

@@ -14,7 +14,7 @@ import pyvips
 from domain.formats import SNIFF_BYTES, sniff
 from domain.recipes import RECIPES
 from tests.transcoder import pictures
-from tests.transcoder.processes.test_largest_pictures import COSTLY
+from tests.transcoder.processes.largest_pictures import COSTLY
 from transcoder.errors import (
     ContentTypeMismatch,
     CorruptImage,

@@ -15,16 +15,15 @@ import pytest
 import pyvips
 from PIL import Image, ImageCms
 
-from domain.formats import SNIFF_BYTES, sniff
 from domain.recipes import RECIPES, VariantName
 from tests.transcoder import pictures
 from tests.transcoder.pictures import CORNERS
 from tests.transcoder.processing import references
+from tests.transcoder.processing.renditions import pixels, rendered, variant_of
 from transcoder.processes.pool import RenderPool
 from transcoder.processing.colour import convert_colour
 from transcoder.processing.encode import LOWEST_QUALITY
 from transcoder.processing.picture import reversed_channels
-from transcoder.processing.pipeline import render
 from transcoder.rendering import Limits, RenderedVariant, Rendering
 
 PIXELS_ONLY: Final = {0xE0, 0xDB, 0xC0, 0xC4, 0xDA}
@@ -39,20 +38,6 @@ ALL_COLOURS: Final = np.stack(np.meshgrid(*[FINE_STEPS] * 3), axis=-1).reshape(3
 # original's own coding and the rounding of two conversions make the rest. Measured: 0.30 and 1.5.
 MEAN_DIFFERENCE: Final = 0.4
 LARGEST_DIFFERENCE: Final = 2.0
-
-
-def rendered(content: bytes) -> Rendering:
-    content_type = sniff(content[:SNIFF_BYTES])
-    assert content_type
-    return render(content, content_type, Limits())
-
-
-def pixels(variant: RenderedVariant) -> references.Pixels:
-    return np.asarray(pictures.opened(variant.content).convert("RGB"))
-
-
-def variant_of(rendering: Rendering, name: VariantName) -> RenderedVariant:
-    return next(variant for variant in rendering.variants if variant.variant == name)
 
 
 def assert_colours(content: bytes, expected: references.Pixels) -> None:

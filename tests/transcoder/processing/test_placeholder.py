@@ -8,7 +8,7 @@ from PIL import Image
 from tests.transcoder import pictures
 from tests.transcoder.pictures import BLUE, CORNERS, GREEN, RED
 from tests.transcoder.processing import references
-from tests.transcoder.processing.test_fidelity import pixels, rendered, variant_of
+from tests.transcoder.processing.renditions import pixels, rendered, variant_of
 from transcoder.rendering import Rendering
 
 

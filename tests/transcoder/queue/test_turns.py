@@ -4,8 +4,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from procrastinate import App
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
 from domain.event_store.publishing import Publishing
 from tests.histories import (
@@ -17,12 +15,10 @@ from tests.histories import (
     publishing_commands,
     retry_post,
 )
-from tests.transcoder.conftest import run
+from tests.sql import Connections, run
 from transcoder.queue.depth import defer_reprocessing, jobs_of_run, queue_depth, seconds_per_post
 
 pytestmark = pytest.mark.anyio
-
-Connections = AsyncConnectionPool[AsyncConnection[object]]
 
 
 async def turns(connections: Connections, *, queue_name: str = "transcode") -> list[str]:

@@ -1,10 +1,13 @@
-"""Uploading: the steps of a client, on the fake object store."""
+"""Uploads: the steps of a client, on the fake object store."""
 
 import hashlib
 from typing import Any
+from uuid import UUID
 
-from tests.api.http.conftest import Caller
+from domain.event_store.publishing import Publishing
+from tests.api.http.caller import Caller
 from tests.fake_object_store import FakeObjectStore
+from tests.histories import record_variant
 
 CONTENT = b"\xff\xd8\xff" + bytes(150_000)
 
@@ -41,3 +44,12 @@ async def upload(caller: Caller, store: FakeObjectStore) -> dict[str, Any]:
     answer = await caller.post("/api/v1/posts/upload/complete", completion(opened))
     assert answer.status_code == 202, answer.text
     return opened
+
+
+async def published_post(caller: Caller, store: FakeObjectStore, publishing: Publishing) -> str:
+    """A published post; its last event is made visible by the next write of the API."""
+    post_id: str = (await upload(caller, store))["post_id"]
+    for variant in ("thumbnail", "medium", "original"):
+        publishing.execute(record_variant(UUID(post_id), variant))
+    await open_upload(caller)
+    return post_id

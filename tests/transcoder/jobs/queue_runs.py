@@ -1,20 +1,17 @@
-"""Work on the real queue, done in this process: posts that wait for it, and a worker's turn."""
+"""Runs of the real queue in this process, and posts whose jobs wait in it."""
 
 import hashlib
 from typing import Final
 from uuid import UUID, uuid4
 
 from procrastinate import App
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
 from domain.event_store.publishing import Publishing
 from domain.keys import original_key
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import confirm_upload, create_post
-from tests.transcoder.conftest import run
+from tests.sql import Connections, run
 
-Connections = AsyncConnectionPool[AsyncConnection[object]]
 CONTENT: Final = b"the bytes of an original"
 
 

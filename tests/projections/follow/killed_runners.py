@@ -1,8 +1,8 @@
-"""Victims: lives of a process that are ended by SIGKILL at random instants, one after the other.
+"""Killed runners: processes that are ended by SIGKILL at random instants, one after the other.
 
-Run as `python -m tests.projections.victims DUTY URL LIVES SHORTEST LONGEST`: everything is loaded
-once and each life is a fork, since starting Python anew would take longer than most lives do. The
-names of the lives that ended by themselves, before their time, are printed as `ended N`.
+Run as `python -m tests.projections.follow.killed_runners DUTY URL LIVES SHORTEST LONGEST`. Modules
+are loaded once and each life is a fork, because starting Python takes longer than most lives do.
+Each life that ends before it is killed is printed as `ended N`.
 """
 
 import os
@@ -42,7 +42,7 @@ DUTIES: Final[dict[str, Callable[[str], Awaitable[None]]]] = {
 
 
 def main() -> None:
-    """Give and take lives."""
+    """Fork a life, kill it at a random instant, and start the next."""
     duty, url, lives, shortest, longest = sys.argv[1:]
     instants = random.Random(4)  # noqa: S311 - instants, not secrets
     for life in range(int(lives)):

@@ -1,4 +1,4 @@
-"""Rounds: how often and how long things are broken; `just faults` does it in full."""
+"""How often and how long tests break things; `just faults` does it in full."""
 
 import os
 from typing import Final, TypeVar
@@ -9,5 +9,5 @@ _Number = TypeVar("_Number", int, float)
 
 
 def rounds(full: _Number, *, brief: _Number) -> _Number:
-    """The full number, or the one for every day."""
+    """Return the full number under `just faults`, else the brief one."""
     return full if FULL else brief

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from tests.acceptance.app import App
-from tests.faults.secrecy import CAPTION
+from tests.faults.secret_leaks import CAPTION
 
 PATIENCE_SECONDS = 60
 PRECONDITION_FAILED = 412
