@@ -21,7 +21,8 @@ from psycopg import AsyncConnection
 from benchmarks.library_runner import library_events_per_second
 from domain.event_store.publishing import Publishing
 from projections.connection import configure
-from projections.follow.projection import BATCH_EVENTS, POSTS, project_batch
+from projections.follow.batch import BATCH_EVENTS, project_batch
+from projections.follow.projection import POSTS
 from projections.follow.runner import follow
 from projections.log.reading import decode_log, read_log
 from tests.histories import create_post

@@ -159,8 +159,8 @@ def _explained() -> Iterator[None]:
 
     from domain.event_store.mapper import UnreadableEvent
     from domain.settings import WrongSettings
+    from projections.follow.batch import UnknownProjection
     from projections.follow.failures import NotStoppedThere
-    from projections.follow.projection import UnknownProjection
     from projections.rebuild.rebuild import RebuildRunning
     from projections.rebuild.swap import NeverCaughtUp
     from projections.rebuild.verify import Differs

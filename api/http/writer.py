@@ -27,8 +27,8 @@ from domain.errors import EventStoreUnavailable, PostNotFound, QueueFull
 from domain.event_store.mapper import UnreadableEvent
 from domain.event_store.publishing import Outcome, Publishing
 from domain.post import Post
+from projections.follow.catch_up import catch_up
 from projections.follow.projection import POSTS
-from projections.follow.runner import catch_up
 from transcoder.queue.depth import seconds_per_post
 
 VISIBLE_WITHIN_SECONDS: Final = 5.0

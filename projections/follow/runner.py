@@ -1,9 +1,8 @@
-"""The runner: follows the log for as long as it lives, and catches up on demand.
+"""The runner: follows the log for one projection until it is cancelled.
 
-It looks at least every `POLL_SECONDS`; a notification from an append only makes it look sooner,
-so that a LISTEN session that dies silently costs at most that long. One runner per projection is
-active, the others stand by. An event that cannot be processed stops it, until an operator says
-retry or skip.
+It polls at least every `POLL_SECONDS`; a notification from an append only makes it poll sooner, so
+that a LISTEN session that dies silently costs at most that long. One runner per projection leads,
+the others stand by. An event that cannot be projected stops it until an operator retries or skips.
 """
 
 from typing import Final, NoReturn
@@ -12,21 +11,23 @@ import anyio
 import psycopg
 import structlog
 from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
 from domain.events import topic_of
 from projections.connection import CONNECT_TIMEOUT_SECONDS, configure
+from projections.follow.batch import Batch, project_until_refused
 from projections.follow.failures import POISON, failure_of, record_failure
-from projections.follow.leadership import RUNNER_LOCK, introduce, try_to_hold
+from projections.follow.leadership import RUNNER_LOCK, name_session, try_to_lead
 from projections.follow.metrics import ACTIVE, BATCH_SECONDS, EVENTS, STOPS
-from projections.follow.projection import BATCH_EVENTS, Batch, Projection, project_batch
-from projections.log.reading import CHANNEL, head_position
+from projections.follow.projection import Projection
+from projections.log.reading import CHANNEL
 
+# The longest that a lost notification delays a read table.
 POLL_SECONDS: Final = 1.0
 RECONNECT_SECONDS: Final = 1.0
+# Larger batches are catching up: a line for each of their events would drown the log.
 LOG_UP_TO_EVENTS: Final = 20
 
-# The server ends a transaction that took too long by ending its session.
+# A transaction that exceeds its time limit loses its session.
 CONNECTION_LOST: Final = (
     psycopg.OperationalError,
     psycopg.errors.TransactionTimeout,
@@ -37,13 +38,13 @@ _log = structlog.get_logger(__name__)
 
 
 async def follow(url: str, projection: Projection) -> NoReturn:
-    """Keep `projection` up to date until cancelled; a lost connection is opened again.
+    """Keep `projection` up to date until cancelled, across lost connections.
 
-    Stands by while another runner is active. An event that cannot be processed is recorded as
-    the projection's failure, and nothing after it is projected until that is cleared.
+    Stands by while another runner leads. An event that cannot be projected is recorded as the
+    projection's failure; nothing after it is projected until that failure is cleared.
 
     Raises:
-        psycopg.Error: the database refuses to work with us at all.
+        psycopg.Error: the database refused a connection or a statement.
     """
     while True:
         try:
@@ -58,8 +59,8 @@ async def _follow_on_one_connection(url: str, projection: Projection) -> NoRetur
         url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
     ) as connection:
         await configure(connection)
-        await introduce(connection, "projector")
-        await _become_active(connection, projection)
+        await name_session(connection, "projector")
+        await _become_leader(connection, projection)
         await connection.execute(f"LISTEN {CHANNEL}")
         _log.info("following", projection=projection.name)
         with ACTIVE.labels(projection.name).track_inprogress():
@@ -69,12 +70,12 @@ async def _follow_on_one_connection(url: str, projection: Projection) -> NoRetur
                     pass
 
 
-async def _become_active(connection: AsyncConnection[object], projection: Projection) -> None:
-    is_told = False
-    while not await try_to_hold(connection, RUNNER_LOCK, projection.name):
-        if not is_told:
+async def _become_leader(connection: AsyncConnection[object], projection: Projection) -> None:
+    is_logged = False
+    while not await try_to_lead(connection, RUNNER_LOCK, projection.name):
+        if not is_logged:
             _log.info("standing_by", projection=projection.name)
-            is_told = True
+            is_logged = True
         await anyio.sleep(POLL_SECONDS)
 
 
@@ -92,7 +93,7 @@ async def _follow_to_the_end(connection: AsyncConnection[object], projection: Pr
 
 async def _project_and_count(connection: AsyncConnection[object], projection: Projection) -> int:
     with BATCH_SECONDS.labels(projection.name).time():
-        batch = await _project(connection, projection)
+        batch = await project_until_refused(connection, projection)
     EVENTS.labels(projection.name).inc(batch.events)
     if batch.events <= LOG_UP_TO_EVENTS:
         _log_posts(batch)
@@ -100,7 +101,7 @@ async def _project_and_count(connection: AsyncConnection[object], projection: Pr
 
 
 def _log_posts(batch: Batch) -> None:
-    """Each post that is visible now is found by its ids here, too; not when catching up."""
+    """Log the ids of what has just become visible, to trace a post through the log."""
     for logged in batch.last_part:
         event = logged.event
         _log.info(
@@ -110,38 +111,3 @@ def _log_posts(batch: Batch) -> None:
             post_id=str(event.post_id),
             correlation_id=str(event.correlation_id),
         )
-
-
-async def _project(connection: AsyncConnection[object], projection: Projection) -> Batch:
-    """One batch; when one of its events is refused, everything before that event."""
-    try:
-        return await project_batch(connection, projection)
-    except (psycopg.DataError, psycopg.IntegrityError):
-        for _ in range(BATCH_EVENTS):
-            await project_batch(connection, projection, limit=1)
-        return await project_batch(connection, projection, limit=1)
-
-
-async def catch_up(
-    pool: AsyncConnectionPool[AsyncConnection[object]],
-    projection: Projection,
-    *,
-    position: int | None,
-) -> None:
-    """Project until `position` is visible to every read that starts after this returns.
-
-    Without a position, everything is that was in the log when this was called. Whoever must
-    answer for its own write calls this, instead of waiting for the runner to come round: they
-    share the work through the row lock, and nobody depends on the runner being alive. Only while
-    the projection is stopped by an event do reads stay behind.
-    """
-    async with pool.connection() as connection:
-        target = position or await head_position(connection)
-        try:
-            batch = await _project(connection, projection)
-            while batch.events and batch.position < target:
-                batch = await _project(connection, projection)
-        except POISON as error:
-            # The write that is waited for is stored: to answer that it failed would be a lie. The
-            # runner has stopped, too, and says so.
-            _log.warning("not_caught_up", projection=projection.name, error=str(error))

@@ -1,7 +1,7 @@
-"""Shards: ranges of post ids that together are every post, and the processes that work on them.
+"""Shards: ranges of post ids that together hold every post, and running over them in parallel.
 
-A post's events are all in one shard, so that shards know nothing of each other: they are worked on
-in any order, by any number of processes, and none holds more than a batch of events in memory.
+All events of a post are in one shard, so shards are independent: any number of processes take them
+in any order, and none holds more than a batch of events in memory.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,16 +14,19 @@ from msgspec import Struct
 from psycopg import AsyncConnection, sql
 from psycopg.rows import scalar_row
 
+# About a third of a second of work: enough shards to keep all processes busy to the end, and few
+# enough that opening a connection for each costs little.
 EVENTS_PER_SHARD: Final = 10_000
+# Bounds of shards within some percent of each other, whatever the length of the log.
 _SAMPLED_IDS: Final = 20_000
 _LOWEST, _HIGHEST = UUID(int=0), UUID(int=2**128 - 1)
 
-# Whole pages, so that it costs what it returns, however long the log is.
+# Samples whole pages: the cost is that of the rows it returns, not of the log.
 _SAMPLE: Final = """
 SELECT originator_id FROM post_events TABLESAMPLE SYSTEM ({percent}) ORDER BY originator_id
 """
 
-Work = TypeVar("Work")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -34,7 +37,7 @@ class Shard(Struct, frozen=True):
     last: UUID = _HIGHEST
 
     def holds(self, column: str) -> sql.Composed:
-        """The condition that a row's post is one of these."""
+        """The SQL condition that a row's post is one of these."""
         return sql.SQL("{} BETWEEN {} AND {}").format(sql.Identifier(column), self.first, self.last)
 
 
@@ -44,7 +47,7 @@ class Posts(Struct, frozen=True):
     ids: frozenset[UUID]
 
     def holds(self, column: str) -> sql.Composed:
-        """The condition that a row's post is one of these."""
+        """The SQL condition that a row's post is one of these."""
         return sql.SQL("{} = ANY ({})").format(sql.Identifier(column), sorted(self.ids))
 
 
@@ -52,7 +55,7 @@ EVERY_POST: Final = Shard()
 
 
 async def shards_of_log(connection: AsyncConnection[object], events: int) -> list[Shard]:
-    """Divide the posts so that each shard has some `EVENTS_PER_SHARD` of so many events."""
+    """Divide the posts into shards of about `EVENTS_PER_SHARD`, for a log of so many events."""
     number = -(-events // EVENTS_PER_SHARD)
     if number <= 1:
         return [EVERY_POST]
@@ -62,34 +65,35 @@ async def shards_of_log(connection: AsyncConnection[object], events: int) -> lis
         ids: list[UUID] = await cursor.fetchall()
     starts = sorted({ids[len(ids) * at // number] for at in range(1, number)}) if ids else []
     ends = [UUID(int=start.int - 1) for start in starts]
-    return [Shard(*ends_of) for ends_of in zip([_LOWEST, *starts], [*ends, _HIGHEST], strict=True)]
+    return [Shard(*bounds) for bounds in zip([_LOWEST, *starts], [*ends, _HIGHEST], strict=True)]
 
 
-async def work_on(
-    works: Sequence[Work],
-    do: Callable[[Work], Awaitable[Result]],
+async def map_in_processes(
+    run: Callable[[Item], Awaitable[Result]],
+    items: Sequence[Item],
     *,
     workers: int,
-    done: Callable[[Result], None],
+    collect: Callable[[Result], None],
 ) -> None:
-    """Do all works in so many processes, or in this one if that is one; `done` hears of each.
+    """Run over all items in up to `workers` processes, or in this one; `collect` takes each result.
 
     Raises:
         BrokenWorkerProcess: a process was killed from outside.
-        Exception: the first that any of them met; the others are ended.
+        Exception: the first that a run raised; the others are ended.
     """
-    if min(workers, len(works)) <= 1:
-        for work in works:
-            done(await do(work))
+    if min(workers, len(items)) <= 1:
+        for item in items:
+            collect(await run(item))
         return
     processes = CapacityLimiter(workers)
 
-    async def do_elsewhere(work: Work) -> None:
-        done(await to_process.run_sync(anyio.run, do, work, cancellable=True, limiter=processes))
+    async def run_in_process(item: Item) -> None:
+        result = to_process.run_sync(anyio.run, run, item, cancellable=True, limiter=processes)
+        collect(await result)
 
     try:
         async with anyio.create_task_group() as tasks:
-            for work in works:
-                tasks.start_soon(do_elsewhere, work)
+            for item in items:
+                tasks.start_soon(run_in_process, item)
     except ExceptionGroup as group:
         raise group.exceptions[0] from group

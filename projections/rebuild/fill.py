@@ -11,8 +11,8 @@ from domain.events import Event
 from projections.connection import Origin, connected_like, origin_of
 from projections.follow.projection import PROJECTIONS, Projection
 from projections.log.histories import histories
-from projections.log.shards import Shard, shards_of_log, work_on
-from projections.tables.change import make
+from projections.log.shards import Shard, map_in_processes, shards_of_log
+from projections.tables.change import execute_change
 
 
 async def fill(
@@ -47,7 +47,7 @@ async def fill(
         batch_events=batch_events,
     )
     shards = await shards_of_log(connection, position)
-    await work_on(shards, partial(_fill_shard, share), workers=workers, done=note)
+    await map_in_processes(partial(_fill_shard, share), shards, workers=workers, collect=note)
 
 
 class _Share(Struct, frozen=True, kw_only=True):
@@ -77,5 +77,5 @@ async def _insert(
 ) -> int:
     async with connection.cursor() as cursor:
         for change in projection.changes(events):
-            await make(cursor, change)
+            await execute_change(cursor, change)
     return len(events)

@@ -13,8 +13,9 @@ from msgspec import Struct
 from psycopg import AsyncConnection, sql
 
 from projections.connection import ask
-from projections.follow.leadership import REBUILD_LOCK, introduce, try_to_hold
-from projections.follow.projection import Projection, project_batch
+from projections.follow.batch import project_batch
+from projections.follow.leadership import REBUILD_LOCK, name_session, try_to_lead
+from projections.follow.projection import Projection
 from projections.log.reading import head_position
 from projections.rebuild.fill import fill
 from projections.rebuild.schema import complete_tables, create_tables, drop_leftovers
@@ -68,8 +69,8 @@ async def rebuild(
     """
     async with await AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute("SET TIME ZONE 'UTC'")
-        await introduce(connection, "rebuild")
-        if not await try_to_hold(connection, REBUILD_LOCK, projection.name):
+        await name_session(connection, "rebuild")
+        if not await try_to_lead(connection, REBUILD_LOCK, projection.name):
             raise RebuildRunning(projection.name)
         live = str(await ask(connection, "SELECT current_schema()"))
         async with _nothing_left(connection, projection):

@@ -10,7 +10,8 @@ import psycopg
 from psycopg import AsyncConnection, sql
 from psycopg.rows import scalar_row
 
-from projections.follow.projection import Projection, UnknownProjection, project_batch
+from projections.follow.batch import UnknownProjection, project_batch
+from projections.follow.projection import Projection
 from projections.log.shards import Posts
 from projections.rebuild.schema import add_missing_counters, adopt_tables
 from projections.rebuild.verify import Differs, Until, compare

@@ -13,10 +13,11 @@ from msgspec.structs import replace
 from psycopg import AsyncConnection, sql
 
 from projections.connection import ONE_SNAPSHOT, Origin, ask, connected_like, origin_of
+from projections.follow.batch import tracking_position
 from projections.follow.failures import skipped_positions
-from projections.follow.projection import Projection, tracking_position
+from projections.follow.projection import Projection
 from projections.log.histories import Scope, histories
-from projections.log.shards import shards_of_log, work_on
+from projections.log.shards import map_in_processes, shards_of_log
 from projections.rebuild.comparison import Difference, TableComparison, TableReport
 from projections.rebuild.expected import READ_TABLES, expected_rows
 
@@ -99,7 +100,7 @@ async def verify(
             snapshot = str(await ask(connection, "SELECT pg_export_snapshot()"))
             origin = await origin_of(connection)
             compare_shard = partial(_compare_elsewhere, origin, snapshot, until)
-        await work_on(shards, compare_shard, workers=workers, done=note)
+        await map_in_processes(compare_shard, shards, workers=workers, collect=note)
     return found
 
 

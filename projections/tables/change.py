@@ -14,7 +14,7 @@ class Change(Struct, frozen=True):
     rows: list[dict[str, object]]
 
 
-async def make(cursor: AsyncCursor[object], change: Change) -> None:
+async def execute_change(cursor: AsyncCursor[object], change: Change) -> None:
     """Execute a change; one without rows costs nothing."""
     if change.rows:
         await cursor.execute(change.statement, {"rows": in_json(change.rows)}, prepare=True)

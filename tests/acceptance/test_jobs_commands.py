@@ -11,8 +11,8 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from domain.event_store.publishing import Publishing
+from projections.follow.catch_up import catch_up
 from projections.follow.projection import POSTS
-from projections.follow.runner import catch_up
 from tests.acceptance.test_commands import bare_environ
 from tests.histories import confirm_upload, create_post, fail_post, publishing_commands
 

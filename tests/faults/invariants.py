@@ -16,7 +16,8 @@ from domain.events import Event, PostCreated, PostFailed, PostUploaded, topic_of
 from domain.post import Post, fold
 from domain.settings import load_settings
 from projections.audit.lifecycles import audit_paths
-from projections.follow.projection import POSTS, project_batch
+from projections.follow.batch import project_batch
+from projections.follow.projection import POSTS
 from projections.log_tree.sealing import seal
 from projections.log_tree.verification import verify as verify_tree
 from projections.rebuild.verify import verify

@@ -29,13 +29,13 @@ PUBLISHED = "SELECT count(*) FROM posts WHERE status = 'published'"
 # Of the first batch with events, the rows are written and the position is not.
 DIES_BETWEEN = f"""
 import os, pathlib, signal, sys
-from projections.follow import projection
+from projections.follow import batch
 from psycopg import AsyncCursor
 
 marker, execute = pathlib.Path(sys.argv[1]), AsyncCursor.execute
 
 async def execute_or_die(self, query, params=None, **named):
-    if query is projection._ADVANCE:
+    if query is batch._ADVANCE:
         # The answer to a question shows that the server has done all that was sent before it.
         rows = self.connection.cursor()
         await execute(rows, {PUBLISHED!r})
@@ -143,7 +143,7 @@ def test_a_projector_that_dies_right_after_its_commit_has_written_both(
     marker = tmp_path / "died"
     posts, position = published_unseen(stack, app, jpeg)
     assert visible(stack, posts) == (position, 0)
-    command = dying("projector", "projections.follow.runner", "project_batch", marker=marker)
+    command = dying("projector", "projections.follow.batch", "project_batch", marker=marker)
     with working(stack, *command) as victim:
         assert victim.wait(60) < 0
     assert marker.exists()

@@ -13,8 +13,9 @@ from anyio import to_thread
 from psycopg import AsyncConnection
 
 from domain.event_store.publishing import Publishing
+from projections.follow.catch_up import catch_up
 from projections.follow.projection import POSTS
-from projections.follow.runner import catch_up, follow
+from projections.follow.runner import follow
 from projections.follow.status import statuses
 from projections.log.reading import read_log
 from projections.rebuild.rebuild import RebuildRunning, Rebuilt, rebuild

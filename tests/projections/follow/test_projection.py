@@ -11,8 +11,10 @@ from psycopg import AsyncConnection
 from domain.event_store.mapper import UnreadableEvent
 from domain.event_store.publishing import Publishing
 from projections.connection import configure
-from projections.follow.projection import POSTS, Projection, UnknownProjection, project_batch
-from projections.follow.runner import catch_up, follow
+from projections.follow.batch import UnknownProjection, project_batch
+from projections.follow.catch_up import catch_up
+from projections.follow.projection import POSTS, Projection
+from projections.follow.runner import follow
 from tests.histories import create_post, publishing_commands
 from tests.projections.read_tables import rows, wait_for_posts, write_all_kinds_of_posts
 from tests.sql import Connections, run

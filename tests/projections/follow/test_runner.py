@@ -11,9 +11,11 @@ from domain.commands import Command
 from domain.errors import DomainError
 from domain.event_store.publishing import Publishing
 from domain.recipes import RECIPES
+from projections.follow.batch import project_batch
+from projections.follow.catch_up import catch_up
 from projections.follow.failures import NotStoppedThere, failure_of, retry, skip
-from projections.follow.projection import POSTS, project_batch
-from projections.follow.runner import catch_up, follow
+from projections.follow.projection import POSTS
+from projections.follow.runner import follow
 from projections.follow.status import Status, statuses
 from projections.rebuild.verify import verify
 from tests.histories import (

@@ -12,9 +12,10 @@ from psycopg_pool import AsyncConnectionPool
 
 from domain.event_store.mapper import UnreadableEvent
 from domain.event_store.publishing import Publishing
-from projections.follow.leadership import REBUILD_LOCK, try_to_hold
+from projections.follow.catch_up import catch_up
+from projections.follow.leadership import REBUILD_LOCK, try_to_lead
 from projections.follow.projection import POSTS
-from projections.follow.runner import catch_up, follow
+from projections.follow.runner import follow
 from projections.rebuild.rebuild import RebuildRunning, rebuild
 from projections.rebuild.verify import Verification, verify
 from tests.histories import create_post, publishing_commands
@@ -129,7 +130,7 @@ async def _read_for_ever(connections: Connections) -> None:
 
 async def test_two_rebuilds_exclude_each_other(database_url: str) -> None:
     async with await AsyncConnection.connect(database_url, autocommit=True) as other:
-        assert await try_to_hold(other, REBUILD_LOCK, "posts")
+        assert await try_to_lead(other, REBUILD_LOCK, "posts")
         with pytest.raises(RebuildRunning):
             await rebuild(database_url, POSTS, report=quiet)
 

@@ -8,8 +8,8 @@ from procrastinate import App
 
 from domain.event_store.publishing import Publishing
 from domain.keys import original_key, post_of_key
+from projections.follow.catch_up import catch_up
 from projections.follow.projection import POSTS
-from projections.follow.runner import catch_up
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import EXPIRY, OWNER, confirm_upload, create_post, delete_post
 from tests.sql import Connections, run

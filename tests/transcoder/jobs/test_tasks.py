@@ -7,8 +7,8 @@ import pytest
 from procrastinate import App, utils
 
 from domain.event_store.publishing import Publishing
+from projections.follow.catch_up import catch_up
 from projections.follow.projection import POSTS
-from projections.follow.runner import catch_up
 from projections.queries.unfinished import UnfinishedFilter, unfinished_posts
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import fail_post, retry_post
