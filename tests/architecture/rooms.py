@@ -11,6 +11,7 @@ from typing import Final
 
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, fields, output
+from msgspec import convert
 
 _OURS: Final = frozenset({"domain", "projections", "transcoder", "api"})
 
@@ -43,7 +44,8 @@ class RoomsContract(Contract):
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002, FBT001 # the base class calls it like this
         """Compare the rooms with the graph of imports."""
-        package, rooms = str(self.package), dict(self.rooms)  # type: ignore[call-overload] # a field holds its value
+        package = str(self.package)
+        rooms = convert(self.rooms, dict[str, tuple[str, ...]])
         problems = [*_unlisted(graph, package, rooms), *_upward(package, rooms)]
         for room, allowed in rooms.items():
             problems += _forbidden(graph, f"{package}.{room}", allowed)
