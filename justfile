@@ -35,6 +35,11 @@ types:
 imports:
     lint-imports
 
+# Check that every direct import is a declared dependency, and every dependency is used.
+deps:
+    deptry domain projections transcoder api
+    deptry tests benchmarks --ignore DEP002,DEP004
+
 # Run the tests, on real servers; all of them side by side, holding the coverage of the domain.
 test *ARGS:
     pytest {{ if ARGS == "" { ALL_TESTS } else { "" } }} "$@"
@@ -69,7 +74,7 @@ bench-smoke:
     pytest benchmarks --benchmark-disable --quiet
 
 # Everything that must hold before a change lands.
-check: lint types imports test bench-smoke
+check: lint types imports deps test bench-smoke
 
 # Publish photos and show what happens.
 demo *ARGS:
