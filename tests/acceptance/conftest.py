@@ -7,12 +7,11 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from anyio.from_thread import start_blocking_portal
 from PIL import Image
 
-from api.stack.local import LocalStack, local_stack
+from api.stack.local import LocalStack
 from tests.acceptance.app import App
-from tests.servers import temporary_stack_folder
+from tests.acceptance.stacks import run_local_stack
 
 UPRIGHT_PHONE = 6
 ORIENTATION = 0x0112
@@ -21,10 +20,8 @@ ORIENTATION = 0x0112
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
     """One whole stack for all tests that only use it."""
-    with temporary_stack_folder() as folder, start_blocking_portal() as portal:
-        context = local_stack(folder=folder, port=None, environ={}, report=print)
-        with portal.wrap_async_context_manager(context) as stack:
-            yield stack
+    with run_local_stack() as stack:
+        yield stack
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from uuid import UUID, uuid4
 from xml.etree import ElementTree as ET
@@ -11,25 +10,15 @@ import psycopg
 import pytest
 
 from domain.event_store.publishing import Publishing
-from tests.acceptance.test_commands import bare_environ
+from tests.acceptance.commands import NOVA, TIMEOUT_SECONDS, bare_environ, run_nova
 from tests.histories import OWNER, confirm_upload, create_post, fail_post, publishing_commands
-
-AUDIT = (sys.executable, "-m", "api", "audit")
-WITHIN_SECONDS = 60
 
 
 def run_audit(
     *words: str | Path | UUID, url: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run one verb to its end."""
-    return subprocess.run(
-        [*AUDIT, *map(str, words)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=WITHIN_SECONDS,
-        env={**bare_environ(), **({"DATABASE_URL": url} if url else {})},
-    )
+    return run_nova("audit", *words, **({"DATABASE_URL": url} if url else {}))
 
 
 @pytest.fixture
@@ -158,11 +147,11 @@ def test_a_reader_that_has_seen_enough_ends_an_export_quietly(
             "SELECT gen_random_uuid(), 1, topic, state FROM post_events, generate_series(1, 20000)"
         )
     piped = subprocess.run(
-        ["/bin/sh", "-c", '"$0" "$@" | head -n 1', *AUDIT, "export"],
+        ["/bin/sh", "-c", '"$0" "$@" | head -n 1', *NOVA, "audit", "export"],
         check=False,
         capture_output=True,
         text=True,
-        timeout=WITHIN_SECONDS,
+        timeout=TIMEOUT_SECONDS,
         env={**bare_environ(), "DATABASE_URL": database_url},
     )
     assert json.loads(piped.stdout)["version"] == 1

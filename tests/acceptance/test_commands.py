@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,30 +16,11 @@ from PIL import Image
 from api.stack.ports import choose_ports
 from domain.recipes import RECIPES
 from tests.acceptance.app import App
+from tests.acceptance.commands import NOVA, answers, bare_environ, run_nova
 from tests.api.stack.running import running_in, wait_until
 from tests.servers import temporary_stack_folder
 
-NOVA = (sys.executable, "-m", "api")
 SHARED_PHOTOS = Path(__file__).parents[3] / "shared" / "photos"
-WITHIN_SECONDS = 120
-
-
-def run_nova(*words: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    return subprocess.run(
-        [*NOVA, *map(str, words)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=WITHIN_SECONDS,
-        env={**bare_environ(), **environ},
-    )
-
-
-def bare_environ() -> dict[str, str]:
-    """The environment of somebody who has set nothing of ours."""
-    kept = {"PATH", "HOME", "LANG", "VIRTUAL_ENV"}
-    return {name: value for name, value in os.environ.items() if name in kept}
 
 
 @pytest.fixture
@@ -63,14 +42,6 @@ def nova_dev(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
         process.kill()
         process.communicate()
         wait_until(lambda: not running_in(folder))
-
-
-def answers(port: int) -> bool:
-    """Whether the API on this port is ready."""
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/api/v1/health/ready").is_success
-    except httpx.TransportError:
-        return False
 
 
 def test_the_demo_publishes_every_good_photo_and_saves_its_variants(

@@ -13,7 +13,7 @@ import pytest
 from api.stack.ports import choose_ports
 from api.stack.seaweedfs import S3Access
 from tests.acceptance.app import App
-from tests.acceptance.test_commands import answers, bare_environ, run_nova
+from tests.acceptance.commands import answers, bare_environ, run_nova
 from tests.api.stack.running import wait_until
 
 SECRET = "a secret that the identity provider shares"

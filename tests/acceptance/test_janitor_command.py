@@ -12,12 +12,11 @@ import pytest
 from api.stack.local import LocalStack
 from domain.keys import original_key, variant_key
 from tests.acceptance.app import App
-from tests.acceptance.test_commands import bare_environ
-from tests.acceptance.test_upkeep_commands import nova, stack  # noqa: F401 - a fixture
+from tests.acceptance.commands import TIMEOUT_SECONDS, bare_environ, run_nova
+from tests.acceptance.stacks import run_local_stack
 from tests.api.stack.objects import s3_client
 from tests.api.stack.running import wait_until
 
-WITHIN_SECONDS = 60
 # The store says itself when an object was last changed: it is the janitor whose clock goes ahead.
 TWO_DAYS_LATER = """
 import sys
@@ -54,8 +53,15 @@ class Bucket:
         return key
 
 
+@pytest.fixture(scope="module")
+def stack() -> Iterator[LocalStack]:
+    """A stack whose bucket holds only what these tests store."""
+    with run_local_stack() as stack:
+        yield stack
+
+
 @pytest.fixture
-def bucket(stack: LocalStack) -> Iterator[Bucket]:  # noqa: F811 - the fixture
+def bucket(stack: LocalStack) -> Iterator[Bucket]:
     client = s3_client(stack.environ)
     yield Bucket(client, stack.environ["S3_BUCKET_NAME"])
     client.close()
@@ -68,7 +74,7 @@ def two_days_later(running: LocalStack, *words: str) -> list[dict[str, Any]]:
         check=False,
         capture_output=True,
         text=True,
-        timeout=WITHIN_SECONDS,
+        timeout=TIMEOUT_SECONDS,
         env={**bare_environ(), **running.environ},
     )
     assert done.returncode == 0, done.stderr
@@ -76,7 +82,7 @@ def two_days_later(running: LocalStack, *words: str) -> list[dict[str, Any]]:
 
 
 def test_orphans_are_listed_then_removed_and_every_needed_object_stays(
-    stack: LocalStack,  # noqa: F811 - the fixture
+    stack: LocalStack,
     app: App,
     bucket: Bucket,
     jpeg: bytes,
@@ -101,7 +107,7 @@ def test_orphans_are_listed_then_removed_and_every_needed_object_stays(
     size = len(b"nothing needs it") * len(orphans)
     said = {"objects": 3, "bytes": size, "unknown": 1}
 
-    assert "0 objects of 0 bytes were removed." in nova(stack, "janitor").stdout
+    assert "0 objects of 0 bytes were removed." in run_nova("janitor", **stack.environ).stdout
     *listed, total = two_days_later(stack, "--dry-run")
     assert {orphan["key"]: orphan["why"] for orphan in listed} == {**orphans, **unknown}
     assert total == {**said, "removed": False}

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from uuid import UUID, uuid4
 
 import psycopg
@@ -13,7 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 from domain.event_store.publishing import Publishing
 from projections.follow.catch_up import catch_up
 from projections.follow.projection import POSTS
-from tests.acceptance.test_commands import bare_environ
+from tests.acceptance.commands import run_nova
 from tests.histories import confirm_upload, create_post, fail_post, publishing_commands
 
 pytestmark = pytest.mark.anyio
@@ -23,14 +22,7 @@ Connections = AsyncConnectionPool[AsyncConnection[object]]
 
 def run_jobs(url: str, *words: str | UUID) -> subprocess.CompletedProcess[str]:
     """Run one verb to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "api", "jobs", *map(str, words)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**bare_environ(), "DATABASE_URL": url, "COLUMNS": "200"},
-    )
+    return run_nova("jobs", *words, DATABASE_URL=url)
 
 
 def uploaded(publishing: Publishing) -> UUID:

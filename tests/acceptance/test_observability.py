@@ -10,14 +10,13 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from anyio.from_thread import start_blocking_portal
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.stack.local import LocalStack, local_stack
+from api.stack.local import LocalStack
 from tests.acceptance.app import App
 from tests.acceptance.collector import Collector, collecting
+from tests.acceptance.stacks import run_local_stack
 from tests.api.stack.running import wait_until
-from tests.servers import temporary_stack_folder
 
 CAPTION = "only my friends may read this caption"
 FILENAME = "holiday-in-secret.jpg"
@@ -34,10 +33,8 @@ def collector() -> Iterator[Collector]:
 def stack(collector: Collector) -> Iterator[LocalStack]:
     """A stack of their own, whose whole logs are read."""
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
-    with temporary_stack_folder() as folder, start_blocking_portal() as portal:
-        context = local_stack(folder=folder, port=None, environ=environ, report=print)
-        with portal.wrap_async_context_manager(context) as stack:
-            yield stack
+    with run_local_stack(environ) as stack:
+        yield stack
 
 
 @pytest.fixture

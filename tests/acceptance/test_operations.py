@@ -8,12 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import MappingProxyType
 
 import httpx
 import psycopg
 import pytest
-from anyio.from_thread import start_blocking_portal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -22,10 +20,10 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from api.stack.local import LocalStack, local_stack
+from api.stack.local import LocalStack
 from tests.acceptance.app import App
 from tests.acceptance.pages import in_essence, run_page
-from tests.servers import temporary_stack_folder
+from tests.acceptance.stacks import run_local_stack
 from tests.sql import append_poison
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -90,14 +88,12 @@ class Operator:
 @pytest.fixture
 def operator(jpeg: bytes, tmp_path: Path) -> Iterator[Operator]:
     """One who may break things."""
-    with temporary_stack_folder() as folder, start_blocking_portal() as portal:
-        starting = local_stack(folder=folder, port=None, environ=MappingProxyType({}), report=print)
-        with portal.wrap_async_context_manager(starting) as stack:
-            operator = Operator(stack, tmp_path)
-            operator.make_keys()
-            with httpx.Client(base_url=stack.url, timeout=30) as http:
-                operator.publish(App(http, secret=stack.environ["JWT_SECRET"]), jpeg)
-            yield operator
+    with run_local_stack() as stack:
+        operator = Operator(stack, tmp_path)
+        operator.make_keys()
+        with httpx.Client(base_url=stack.url, timeout=30) as http:
+            operator.publish(App(http, secret=stack.environ["JWT_SECRET"]), jpeg)
+        yield operator
 
 
 def test_the_page_shows_what_its_commands_print(operator: Operator) -> None:

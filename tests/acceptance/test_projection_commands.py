@@ -1,32 +1,21 @@
 """`nova projections` as operators use it, and what it says when something is wrong."""
 
 import json
-import os
 import subprocess
-import sys
 from uuid import uuid4
 
 import psycopg
 import pytest
 
 from domain.event_store.publishing import Publishing
+from tests.acceptance.commands import run_nova
 from tests.histories import publishing_commands
 from tests.sql import append_poison
-
-NOVA = (sys.executable, "-m", "api", "projections")
 
 
 def run_projections(url: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Run a verb to its end."""
-    environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return subprocess.run(
-        [*NOVA, *words],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**environ, "DATABASE_URL": url},
-    )
+    return run_nova("projections", *words, DATABASE_URL=url)
 
 
 @pytest.fixture

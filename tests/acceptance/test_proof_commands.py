@@ -1,9 +1,7 @@
 """`nova audit verify|head|prove|check|media` as auditors use them."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,22 +18,13 @@ from cryptography.hazmat.primitives.serialization import (
 from api.stack.local import LocalStack
 from domain.event_store.publishing import Publishing
 from tests.acceptance.app import App
+from tests.acceptance.commands import run_nova
 from tests.histories import publishing_commands
-
-PROOFS = (sys.executable, "-m", "api", "audit")
 
 
 def run(*words: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run a verb to its end, with nothing set but this."""
-    kept = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
-    return subprocess.run(
-        [*PROOFS, *map(str, words)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**kept, **environ},
-    )
+    return run_nova("audit", *words, **environ)
 
 
 @pytest.fixture

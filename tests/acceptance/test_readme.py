@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from api.stack.ports import choose_ports
-from tests.acceptance.test_commands import answers, bare_environ
+from tests.acceptance.commands import answers, bare_environ
 from tests.api.stack.running import running_in, wait_until
 from tests.servers import temporary_stack_folder
 

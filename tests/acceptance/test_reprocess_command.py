@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,8 +16,8 @@ from api.cli.explained import EXIT_INTERRUPTED
 from api.cli.reprocess import MOST_WAITING
 from api.stack.local import LocalStack
 from tests.acceptance.app import App
-from tests.acceptance.test_commands import bare_environ
-from tests.acceptance.test_upkeep_commands import nova, pretend_older, stack  # noqa: F401 - fixture
+from tests.acceptance.commands import NOVA, bare_environ, run_nova
+from tests.acceptance.older_recipes import pretend_older
 from tests.api.stack.running import wait_until
 
 # More than a run queues at once, so that an interrupted one has never got to the last.
@@ -38,7 +37,7 @@ WHERE topic = 'post.published' AND originator_id = %s
 
 
 @pytest.fixture
-def other_app(stack: LocalStack) -> Iterator[App]:  # noqa: F811 - the fixture
+def other_app(stack: LocalStack) -> Iterator[App]:
     """An app of another user."""
     with httpx.Client(base_url=stack.url, timeout=30) as http:
         yield App(http, secret=stack.environ["JWT_SECRET"])
@@ -74,7 +73,7 @@ class Log:
 def reprocessing(running: LocalStack, *words: str) -> Iterator[subprocess.Popen[str]]:
     """The verb at work, which is killed if it does not end within the block."""
     with subprocess.Popen(
-        [sys.executable, "-m", "api", "reprocess", *words],
+        [*NOVA, "reprocess", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -95,13 +94,13 @@ def published_posts(app: App, photo: bytes, number: int) -> list[str]:
 
 
 def test_a_run_that_was_interrupted_is_finished_by_the_next_while_live_posts_go_first(
-    stack: LocalStack,  # noqa: F811 - the fixture
+    stack: LocalStack,
     app: App,
     jpeg: bytes,
 ) -> None:
     posts = published_posts(app, jpeg, POSTS)
     for post_id in posts:
-        pretend_older(stack, post_id)
+        pretend_older(stack.environ["DATABASE_URL"], post_id)
     log = Log(stack, posts)
     user = ("--user", str(app.user_id))
 
@@ -126,11 +125,13 @@ def test_a_run_that_was_interrupted_is_finished_by_the_next_while_live_posts_go_
     assert not Log(stack, [live]).renewed()
     for post_id in posts:
         assert app.wait_until_final(post_id)["status"] == "published"
-    assert f"0 of {POSTS + 1} published posts" in nova(stack, "reprocess", *user).stdout
+    assert (
+        f"0 of {POSTS + 1} published posts" in run_nova("reprocess", *user, **stack.environ).stdout
+    )
 
 
 def test_only_posts_of_this_user_since_that_time_are_made_again(
-    stack: LocalStack,  # noqa: F811 - the fixture
+    stack: LocalStack,
     app: App,
     other_app: App,
     jpeg: bytes,
@@ -141,13 +142,13 @@ def test_only_posts_of_this_user_since_that_time_are_made_again(
     [of_another] = published_posts(other_app, jpeg, 1)
     posts = [before, after, of_another]
     for post_id in posts:
-        pretend_older(stack, post_id)
+        pretend_older(stack.environ["DATABASE_URL"], post_id)
     user = ("--user", str(app.user_id))
     log = Log(stack, posts)
 
-    assert "1 of 1 published posts" in nova(stack, "reprocess", *since, *user).stdout
+    assert "1 of 1 published posts" in run_nova("reprocess", *since, *user, **stack.environ).stdout
     assert log.renewed() == [after]
-    assert "1 of 2 published posts" in nova(stack, "reprocess", *since).stdout
+    assert "1 of 2 published posts" in run_nova("reprocess", *since, **stack.environ).stdout
     assert log.renewed() == [after, of_another]
-    assert "1 of 2 published posts" in nova(stack, "reprocess", *user).stdout
+    assert "1 of 2 published posts" in run_nova("reprocess", *user, **stack.environ).stdout
     assert log.renewed() == [after, of_another, before]

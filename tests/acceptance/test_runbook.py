@@ -14,17 +14,16 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-from anyio.from_thread import start_blocking_portal
 
 from api.stack import supervisor
-from api.stack.local import SERVICES, LocalStack, local_stack
+from api.stack.local import SERVICES, LocalStack
 from api.stack.seaweedfs import S3Access
 from tests.acceptance.app import App
+from tests.acceptance.commands import answers
 from tests.acceptance.pages import in_essence, run_page
-from tests.acceptance.test_commands import answers
+from tests.acceptance.stacks import run_local_stack
 from tests.api.stack.running import wait_until
 from tests.faults.faulty_store import FaultyStoreThread, faulty_store
-from tests.servers import temporary_stack_folder
 from tests.sql import append_poison
 
 PAGE = Path(__file__).parents[2] / "docs" / "runbook.md"
@@ -159,11 +158,7 @@ def saboteur(
     """One on a stack of its own."""
     monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", AWAY_SECONDS)
     services = {name: command for name, command in SERVICES.items() if name != "worker"}
-    with (
-        faulty_store(seaweedfs_server.endpoint_url) as store,
-        temporary_stack_folder() as folder,
-        start_blocking_portal() as portal,
-    ):
+    with faulty_store(seaweedfs_server.endpoint_url) as store:
         environ = {
             "S3_ENDPOINT_URL": store.url,
             "S3_BUCKET_NAME": "runbook-photos",
@@ -171,11 +166,8 @@ def saboteur(
             "AWS_SECRET_ACCESS_KEY": seaweedfs_server.secret_access_key,
             "WORKER_CONCURRENCY": "1",
         }
-        context = local_stack(
-            folder=folder, port=None, environ=environ, report=print, services=services
-        )
         with (
-            portal.wrap_async_context_manager(context) as stack,
+            run_local_stack(environ, services=services) as stack,
             httpx.Client(base_url=stack.url, timeout=30) as http,
         ):
             app = App(http, secret=stack.environ["JWT_SECRET"])

@@ -13,7 +13,7 @@ import pytest
 
 from api.stack.ports import choose_ports
 from api.stack.seaweedfs import S3Access
-from tests.acceptance.test_commands import answers, bare_environ
+from tests.acceptance.commands import answers, bare_environ
 from tests.api.stack.running import wait_until
 from tests.fault_rounds import rounds
 from tests.projections.long_log import EVENTS_PER_POST, fill

@@ -1,0 +1,24 @@
+"""Whole stacks of real processes, each in a temporary folder."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from anyio.from_thread import start_blocking_portal
+
+from api.stack.local import SERVICES, LocalStack, local_stack
+from tests.servers import temporary_stack_folder
+
+
+@contextmanager
+def run_local_stack(
+    environ: Mapping[str, str] | None = None,
+    *,
+    services: Mapping[str, Sequence[str]] = SERVICES,
+) -> Iterator[LocalStack]:
+    """Run a stack with these settings until the block ends."""
+    with temporary_stack_folder() as folder, start_blocking_portal() as portal:
+        context = local_stack(
+            folder=folder, port=None, environ=environ or {}, report=print, services=services
+        )
+        with portal.wrap_async_context_manager(context) as stack:
+            yield stack
