@@ -4,26 +4,49 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from domain.recipes import KB, MB
-from domain.settings import WrongSettings, load_settings
-from transcoder.settings import PhotoSettings, PositiveInt
+from domain.settings import DatabaseSettings, TelemetrySettings, WrongSettings, load_settings
+from transcoder.settings import ObjectStoreSettings, PhotoSettings, PositiveInt
 
 
-class ApiSettings(PhotoSettings, frozen=True, kw_only=True):
-    """What HTTP delivery needs; sizes in bytes."""
+class ServerSettings(Struct, frozen=True, kw_only=True):
+    """Where the API listens, and for how long it still answers after SIGTERM."""
 
-    jwt_secret: Annotated[str, Meta(min_length=32)]
-    app_env: Literal["development", "production"] = "development"
-    app_host: str = "127.0.0.1"
-    app_port: Annotated[int, Meta(ge=1, le=65535)] = 8000
-    app_leave_seconds: Annotated[float, Meta(ge=0)] = 5
-    cloudfront_url: Annotated[str, Meta(pattern="^https?://")] | None = None
-    redis_url: str | None = None
-    upload_min_bytes: PositiveInt = 100 * KB
-    upload_max_bytes: PositiveInt = 50 * MB
-    job_queue_capacity: PositiveInt = 100
+    host: str = field(default="127.0.0.1", name="APP_HOST")
+    port: Annotated[int, Meta(ge=1, le=65535)] = field(default=8000, name="APP_PORT")
+    leave_seconds: Annotated[float, Meta(ge=0)] = field(default=5, name="APP_LEAVE_SECONDS")
+
+
+class UploadSettings(Struct, frozen=True, kw_only=True):
+    """Which uploads are accepted, in bytes, and how many jobs may wait."""
+
+    min_bytes: PositiveInt = field(default=100 * KB, name="UPLOAD_MIN_BYTES")
+    max_bytes: PositiveInt = field(default=50 * MB, name="UPLOAD_MAX_BYTES")
+    queue_capacity: PositiveInt = field(default=100, name="JOB_QUEUE_CAPACITY")
+
+
+class ApiSettings(Struct, frozen=True, kw_only=True):
+    """Settings of an API process."""
+
+    telemetry: TelemetrySettings
+    database: DatabaseSettings
+    object_store: ObjectStoreSettings
+    photos: PhotoSettings
+    uploads: UploadSettings
+    server: ServerSettings
+    environment: Literal["development", "production"] = field(default="development", name="APP_ENV")
+    jwt_secret: Annotated[str, Meta(min_length=32)] = field(name="JWT_SECRET")
+    cloudfront_url: Annotated[str, Meta(pattern="^https?://")] | None = field(
+        default=None, name="CLOUDFRONT_URL"
+    )
+
+
+class AuditSettings(Struct, frozen=True, kw_only=True):
+    """What signs exported evidence: the path of an Ed25519 PEM key, or the key in base64."""
+
+    signing_key: str | None = field(default=None, name="AUDIT_SIGNING_KEY")
 
 
 def api_settings() -> ApiSettings:
@@ -33,16 +56,10 @@ def api_settings() -> ApiSettings:
         WrongSettings: a variable is missing or wrong.
     """
     settings = load_settings(ApiSettings, os.environ)
-    if settings.app_env == "production" and settings.cloudfront_url is None:
-        # Serving the variants ourselves is for development.
+    if settings.environment == "production" and settings.cloudfront_url is None:
+        # The /media route serves variants in development only.
         raise WrongSettings(["CLOUDFRONT_URL is not set"])
     return settings
-
-
-class AuditSettings(Struct, frozen=True, kw_only=True):
-    """What exported evidence needs: the path of an Ed25519 key in PEM, or the key in base64."""
-
-    audit_signing_key: str | None = None
 
 
 def audit_settings() -> AuditSettings:

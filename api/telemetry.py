@@ -36,8 +36,8 @@ def start_telemetry(process: str, settings: TelemetrySettings) -> None:
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, addr=settings.metrics_host)
         _log.info("metrics", host=settings.metrics_host, port=settings.metrics_port)
-    if settings.otel_exporter_otlp_endpoint is not None:
-        _send_traces(process, settings.otel_exporter_otlp_endpoint)
+    if settings.otlp_endpoint is not None:
+        _send_traces(process, settings.otlp_endpoint)
 
 
 @contextmanager

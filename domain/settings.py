@@ -1,14 +1,14 @@
-"""Settings: how every process turns environment variables into one frozen Struct.
+"""Settings: environment variables become one frozen Struct per process, composed of small ones.
 
-Each process declares its Struct in its own `settings.py`; a field `database_url` is read from
-`DATABASE_URL`. Nothing here reads the environment by itself.
+A field names its variable in full (`msgspec.field(name="DATABASE_URL")`). Only the `settings.py` of
+each package reads the environment.
 """
 
 from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
 import msgspec
-from msgspec import NODEFAULT, Meta, Struct
+from msgspec import Meta, Struct, field
 from msgspec.structs import FieldInfo, fields, force_setattr
 
 from domain.database_url import limited
@@ -17,25 +17,26 @@ SettingsT = TypeVar("SettingsT", bound=Struct)
 
 
 class TelemetrySettings(Struct, frozen=True, kw_only=True):
-    """Where a process shows its metrics, and where it sends its traces; nowhere if not said."""
+    """Where a process serves its metrics and sends its traces; unset means not at all."""
 
-    metrics_host: str = "127.0.0.1"
-    metrics_port: Annotated[int, Meta(ge=1, le=65535)] | None = None
-    otel_exporter_otlp_endpoint: Annotated[str, Meta(pattern="^https?://")] | None = None
+    metrics_host: str = field(default="127.0.0.1", name="METRICS_HOST")
+    metrics_port: Annotated[int, Meta(ge=1, le=65535)] | None = field(
+        default=None, name="METRICS_PORT"
+    )
+    otlp_endpoint: Annotated[str, Meta(pattern="^https?://")] | None = field(
+        default=None, name="OTEL_EXPORTER_OTLP_ENDPOINT"
+    )
 
 
-class DatabaseSettings(TelemetrySettings, frozen=True, kw_only=True):
-    """What every process needs: the PostgreSQL that holds the events, as a libpq URL.
+class DatabaseSettings(Struct, frozen=True, kw_only=True):
+    """The PostgreSQL that holds the events; `url` is a libpq URL with network timeouts."""
 
-    Where the URL does not say how long a silent network is waited for, it does from here on.
-    """
-
-    database_url: str
-    db_pool_size: Annotated[int, Meta(ge=1)] = 10
+    url: str = field(name="DATABASE_URL")
+    pool_size: Annotated[int, Meta(ge=1)] = field(default=10, name="DB_POOL_SIZE")
 
     def __post_init__(self) -> None:
-        """Complete the URL."""
-        force_setattr(self, "database_url", limited(self.database_url))
+        """Add the timeouts that the URL does not set."""
+        force_setattr(self, "url", limited(self.url))
 
 
 class WrongSettings(Exception):
@@ -47,33 +48,42 @@ class WrongSettings(Exception):
 
 
 def load_settings(settings_type: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
-    """Convert environment variables to `settings_type`; an empty one counts as not set.
+    """Convert environment variables to `settings_type`; an empty one counts as unset.
 
     Raises:
         WrongSettings: a variable is missing or does not fit its field.
     """
     values, problems = {}, []
-    for field in fields(settings_type):
+    for each in fields(settings_type):
         try:
-            values.update(_value(field, environ))
+            values.update(_value(each, environ))
         except msgspec.ValidationError as error:
-            problems.append(f"{variable_name(field)} is wrong: {error}")
-        except LookupError:
-            problems.append(f"{variable_name(field)} is not set")
+            problems.append(f"{each.encode_name} is wrong: {error}")
+        except WrongSettings as error:
+            problems.extend(error.problems)
     if problems:
         raise WrongSettings(problems)
     return settings_type(**values)
 
 
-def variable_name(field: FieldInfo) -> str:
-    """The environment variable of a settings field."""
-    return field.name.upper()
+def variable_names(settings_type: type[Struct]) -> set[str]:
+    """The environment variables that `settings_type` is read from."""
+    names = set()
+    for each in fields(settings_type):
+        names |= variable_names(each.type) if _is_struct(each) else {each.encode_name}
+    return names
 
 
-def _value(field: FieldInfo, environ: Mapping[str, str]) -> dict[str, object]:
-    raw = environ.get(variable_name(field), "").strip()
+def _value(each: FieldInfo, environ: Mapping[str, str]) -> dict[str, object]:
+    if _is_struct(each):
+        return {each.name: load_settings(each.type, environ)}
+    raw = environ.get(each.encode_name, "").strip()
     if raw:
-        return {field.name: msgspec.convert(raw, field.type, strict=False)}
-    if field.default is NODEFAULT and field.default_factory is NODEFAULT:
-        raise LookupError(field.name)
+        return {each.name: msgspec.convert(raw, each.type, strict=False)}
+    if each.required:
+        raise WrongSettings([f"{each.encode_name} is not set"])
     return {}
+
+
+def _is_struct(each: FieldInfo) -> bool:
+    return isinstance(each.type, type) and issubclass(each.type, Struct)

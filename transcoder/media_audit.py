@@ -172,7 +172,7 @@ async def run_media_audit(
             # One stream for all: whoever is free takes the next post.
             send, receive = anyio.create_memory_object_stream[Post]()
             async with send:
-                for _ in range(settings.worker_concurrency):
+                for _ in range(settings.concurrency):
                     tasks.start_soon(_audit_each, audit, receive.clone(), audited)
                 receive.close()
                 async for post in _posts(connection, post_id):
@@ -187,14 +187,14 @@ async def _open(
 ) -> AsyncIterator[tuple[AsyncConnection[object], MediaAudit]]:
     """The composition root: the worker's own store, and its pool where something is derived."""
     async with (
-        await AsyncConnection.connect(settings.database_url, autocommit=True) as connection,
-        open_s3(settings) as store,
+        await AsyncConnection.connect(settings.database.url, autocommit=True) as connection,
+        open_s3(settings.object_store) as store,
     ):
         if only_stored:
             yield connection, MediaAudit(store=store, renderer=None)
             return
         hide_memory()
-        pool = RenderPool(size=settings.worker_concurrency, limits=settings.limits())
+        pool = RenderPool(size=settings.concurrency, limits=settings.limits())
         await pool.warm()
         async with pool.kept_warm():
             yield connection, MediaAudit(store=store, renderer=pool)

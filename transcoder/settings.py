@@ -3,68 +3,78 @@
 import os
 from typing import Annotated, Final, TypeAlias
 
-from msgspec import Meta
+from msgspec import Meta, Struct, field
 
 from domain.recipes import MAX_PIXELS, MEGAPIXEL
-from domain.settings import DatabaseSettings, load_settings
+from domain.settings import DatabaseSettings, TelemetrySettings, load_settings
 from transcoder.rendering import Limits
 
-SECRETS: Final = (
-    "DATABASE_URL",
-    "REDIS_URL",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "JWT_SECRET",
-)
+SECRETS: Final = ("DATABASE_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "JWT_SECRET")
 PositiveInt: TypeAlias = Annotated[int, Meta(ge=1)]
 
 
-class ObjectStoreSettings(DatabaseSettings, frozen=True, kw_only=True):
-    """Where the pictures live. Without keys, the SDK finds the machine's own role."""
+class ObjectStoreSettings(Struct, frozen=True, kw_only=True):
+    """Where originals and variants are stored. Without keys, the SDK uses the machine's role."""
 
-    s3_bucket_name: str
-    s3_region: str = "us-east-1"
-    s3_endpoint_url: str | None = None
-    aws_access_key_id: str | None = None
-    aws_secret_access_key: str | None = None
-
-
-class PhotoSettings(ObjectStoreSettings, frozen=True, kw_only=True):
-    """Which photos are accepted; `accept_heif` is for HEIC, HEIF and AVIF together."""
-
-    accept_heif: bool = True
-    max_megapixels: PositiveInt = MAX_PIXELS // MEGAPIXEL
+    bucket: str = field(name="S3_BUCKET_NAME")
+    region: str = field(default="us-east-1", name="S3_REGION")
+    endpoint_url: str | None = field(default=None, name="S3_ENDPOINT_URL")
+    access_key_id: str | None = field(default=None, name="AWS_ACCESS_KEY_ID")
+    secret_access_key: str | None = field(default=None, name="AWS_SECRET_ACCESS_KEY")
 
 
-class WorkerSettings(PhotoSettings, frozen=True, kw_only=True):
-    """What transcoding needs: `worker_concurrency` pictures at a time, one process each."""
+class PhotoSettings(Struct, frozen=True, kw_only=True):
+    """Which photos are accepted; `accept_heif` covers HEIC, HEIF and AVIF."""
 
-    worker_concurrency: PositiveInt = os.cpu_count() or 1
-    render_deadline_seconds: PositiveInt = 30
+    accept_heif: bool = field(default=True, name="ACCEPT_HEIF")
+    max_megapixels: PositiveInt = field(default=MAX_PIXELS // MEGAPIXEL, name="MAX_MEGAPIXELS")
+
+    @property
+    def max_pixels(self) -> int:
+        """The pixel limit."""
+        return self.max_megapixels * MEGAPIXEL
+
+
+class StorageSettings(Struct, frozen=True, kw_only=True):
+    """Settings of the commands that need the database and the bucket."""
+
+    database: DatabaseSettings
+    object_store: ObjectStoreSettings
+
+
+class WorkerSettings(Struct, frozen=True, kw_only=True):
+    """Settings of a worker, which runs `concurrency` image processes."""
+
+    telemetry: TelemetrySettings
+    database: DatabaseSettings
+    object_store: ObjectStoreSettings
+    photos: PhotoSettings
+    concurrency: PositiveInt = field(default=os.cpu_count() or 1, name="WORKER_CONCURRENCY")
+    render_deadline_seconds: PositiveInt = field(default=30, name="RENDER_DEADLINE_SECONDS")
 
     def limits(self) -> Limits:
-        """What one picture may be and may cost."""
+        """What one photo may be and may cost."""
         return Limits(
-            heif=self.accept_heif,
-            max_pixels=self.max_megapixels * MEGAPIXEL,
+            heif=self.photos.accept_heif,
+            max_pixels=self.photos.max_pixels,
             deadline_seconds=self.render_deadline_seconds,
         )
 
 
-def object_store_settings() -> ObjectStoreSettings:
+def storage_settings() -> StorageSettings:
     """Read the environment for a command that needs the database and the bucket.
 
     Raises:
         WrongSettings: a variable is missing or wrong.
     """
-    return load_settings(ObjectStoreSettings, os.environ)
+    return load_settings(StorageSettings, os.environ)
 
 
 def worker_settings() -> WorkerSettings:
-    """Read the environment, and take the secrets out of it.
+    """Read the environment and remove the secrets from it.
 
-    What is not there cannot be inherited by the processes that decode strangers' pictures; from
-    reading it where it was, `hide_memory` keeps those that are not root.
+    Image processes decode untrusted photos and inherit the environment, so it must hold no secrets.
+    `hide_memory` keeps other users from reading the original environment.
 
     Raises:
         WrongSettings: a variable is missing or wrong.

@@ -56,18 +56,20 @@ async def run_worker(settings: WorkerSettings) -> None:
     hide_memory()
     # A wrong address is known at once; pools would try for half a minute.
     connecting = AsyncConnection.connect(
-        settings.database_url, connect_timeout=CONNECT_WITHIN_SECONDS
+        settings.database.url, connect_timeout=CONNECT_WITHIN_SECONDS
     )
     async with await connecting:
         pass
     lanes = [
-        Lane(TRANSCODE_QUEUE, JOBS_PER_PROCESS * settings.worker_concurrency),
+        Lane(TRANSCODE_QUEUE, JOBS_PER_PROCESS * settings.concurrency),
         Lane(BULK_QUEUE, JOBS_PER_PROCESS * BULK_PROCESSES),
         Lane(HOUSEKEEPING_QUEUE, 2),
         Lane(DUTIES_QUEUE, 2),
     ]
     async with _open_parts(settings) as parts:
-        queue = open_queue(settings.database_url, pool_size=settings.db_pool_size + len(lanes))
+        queue = open_queue(
+            settings.database.url, pool_size=settings.database.pool_size + len(lanes)
+        )
         add_tasks(queue, parts)
         pools: dict[str, Stats] = {
             "jobs": partial(connection_stats, queue),
@@ -149,19 +151,19 @@ class _LaneAtWork:
 async def _open_parts(settings: WorkerSettings) -> AsyncIterator[Parts]:
     """The composition root of the worker process."""
     pool = RenderPool(
-        size=settings.worker_concurrency, limits=settings.limits(), bulk_processes=BULK_PROCESSES
+        size=settings.concurrency, limits=settings.limits(), bulk_processes=BULK_PROCESSES
     )
     await pool.warm()
     connections: AsyncConnectionPool[AsyncConnection[object]] = AsyncConnectionPool(
-        settings.database_url,
+        settings.database.url,
         min_size=0,
         max_size=2,
         kwargs={"autocommit": True},
         check=AsyncConnectionPool[AsyncConnection[object]].check_connection,
         open=False,
     )
-    async with connections, open_s3(settings) as store, pool.kept_warm():
-        with Publishing(settings.database_url, pool_size=settings.db_pool_size) as publishing:
+    async with connections, open_s3(settings.object_store) as store, pool.kept_warm():
+        with Publishing(settings.database.url, pool_size=settings.database.pool_size) as publishing:
             yield assemble(
                 publishing=publishing,
                 store=store,

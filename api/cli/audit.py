@@ -192,11 +192,11 @@ def _at_the_desk(ask: "Callable[[AuditDesk], Awaitable[None]]") -> None:
     import anyio
 
     from api.cli.audit_session import open_audit_desk
-    from projections.settings import projector_settings
+    from projections.settings import database_settings
 
     async def sit_and_ask(url: str) -> None:
         async with open_audit_desk(url) as desk:
             await ask(desk)
 
     with explained():
-        anyio.run(sit_and_ask, projector_settings().database_url)
+        anyio.run(sit_and_ask, database_settings().url)

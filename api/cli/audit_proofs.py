@@ -156,7 +156,7 @@ def media(
             progress(len(seen), None)
 
         settings = worker_settings()
-        async with open_audit_desk(settings.database_url) as desk:
+        async with open_audit_desk(settings.database.url) as desk:
             await desk.record("nova audit media", post_id=str(post_id) if post_id else None)
         await run_media_audit(settings, post_id, only_stored=only_stored, audited=show)
 
@@ -170,10 +170,10 @@ def _on_the_database(ask: "Callable[[AsyncConnection[object]], Awaitable[_T]]") 
     import anyio
     from psycopg import AsyncConnection
 
-    from projections.settings import projector_settings
+    from projections.settings import database_settings
 
     async def connect_and_ask() -> _T:
-        url = projector_settings().database_url
+        url = database_settings().url
         async with await AsyncConnection.connect(url, autocommit=True) as connection:
             await connection.execute("SET TIME ZONE 'UTC'")
             return await ask(connection)
@@ -208,7 +208,7 @@ def _signed(head: "Head") -> "Head":
     from domain.settings import WrongSettings
     from projections.log_tree.evidence import sign, signing_key
 
-    key = audit_settings().audit_signing_key
+    key = audit_settings().signing_key
     if key is None:
         return head
     try:

@@ -11,11 +11,11 @@ from rich.progress import Progress
 from api.cli.audit_reports import console, print_json
 from transcoder.duties.orphans import find_orphans, remove_orphan
 from transcoder.object_store.s3 import open_s3
-from transcoder.settings import ObjectStoreSettings
+from transcoder.settings import StorageSettings
 
 
 async def run_janitor(
-    settings: ObjectStoreSettings, *, older_than: timedelta, dry_run: bool, as_json: bool
+    settings: StorageSettings, *, older_than: timedelta, dry_run: bool, as_json: bool
 ) -> None:
     """List every orphan, and remove each that is removable, unless this is a dry run.
 
@@ -25,10 +25,10 @@ async def run_janitor(
     objects = size = unknown = 0
     before = datetime.now(UTC) - older_than
     connections: AsyncConnectionPool[AsyncConnection[object]] = AsyncConnectionPool(
-        settings.database_url, min_size=0, max_size=1, kwargs={"autocommit": True}, open=False
+        settings.database.url, min_size=0, max_size=1, kwargs={"autocommit": True}, open=False
     )
     bar = Progress(console=console, transient=True, disable=as_json or not console.is_terminal)
-    async with connections, open_s3(settings) as store:
+    async with connections, open_s3(settings.object_store) as store:
         orphans = find_orphans(store, connections, before=before)
         with bar:
             task = bar.add_task("orphans", total=None)

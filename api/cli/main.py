@@ -96,7 +96,7 @@ def api() -> None:
     configure_logs()
     with explained():
         settings = api_settings()
-        start_telemetry("api", settings)
+        start_telemetry("api", settings.telemetry)
         run_api(settings)
 
 
@@ -113,7 +113,7 @@ def worker() -> None:
     configure_logs()
     with explained():
         settings = worker_settings()
-        start_telemetry("worker", settings)
+        start_telemetry("worker", settings.telemetry)
         anyio.run(run_worker, settings, backend_options={"use_uvloop": True})
 
 
@@ -130,7 +130,7 @@ def projector() -> None:
     configure_logs()
     with explained():
         settings = projector_settings()
-        start_telemetry("projector", settings)
+        start_telemetry("projector", settings.telemetry)
         anyio.run(run_projector, settings)
 
 
@@ -141,16 +141,17 @@ def migrate() -> None:
 
     from projections.migrate import migrate as migrate_database
     from transcoder.object_store.s3 import prepare_bucket
-    from transcoder.settings import object_store_settings
+    from transcoder.settings import storage_settings
 
     with explained():
-        settings = object_store_settings()
-        applied = migrate_database(settings.database_url)
+        settings = storage_settings()
+        applied = migrate_database(settings.database.url)
         for name in applied:
             typer.echo(f"applied {name}")
         typer.echo(f"The database is up to date ({len(applied)} migrations applied).")
-        anyio.run(prepare_bucket, settings)
-        typer.echo(f"Bucket {settings.s3_bucket_name} is ready: private, with CORS and lifecycle.")
+        anyio.run(prepare_bucket, settings.object_store)
+        bucket = settings.object_store.bucket
+        typer.echo(f"Bucket {bucket} is ready: private, with CORS and lifecycle.")
 
 
 @app.command()

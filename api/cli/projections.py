@@ -91,11 +91,11 @@ def rebuild(
 
     from api.cli.projections_progress import progress
     from projections.rebuild.rebuild import rebuild as build
-    from projections.settings import projector_settings
+    from projections.settings import database_settings
 
     projection = _named(name)
     with _explained(), progress(as_json=as_json) as shown:
-        url = projector_settings().database_url
+        url = database_settings().url
         rebuilt = anyio.run(
             lambda: build(url, projection, report=shown.report, batch_events=batch, workers=workers)
         )
@@ -141,7 +141,7 @@ def _ask(question: "Callable[[AsyncConnection[object]], Awaitable[T]]") -> T:
     import anyio
     from psycopg import AsyncConnection
 
-    from projections.settings import projector_settings
+    from projections.settings import database_settings
 
     async def ask(url: str) -> T:
         async with await AsyncConnection.connect(url, autocommit=True) as connection:
@@ -149,7 +149,7 @@ def _ask(question: "Callable[[AsyncConnection[object]], Awaitable[T]]") -> T:
             return await question(connection)
 
     with _explained():
-        return anyio.run(ask, projector_settings().database_url)
+        return anyio.run(ask, database_settings().url)
 
 
 @contextmanager

@@ -34,11 +34,11 @@ def reprocess(
 
     from api.cli.reprocess import run_reprocess
     from projections.queries.outdated import PublishedFilter
-    from projections.settings import projector_settings
+    from projections.settings import database_settings
 
     asked = PublishedFilter(since=since, user_id=user)
     with explained():
-        url = projector_settings().database_url
+        url = database_settings().url
         run = partial(run_reprocess, url, asked, recipe_version=recipe, as_json=as_json)
         all_reprocessed = anyio.run(run)
     raise typer.Exit(0 if all_reprocessed else 1)
@@ -57,9 +57,9 @@ def janitor(
     import anyio
 
     from api.cli.janitor import run_janitor
-    from transcoder.settings import object_store_settings
+    from transcoder.settings import storage_settings
 
     age = timedelta(hours=older_than)
     with explained():
-        run = partial(run_janitor, object_store_settings(), older_than=age)
+        run = partial(run_janitor, storage_settings(), older_than=age)
         anyio.run(partial(run, dry_run=dry_run, as_json=as_json))

@@ -23,12 +23,12 @@ READY_PATHS = ("/api/v1/health", "/api/v1/health/", "/api/v1/health/ready")
 
 def run_api(settings: ApiSettings) -> None:
     """Serve until SIGTERM or SIGINT, then turn people away gently and finish what runs."""
-    traced = settings.otel_exporter_otlp_endpoint is not None
+    traced = settings.telemetry.otlp_endpoint is not None
     leaving = Leaving(Observed(create_app(settings), traced=traced))
     config = uvicorn.Config(
         leaving,
-        host=settings.app_host,
-        port=settings.app_port,
+        host=settings.server.host,
+        port=settings.server.port,
         loop="uvloop",
         http="httptools",
         lifespan="on",
@@ -38,7 +38,7 @@ def run_api(settings: ApiSettings) -> None:
         timeout_graceful_shutdown=DRAIN_SECONDS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
-    Server(config, leaving=leaving, leave_within_seconds=settings.app_leave_seconds).run()
+    Server(config, leaving=leaving, leave_within_seconds=settings.server.leave_seconds).run()
 
 
 class Leaving:

@@ -43,7 +43,7 @@ UseServices: TypeAlias = NamedDependency[Services]
 @asynccontextmanager
 async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
     """The composition root of the API process: open everything, close it in reverse."""
-    async with open_s3(settings) as store, services_with(store, settings) as services:
+    async with open_s3(settings.object_store) as store, services_with(store, settings) as services:
         yield services
 
 
@@ -51,9 +51,9 @@ async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
 async def services_with(store: ObjectStore, settings: ApiSettings) -> AsyncIterator[Services]:
     """The services around a given object store."""
     connections: Connections = AsyncConnectionPool(
-        settings.database_url,
+        settings.database.url,
         min_size=1,
-        max_size=settings.db_pool_size,
+        max_size=settings.database.pool_size,
         timeout=5.0,
         kwargs={"autocommit": True},
         configure=configure,
@@ -61,10 +61,10 @@ async def services_with(store: ObjectStore, settings: ApiSettings) -> AsyncItera
         open=False,
     )
     async with connections:
-        with Publishing(settings.database_url, pool_size=settings.db_pool_size) as publishing:
+        with Publishing(settings.database.url, pool_size=settings.database.pool_size) as publishing:
             pools = {"reads": connections.get_stats, "writes": publishing.connection_stats}
-            with measured(PoolCollector(pools), DatabaseCollector(settings.database_url)):
-                writer = Writer(publishing, connections, pool_size=settings.db_pool_size)
+            with measured(PoolCollector(pools), DatabaseCollector(settings.database.url)):
+                writer = Writer(publishing, connections, pool_size=settings.database.pool_size)
                 yield Services(
                     settings=settings, connections=connections, store=store, writer=writer
                 )

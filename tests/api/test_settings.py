@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
-from msgspec.structs import fields
 
 from api.settings import ApiSettings, AuditSettings, api_settings
-from domain.settings import DatabaseSettings, WrongSettings, load_settings, variable_name
-from transcoder.settings import ObjectStoreSettings, WorkerSettings
+from domain.settings import WrongSettings, load_settings, variable_names
+from projections.settings import ProjectorSettings
+from transcoder.settings import WorkerSettings
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 REQUIRED = {
@@ -19,8 +19,8 @@ REQUIRED = {
 
 
 def test_the_example_lists_every_setting_and_nothing_else() -> None:
-    structs = (DatabaseSettings, ObjectStoreSettings, WorkerSettings, ApiSettings, AuditSettings)
-    known = {variable_name(field) for struct in structs for field in fields(struct)}
+    structs = (ProjectorSettings, WorkerSettings, ApiSettings, AuditSettings)
+    known = {name for struct in structs for name in variable_names(struct)}
     assert set(dotenv_values(EXAMPLE)) == known
 
 

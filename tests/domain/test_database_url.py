@@ -28,7 +28,7 @@ def test_what_is_no_url_is_left_alone(url: str) -> None:
 def test_connections_of_every_process_end_when_nobody_answers(database_url: str) -> None:
     settings = load_settings(DatabaseSettings, {"DATABASE_URL": database_url})
     with (
-        psycopg.connect(settings.database_url) as connection,
+        psycopg.connect(settings.url) as connection,
         socket.socket(fileno=connection.fileno()) as used,
     ):
         assert used.getsockopt(socket.IPPROTO_TCP, TCP_USER_TIMEOUT) == 10_000

@@ -9,12 +9,12 @@ def test_variables_are_converted_to_their_fields() -> None:
     settings = load_settings(
         DatabaseSettings, {"DATABASE_URL": "postgresql://x", "DB_POOL_SIZE": "3"}
     )
-    assert settings == DatabaseSettings(database_url="postgresql://x", db_pool_size=3)
+    assert settings == DatabaseSettings(url="postgresql://x", pool_size=3)
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:
     settings = load_settings(DatabaseSettings, {"DATABASE_URL": "x", "DB_POOL_SIZE": " "})
-    assert settings.db_pool_size == 10
+    assert settings.pool_size == 10
 
 
 def test_every_missing_and_every_wrong_variable_is_named() -> None:

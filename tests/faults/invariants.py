@@ -26,7 +26,7 @@ from tests.faults.secret_leaks import assert_nothing_secret
 from transcoder.duties.orphans import find_orphans
 from transcoder.errors import ChecksumMismatch, OriginalMissing
 from transcoder.object_store.s3 import open_s3
-from transcoder.settings import ObjectStoreSettings
+from transcoder.settings import StorageSettings
 
 SETTLED_WITHIN_SECONDS = 30
 
@@ -133,12 +133,12 @@ def assert_nothing_secret_is_logged(stack: LocalStack) -> None:
 
 async def needed_and_orphans(stack: LocalStack) -> tuple[set[str], set[str]]:
     """The keys that the log refers to, and those that the janitor would remove, young ones too."""
-    settings = load_settings(ObjectStoreSettings, stack.environ)
+    settings = load_settings(StorageSettings, stack.environ)
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     pool: AsyncConnectionPool[AsyncConnection[object]] = AsyncConnectionPool(
-        settings.database_url, min_size=1, max_size=1, kwargs={"autocommit": True}, open=False
+        settings.database.url, min_size=1, max_size=1, kwargs={"autocommit": True}, open=False
     )
-    async with pool, open_s3(settings) as store:
+    async with pool, open_s3(settings.object_store) as store:
         async with pool.connection() as connection:
             found = await connection.execute(_NEEDED)
             needed = {str(row[0]) for row in await found.fetchall()}  # type: ignore[index]

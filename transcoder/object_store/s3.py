@@ -69,15 +69,15 @@ _LIFECYCLE: "LifecycleRuleTypeDef" = {
 async def open_s3(settings: ObjectStoreSettings) -> "AsyncIterator[S3ObjectStore]":
     """Open the connections to the bucket of `settings` and close them at the end."""
     session = aioboto3.Session(
-        aws_access_key_id=settings.aws_access_key_id,
-        aws_secret_access_key=settings.aws_secret_access_key,
-        region_name=settings.s3_region,
+        aws_access_key_id=settings.access_key_id,
+        aws_secret_access_key=settings.secret_access_key,
+        region_name=settings.region,
     )
     # One try per call: the callers know whether a person waits, and retry or not.
     config = Config(
         signature_version="s3v4",
         s3={
-            "addressing_style": "path" if settings.s3_endpoint_url else "virtual",
+            "addressing_style": "path" if settings.endpoint_url else "virtual",
             # The signed checksum says what the bytes must be: nobody has to hash them once more.
             "payload_signing_enabled": False,
         },
@@ -89,9 +89,9 @@ async def open_s3(settings: ObjectStoreSettings) -> "AsyncIterator[S3ObjectStore
         max_pool_connections=CONNECTIONS,
     )
     # Published without types for the session: what comes out is an S3Client.
-    opening: Any = session.client("s3", endpoint_url=settings.s3_endpoint_url, config=config)
+    opening: Any = session.client("s3", endpoint_url=settings.endpoint_url, config=config)
     async with opening as client:
-        yield S3ObjectStore(client, bucket=settings.s3_bucket_name, region=settings.s3_region)
+        yield S3ObjectStore(client, bucket=settings.bucket, region=settings.region)
 
 
 async def prepare_bucket(settings: ObjectStoreSettings) -> None:

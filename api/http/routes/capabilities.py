@@ -7,7 +7,7 @@ from api.http.routes.uploads import TOKEN_LIFETIME, URL_LIFETIME
 from api.http.schemas import MAX_CAPTION_CHARACTERS, Capabilities, UploadLimits, VariantView
 from api.http.services import UseServices
 from domain.formats import accepted_content_types
-from domain.recipes import MAX_SIDE, MEGAPIXEL, RECIPE_VERSION, RECIPES, VARIANT_CONTENT_TYPE
+from domain.recipes import MAX_SIDE, RECIPE_VERSION, RECIPES, VARIANT_CONTENT_TYPE
 
 
 @get("/capabilities", sync_to_thread=False)
@@ -15,11 +15,11 @@ def read_capabilities(services: UseServices) -> Capabilities:
     """The accepted types, the limits, and the variants that every published post has."""
     settings = services.settings
     return Capabilities(
-        content_types=list(accepted_content_types(heif=settings.accept_heif)),
+        content_types=list(accepted_content_types(heif=settings.photos.accept_heif)),
         upload=UploadLimits(
-            min_bytes=settings.upload_min_bytes,
-            max_bytes=settings.upload_max_bytes,
-            max_pixels=settings.max_megapixels * MEGAPIXEL,
+            min_bytes=settings.uploads.min_bytes,
+            max_bytes=settings.uploads.max_bytes,
+            max_pixels=settings.photos.max_pixels,
             max_side=MAX_SIDE,
             max_caption_characters=MAX_CAPTION_CHARACTERS,
             presigned_url_seconds=int(URL_LIFETIME.total_seconds()),

@@ -95,7 +95,7 @@ async def retry_post(
     """Try one's own failed photo once more, without uploading it again."""
     outcome = await services.writer.execute(
         RetryPost(origin=origin_of(request), post_id=post_id, user_id=request.user.id),
-        queue_capacity=services.settings.job_queue_capacity,
+        queue_capacity=services.settings.uploads.queue_capacity,
     )
     return being_published(outcome.post)
 

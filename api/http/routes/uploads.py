@@ -115,22 +115,22 @@ async def complete_upload(
     await services.writer.execute(
         ConfirmUpload(origin=origin_of(request), post_id=post.id),
         known=post,
-        queue_capacity=services.settings.job_queue_capacity,
+        queue_capacity=services.settings.uploads.queue_capacity,
     )
     return being_published(post)
 
 
 def _accepted(data: InitUpload, settings: ApiSettings) -> ContentType:
-    all_accepted = accepted_content_types(heif=settings.accept_heif)
+    all_accepted = accepted_content_types(heif=settings.photos.accept_heif)
     for accepted in all_accepted:
         if data.content_type == accepted:
             break
     else:
         raise UnsupportedContentType(data.content_type, accepted=all_accepted)
-    if data.file_size > settings.upload_max_bytes:
-        raise FileTooLarge(data.file_size, limit=settings.upload_max_bytes)
-    if data.file_size < settings.upload_min_bytes:
-        raise FileTooSmall(data.file_size, limit=settings.upload_min_bytes)
+    if data.file_size > settings.uploads.max_bytes:
+        raise FileTooLarge(data.file_size, limit=settings.uploads.max_bytes)
+    if data.file_size < settings.uploads.min_bytes:
+        raise FileTooSmall(data.file_size, limit=settings.uploads.min_bytes)
     return accepted
 
 

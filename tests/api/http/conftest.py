@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from api.settings import ApiSettings
+from domain.settings import load_settings
 from tests.api.http.caller import SECRET, Caller, client_of_api
 from tests.fake_object_store import FakeObjectStore
 
@@ -18,13 +19,14 @@ def store() -> FakeObjectStore:
 
 @pytest.fixture
 def settings(database_url: str) -> ApiSettings:
-    return ApiSettings(
-        database_url=database_url,
-        db_pool_size=4,
-        s3_bucket_name="fake",
-        jwt_secret=SECRET,
-        job_queue_capacity=2,
-    )
+    environ = {
+        "DATABASE_URL": database_url,
+        "DB_POOL_SIZE": "4",
+        "S3_BUCKET_NAME": "fake",
+        "JWT_SECRET": SECRET,
+        "JOB_QUEUE_CAPACITY": "2",
+    }
+    return load_settings(ApiSettings, environ)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ async def test_writes_wait_for_a_hanging_database_only_so_many_and_only_so_long(
         answers.append(await owner.post("/api/v1/posts/upload/init", announcement()))
 
     async with anyio.create_task_group() as tasks:
-        for _ in range(settings.db_pool_size + 1):
+        for _ in range(settings.database.pool_size + 1):
             tasks.start_soon(init)
         while not answers:
             await anyio.sleep(0.05)
@@ -41,4 +41,4 @@ async def test_writes_wait_for_a_hanging_database_only_so_many_and_only_so_long(
         assert refused.status_code == 503
         assert refused.json()["type"].endswith("database-unavailable")
         thawed.set()
-    assert [answer.status_code for answer in answers[1:]] == [201] * settings.db_pool_size
+    assert [answer.status_code for answer in answers[1:]] == [201] * settings.database.pool_size

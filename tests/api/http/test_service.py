@@ -16,6 +16,7 @@ from tests.api.http.caller import SECRET, Caller, client_of_api
 from tests.api.http.problem_answers import problem
 from tests.api.http.uploads import announcement
 from tests.fake_object_store import FakeObjectStore
+from transcoder.settings import PhotoSettings
 
 pytestmark = pytest.mark.anyio
 
@@ -106,7 +107,7 @@ async def test_capabilities_tell_what_is_accepted_and_produced(http: httpx.Async
 async def test_heif_that_is_switched_off_is_neither_told_nor_taken(
     settings: ApiSettings, store: FakeObjectStore
 ) -> None:
-    without = replace(settings, accept_heif=False, max_megapixels=12)
+    without = replace(settings, photos=PhotoSettings(accept_heif=False, max_megapixels=12))
     async with client_of_api(without, store) as http:
         capabilities = (await http.get("/api/v1/capabilities")).json()
         assert capabilities["content_types"] == ["image/jpeg", "image/png", "image/webp"]

@@ -30,11 +30,10 @@ LIFETIME = timedelta(minutes=15)
 
 def s3_settings(server: S3Access, *, bucket: str) -> ObjectStoreSettings:
     return ObjectStoreSettings(
-        database_url="",
-        s3_bucket_name=bucket,
-        s3_endpoint_url=server.endpoint_url,
-        aws_access_key_id=server.access_key_id,
-        aws_secret_access_key=server.secret_access_key,
+        bucket=bucket,
+        endpoint_url=server.endpoint_url,
+        access_key_id=server.access_key_id,
+        secret_access_key=server.secret_access_key,
     )
 
 
@@ -219,12 +218,11 @@ async def test_a_bucket_outside_the_default_region_is_created_where_it_belongs()
     try:
         host, port = server.get_host_and_port()
         settings = ObjectStoreSettings(
-            database_url="",
-            s3_bucket_name="photos-of-europe",
-            s3_region="eu-central-1",
-            s3_endpoint_url=f"http://{host}:{port}",
-            aws_access_key_id="key",
-            aws_secret_access_key="secret",
+            bucket="photos-of-europe",
+            region="eu-central-1",
+            endpoint_url=f"http://{host}:{port}",
+            access_key_id="key",
+            secret_access_key="secret",
         )
         async with open_s3(settings) as store:
             await store.prepare()
