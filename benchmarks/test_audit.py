@@ -13,10 +13,10 @@ import pytest
 from eventsourcing.domain import DomainEventProtocol
 from psycopg import AsyncConnection
 
+from api.migrate import migrate
 from domain.event_store.mapper import EventMapper
 from domain.event_store.publishing import Publishing
 from projections.audit.events import EventFilter, page_of_events, stream_events
-from projections.migrate import migrate
 from tests.histories import NOON, after, create_post, publishing_commands
 
 pytestmark = pytest.mark.anyio

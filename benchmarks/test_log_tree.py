@@ -15,10 +15,10 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from psycopg import AsyncConnection
 
+from api.migrate import migrate
 from domain.event_store.publishing import Publishing
 from projections.log_tree.sealing import seal
 from projections.log_tree.verification import verify
-from projections.migrate import migrate
 from tests.histories import create_post
 
 EVENTS: Final = 1_000_000

@@ -1,36 +1,55 @@
 """Migrations: bring a database to this version, the job queue's tables and ours, in order.
 
 yoyo applies and records them; the queue library's own migrations are read from its package, so
-that a new release brings its changes along. An advisory lock lets any number of processes start
-at once: one migrates, the others wait and find nothing to do.
+that its new releases bring their changes along. SQL functions are no migrations: each has one file,
+which replaces the function in the database whenever it differs. An advisory lock lets any number
+of processes start at once: one migrates, the others wait and find nothing to do.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+from msgspec import Struct
 from procrastinate.schema import SchemaManager
 from yoyo import get_backend, read_migrations
+
+from projections.sql_functions import create_missing, read_definitions, replace_all
 
 MIGRATIONS_FOLDER: Final = Path(__file__).parent / "migrations"
 # Any constant will do, as long as it stays the same.
 _ADVISORY_LOCK: Final = 6_682_001
 
 
-def migrate(url: str) -> list[str]:
-    """Apply every migration that the database lacks and return their names, in order.
+class Applied(Struct, frozen=True, kw_only=True):
+    """What changed: names of migrations in their order, and of functions that are new or differ."""
+
+    migrations: list[str]
+    functions: list[str]
+
+
+def apply_migrations(url: str, functions: Sequence[Path]) -> Applied:
+    """Apply every migration that the database lacks, and bring it to these function files.
 
     Raises:
-        psycopg.Error: the database cannot be reached or refused a statement; migrations before
-            the failing one stay applied, the failing one left no trace.
+        psycopg.Error: the database cannot be reached or refused a statement. Migrations before the
+            failing one stay applied, the failing one left no trace; functions are replaced all
+            or none.
     """
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
-        return _apply(url)
+        before = read_definitions(connection, functions)
+        create_missing(connection, functions)
+        migrations = _apply_migrations(url)
+        replace_all(connection, functions)
+        after = read_definitions(connection, functions)
+    changed = [name for name, text in sorted(after.items()) if before.get(name) != text]
+    return Applied(migrations=migrations, functions=changed)
 
 
-def _apply(url: str) -> list[str]:
+def _apply_migrations(url: str) -> list[str]:
     backend = _backend(url)
     try:
         missing = backend.to_apply(_migrations())

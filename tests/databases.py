@@ -10,8 +10,8 @@ from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
+from api.migrate import migrate
 from domain.event_store.publishing import Publishing
-from projections.migrate import migrate
 
 
 @pytest.fixture

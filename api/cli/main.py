@@ -139,16 +139,17 @@ def migrate() -> None:
     """Bring the database and the bucket to this version; safe to run at any time, by anyone."""
     import anyio
 
-    from projections.migrate import migrate as migrate_database
+    from api.migrate import migrate as migrate_database
     from transcoder.object_store.s3 import prepare_bucket
     from transcoder.settings import storage_settings
 
     with explained():
         settings = storage_settings()
         applied = migrate_database(settings.database.url)
-        for name in applied:
+        for name in applied.migrations:
             typer.echo(f"applied {name}")
-        typer.echo(f"The database is up to date ({len(applied)} migrations applied).")
+        counts = f"{len(applied.migrations)} migrations, {len(applied.functions)} functions applied"
+        typer.echo(f"The database is up to date ({counts}).")
         anyio.run(prepare_bucket, settings.object_store)
         bucket = settings.object_store.bucket
         typer.echo(f"Bucket {bucket} is ready: private, with CORS and lifecycle.")

@@ -28,7 +28,7 @@ _WITHOUT_JOB: Final = """
 SELECT post_id FROM unnest(%(post_ids)s::uuid[]) AS post_id
 WHERE NOT EXISTS (
     SELECT FROM procrastinate_jobs
-    WHERE lock = 'post:' || post_id AND status IN ('todo', 'doing')
+    WHERE lock = job_lock(post_id) AND status IN ('todo', 'doing')
 )
 """
 

@@ -22,7 +22,7 @@ SELECT * FROM (
     FROM posts LEFT JOIN LATERAL (
         SELECT status::text, attempts, scheduled_at, args ->> 'trouble' AS trouble
         FROM procrastinate_jobs
-        WHERE lock = 'post:' || posts.id AND task_name = 'post.transcode'
+        WHERE lock = job_lock(posts.id) AND task_name = 'post.transcode'
           AND status IN ('todo', 'doing')
         ORDER BY id DESC LIMIT 1
     ) AS job ON true LEFT JOIN LATERAL (

@@ -39,7 +39,7 @@ def settings(empty_database_url: str, seaweedfs_server: S3Access) -> dict[str, s
 def deployment(settings: dict[str, str], tmp_path: Path) -> Iterator[list[int]]:
     """Migrated, with two APIs, three workers and two projectors; the ports of the APIs."""
     ports = list(choose_ports(["one", "other"], tmp_path / "ports.json").values())
-    for expected in ("applied 0001.post-events", "0 migrations applied"):
+    for expected in ("applied 0001.event-log", "0 migrations, 0 functions applied"):
         migrated = run_nova("migrate", **settings)
         assert migrated.returncode == 0, migrated.stderr
         assert expected in migrated.stdout

@@ -63,7 +63,7 @@ _PACE: Final = "SELECT seconds_per_post()"
 
 
 # Takes turns, as `append_post_events` has it.
-_PRIORITY: Final = "SELECT -next_turn(%(queue_name)s, %(user_id)s)"
+_PRIORITY: Final = "SELECT fair_share_priority(%(queue_name)s, %(user_id)s)"
 # Not by a queueing lock: it would keep a job that runs from going back to wait beside another one.
 _ADOPT: Final = """
 UPDATE procrastinate_jobs
@@ -78,7 +78,7 @@ _WAITING: Final = """
 SELECT id FROM procrastinate_jobs
 WHERE lock = %(lock)s AND task_name = %(task_name)s AND status = 'todo'
 """
-_TAKE_OUT: Final = "SELECT procrastinate_cancel_job_v1(%(job_id)s, false, true)"
+_TAKE_OUT: Final = "SELECT cancel_job(%(job_id)s)"
 
 
 class QueueDepth(Struct, frozen=True, kw_only=True):

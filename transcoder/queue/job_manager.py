@@ -23,8 +23,8 @@ from procrastinate.manager import JobManager
 SAY_AGAIN_WITHIN_SECONDS: Final = 20.0
 
 _RETRY: Final = """
-SELECT procrastinate_retry_job_v2(
-    %(job_id)s, now() + %(pause)s::interval, %(new_priority)s, %(new_queue_name)s, %(new_lock)s
+SELECT requeue_job(
+    %(job_id)s, %(pause)s::interval, %(new_priority)s, %(new_queue_name)s, %(new_lock)s
 )
 """
 

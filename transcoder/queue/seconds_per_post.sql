@@ -1,5 +1,6 @@
--- depends: 0013.nothing-stuck
--- As before, but a damaged event keeps nobody from an answer.
+-- The mean time between two posts that leave a full transcode queue: what the last twenty took,
+-- divided by how many jobs are running. Null while none runs or none has been published.
+
 CREATE OR REPLACE FUNCTION seconds_per_post() RETURNS double precision LANGUAGE sql STABLE AS $$
     SELECT avg(
         (stages ->> 'download_ms')::integer + (stages ->> 'transcode_ms')::integer

@@ -1,17 +1,8 @@
--- depends: 0005.placeholders
--- Tamper evidence: a Merkle tree over the whole log (RFC 6962), sealed after the fact, so that
--- appends know nothing of it. projections/log_tree.py hashes the same bytes, independently.
+-- depends: 0001.event-log
+-- Tamper evidence: a Merkle tree over the log (RFC 6962). It is built after the fact, so appends
+-- pay nothing for it.
 
-CREATE FUNCTION log_leaf(
-    at_position bigint, post_id uuid, version bigint, topic text, state bytea
-) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT sha256(
-        '\x00'::bytea || int8send(at_position) || uuid_send(post_id) || int8send(version)
-        || int4send(octet_length(convert_to(topic, 'UTF8'))) || convert_to(topic, 'UTF8') || state
-    );
-$$;
-
--- The post and the version are there to name an event that was removed; the hash covers them.
+-- Post and version name an event that was removed from the log; the hash covers them.
 CREATE TABLE log_leaves (
     position           bigint PRIMARY KEY CHECK (position > 0),
     leaf_hash          bytea  NOT NULL CHECK (octet_length(leaf_hash) = 32),
@@ -28,7 +19,7 @@ CREATE TABLE log_heads (
     at        timestamptz NOT NULL DEFAULT now()
 );
 
--- How far the log is sealed: one row, whose lock makes any number of sealers take turns.
+-- How far the log is sealed: one row, whose lock admits one sealer at a time.
 CREATE TABLE log_sealing (
     only_row  boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     tree_size bigint  NOT NULL DEFAULT 0,
@@ -37,17 +28,10 @@ CREATE TABLE log_sealing (
 
 INSERT INTO log_sealing DEFAULT VALUES;
 
-CREATE FUNCTION refuse_to_change_seals() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'seals are never changed or removed (% on %)', TG_OP, TG_TABLE_NAME
-        USING ERRCODE = 'restrict_violation';
-END;
-$$;
-
 CREATE TRIGGER log_leaves_are_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON log_leaves
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_seals();
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER log_heads_are_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON log_heads
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_seals();
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

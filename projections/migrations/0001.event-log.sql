@@ -1,6 +1,10 @@
 -- The event log: the truth that everything else is derived from.
--- Column names are those that the event-sourcing library reads; notification_id is the position.
+--
+-- Migrations are forward-only: once released, a file is never edited, and a change is a new file.
+-- They hold tables, indexes and triggers. Functions are files of their own beside the code that
+-- they serve; projections/migrate.py creates those before the indexes and triggers that call them.
 
+-- Column names are those that the event-sourcing library reads; notification_id is the position.
 CREATE TABLE post_events (
     originator_id      uuid   NOT NULL,
     originator_version bigint NOT NULL CHECK (originator_version > 0),
@@ -16,13 +20,6 @@ CREATE TABLE post_events (
 
 CREATE UNIQUE INDEX post_events_position ON post_events (notification_id);
 
-CREATE FUNCTION refuse_to_change_history() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'events are never changed or removed (% on post_events)', TG_OP
-        USING ERRCODE = 'restrict_violation';
-END;
-$$;
-
 CREATE TRIGGER post_events_are_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON post_events
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_history();
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
