@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from domain.event_store.publishing import Publishing
 from domain.events import Event
 from projections.follow.projection import POSTS
-from projections.tables.change import Change, in_json
+from projections.tables.change import Change, to_json
 
 URL: Final = "DATABASE_URL"
 
@@ -35,7 +35,7 @@ class LibraryTables(PostgresTrackingRecorder):
         with self.datastore.transaction(commit=True) as cursor:
             for change in changes:
                 if change.rows:
-                    rows = {"rows": in_json(change.rows)}
+                    rows = {"rows": to_json(change.rows)}
                     cursor.execute(change.statement, rows, prepare=True)
             self._insert_tracking(cursor, tracking)
 

@@ -24,7 +24,8 @@ from domain.events import (
 from domain.formats import ContentType
 from domain.recipes import VariantName
 
-Status: TypeAlias = Literal["pending", "processing", "published", "failed", "deleted"]
+ReadableStatus: TypeAlias = Literal["pending", "processing", "published", "failed"]
+Status: TypeAlias = ReadableStatus | Literal["deleted"]
 
 
 class Post(Struct, frozen=True, kw_only=True):

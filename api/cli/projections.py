@@ -41,18 +41,20 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON, for machines.")]
 def list_projections(*, as_json: AsJson = False) -> None:
     """List the projections and how far they are."""
     from api.cli.projections_reports import report_list
+    from projections.follow.projection import PROJECTIONS
     from projections.follow.status import statuses
 
-    report_list(_ask(statuses), as_json=as_json)
+    report_list(_ask(partial(statuses, projections=PROJECTIONS.values())), as_json=as_json)
 
 
 @projections_app.command()
 def status(*, as_json: AsJson = False) -> None:
     """Show position, lag, rate, runner and last error; exit code 1 if one is stopped."""
     from api.cli.projections_reports import report_statuses
+    from projections.follow.projection import PROJECTIONS
     from projections.follow.status import measured_statuses
 
-    found = _ask(measured_statuses)
+    found = _ask(partial(measured_statuses, projections=PROJECTIONS.values()))
     report_statuses(found, as_json=as_json)
     raise typer.Exit(1 if any(one.stopped_at for one in found) else 0)
 

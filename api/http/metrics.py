@@ -11,6 +11,7 @@ from prometheus_client import Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from psycopg import AsyncConnection
 
+from projections.follow.projection import PROJECTIONS
 from projections.follow.status import Status, statuses
 from transcoder.queue.connection_metrics import Undescribed
 from transcoder.queue.depth import LaneState, lane_states, lanes_alive
@@ -61,7 +62,7 @@ async def _ask(url: str) -> _Told:
             return _Told(
                 await lane_states(connection),
                 await lanes_alive(connection),
-                await statuses(connection),
+                await statuses(connection, PROJECTIONS.values()),
             )
 
 

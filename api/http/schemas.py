@@ -6,8 +6,8 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from domain.post import ReadableStatus
 from domain.recipes import VariantName
-from projections.queries.posts import ReadableStatus
 
 MAX_CAPTION_CHARACTERS = 2200
 # PostgreSQL keeps every character in a text but this one.

@@ -1,28 +1,47 @@
-"""A projection: a name and the read tables that follow the log together."""
+"""Projections: what one is, and which there are."""
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from domain.events import Event
+from domain.post import EventBeforeCreation, fold
 from projections.tables import post_images, post_metadata, posts, upload_sessions
 from projections.tables.change import Change
+from projections.tables.read_table import ReadTable
+
+Row: TypeAlias = tuple[object, ...]
 
 
 class Projection(Struct, frozen=True, kw_only=True):
-    """A set of read tables that follow the log together, in one transaction per batch."""
+    """A set of read tables that follow the log together, in one transaction per batch.
+
+    Each has a position, a failure, a leader, a verification and a rebuild of its own, under its
+    `name`. The order of `tables` is one that their references allow.
+    """
 
     name: str
-    tables: tuple[Callable[[Sequence[Event]], list[Change]], ...]
+    tables: tuple[ReadTable, ...]
 
     def changes(self, events: Sequence[Event]) -> list[Change]:
-        """What `events` do to all the tables, in an order that their references allow."""
-        return [change for table in self.tables for change in table(events)]
+        """The changes that a batch of events makes to the tables."""
+        return [change for table in self.tables for change in table.changes(events)]
+
+    def expected_rows(self, events: Sequence[Event]) -> list[list[Row]]:
+        """The rows of one post in each table, derived from the fold of its whole history."""
+        try:
+            post = fold(events)
+        except EventBeforeCreation:
+            post = None
+        if post is None:
+            return [[] for _ in self.tables]
+        return [[astuple(row) for row in table.expected(post, events)] for table in self.tables]
 
 
 POSTS: Final = Projection(
     name="posts",
-    tables=(posts.changes, post_images.changes, post_metadata.changes, upload_sessions.changes),
+    tables=(posts.TABLE, post_images.TABLE, post_metadata.TABLE, upload_sessions.TABLE),
 )
 PROJECTIONS: Final = {POSTS.name: POSTS}

@@ -1,17 +1,19 @@
-"""Status: where each projection stands, who runs it, and what stopped it."""
+"""Status: the position and lag of each projection, its leader, and what stopped it."""
 
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Final
 
 import anyio
 from msgspec import Struct
+from msgspec.structs import replace
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from projections.follow.leadership import RUNNER_LOCK
-from projections.follow.projection import PROJECTIONS
+from projections.follow.projection import Projection
 
-# Over how long the rate is measured.
+# Long enough for a rate at live load, short enough to wait for on a terminal.
 RATE_SECONDS: Final = 1.0
 
 _STATUS: Final = """
@@ -44,7 +46,7 @@ ORDER BY tracking.projection
 class Status(Struct, frozen=True, kw_only=True):
     """One projection: `lag_seconds` is the age of the oldest event that it has not projected.
 
-    `events_per_second` is null unless it was measured; `running_where` while no runner is active.
+    `events_per_second` is null unless it was measured; `running_where` while no runner leads.
     """
 
     projection: str
@@ -60,21 +62,25 @@ class Status(Struct, frozen=True, kw_only=True):
     skipped_events: int
 
 
-async def statuses(connection: AsyncConnection[object]) -> list[Status]:
-    """Where every projection of this version stands now."""
+async def statuses(
+    connection: AsyncConnection[object], projections: Iterable[Projection]
+) -> list[Status]:
+    """The status of each of these projections that the database knows, by name."""
+    names = [projection.name for projection in projections]
     async with connection.cursor(row_factory=class_row(Status)) as cursor:
-        await cursor.execute(_STATUS, {"kind": RUNNER_LOCK, "projections": list(PROJECTIONS)})
+        await cursor.execute(_STATUS, {"kind": RUNNER_LOCK, "projections": names})
         return await cursor.fetchall()
 
 
-async def measured_statuses(connection: AsyncConnection[object]) -> list[Status]:
-    """The same, with the rate of the last `RATE_SECONDS`, which it waits for."""
-    earlier = {one.projection: one.position for one in await statuses(connection)}
+async def measured_statuses(
+    connection: AsyncConnection[object], projections: Collection[Projection]
+) -> list[Status]:
+    """As `statuses`, with the rate measured for `RATE_SECONDS`."""
+    earlier = {one.projection: one.position for one in await statuses(connection, projections)}
     await anyio.sleep(RATE_SECONDS)
-    return [_with_rate(one, earlier) for one in await statuses(connection)]
+    return [_with_rate(one, earlier) for one in await statuses(connection, projections)]
 
 
 def _with_rate(status: Status, earlier: dict[str, int]) -> Status:
     advanced = status.position - earlier.get(status.projection, status.position)
-    values = {field: getattr(status, field) for field in status.__struct_fields__}
-    return Status(**{**values, "events_per_second": advanced / RATE_SECONDS})
+    return replace(status, events_per_second=advanced / RATE_SECONDS)

@@ -4,7 +4,7 @@ A reader sees its own posts in every status and other people's only when they ar
 """
 
 from datetime import datetime
-from typing import Final, Literal, LiteralString, TypeAlias
+from typing import Final, LiteralString, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -12,9 +12,10 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row, scalar_row
 
+from domain.post import ReadableStatus
 from domain.recipes import VariantName
-
-ReadableStatus: TypeAlias = Literal["pending", "processing", "published", "failed"]
+from projections.tables.post_images import ImageRow
+from projections.tables.posts import PostRow
 
 # Each row as JSON, which becomes a Struct at once: column by column would take three times as long.
 _WITH_IMAGES_AND_COUNTERS: Final[LiteralString] = """
@@ -76,8 +77,7 @@ WITH page AS (
 {_WITH_IMAGES_AND_COUNTERS}
 """
 _IMAGE: Final[LiteralString] = """
-SELECT variant, key, content_type, width, height, file_size, sha256
-FROM post_images WHERE key = %(key)s
+SELECT * FROM post_images WHERE key = %(key)s
 """
 
 
@@ -98,41 +98,19 @@ class Lag(Struct, frozen=True, kw_only=True):
     events: int
 
 
-class Image(Struct, frozen=True, kw_only=True):
-    """One stored variant: `width` and `height` in pixels, `file_size` in bytes."""
-
-    variant: VariantName
-    key: str
-    content_type: str
-    width: int
-    height: int
-    file_size: int
-    sha256: str
+Image: TypeAlias = ImageRow
 
 
-class PostRow(Struct, frozen=True, kw_only=True):
-    """A readable post with its images so far and its counters."""
+class ReadablePost(PostRow, frozen=True, kw_only=True):
+    """A row of `posts` with its images so far and its counters."""
 
-    id: UUID
-    version: int
-    user_id: UUID
-    caption: str | None
-    status: ReadableStatus
-    image_key: str
-    failure_code: str | None
-    failure_message: str | None
-    blurhash: str | None
-    dominant_colour: str | None
-    created_at: datetime
-    updated_at: datetime
-    published_at: datetime | None
     like_count: int
     comment_count: int
     view_count: int
     images: dict[VariantName, Image]
 
 
-_POST: Final = msgspec.json.Decoder(PostRow)
+_POST: Final = msgspec.json.Decoder(ReadablePost)
 
 
 class PageStart(Struct, frozen=True, array_like=True):
@@ -152,7 +130,7 @@ class PostFilter(Struct, frozen=True, kw_only=True):
 
 async def get_post(
     connection: AsyncConnection[object], post_id: UUID, *, reader_id: UUID
-) -> PostRow | None:
+) -> ReadablePost | None:
     """One post, or None when there is none that this reader may see."""
     posts = await _posts(connection, _ONE, {"post_id": post_id, "reader_id": reader_id})
     return posts[0] if posts else None
@@ -164,7 +142,7 @@ async def list_posts(
     *,
     limit: int,
     start: PageStart | None = None,
-) -> list[PostRow]:
+) -> list[ReadablePost]:
     """Up to `limit` posts that the reader may see, newest first, from `start` on."""
     parameters = {
         **msgspec.structs.asdict(asked),
@@ -195,7 +173,7 @@ def _listing(asked: PostFilter) -> LiteralString:
 
 async def _posts(
     connection: AsyncConnection[object], statement: LiteralString, parameters: dict[str, object]
-) -> list[PostRow]:
+) -> list[ReadablePost]:
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(statement, parameters, prepare=True)
         return [_POST.decode(row) for row in await cursor.fetchall()]

@@ -8,8 +8,9 @@ from uuid import UUID
 from msgspec import Struct
 from psycopg import AsyncConnection, sql
 
+from projections.follow.projection import Row
 from projections.log.histories import Scope, stream
-from projections.rebuild.expected import READ_TABLES, Row
+from projections.tables.read_table import ReadTable
 
 _DIGEST_SIZE: Final = 2**256
 
@@ -48,10 +49,10 @@ class TableReport(Struct, kw_only=True):
 class TableComparison:
     """Takes what is expected of one post after the other, and compares it with the table's rows."""
 
-    def __init__(self, connection: AsyncConnection[object], table: str, scope: Scope) -> None:
-        self.report = TableReport(table=table)
+    def __init__(self, connection: AsyncConnection[object], table: ReadTable, scope: Scope) -> None:
+        self.report = TableReport(table=table.name)
         self.rows = _rows(connection, table, scope)
-        self._key_size = len(READ_TABLES[table].key)
+        self._key_size = len(table.key)
         self._next: Row | None = None
         self._is_started = False
         self._expected, self._found = _Digest(), _Digest()
@@ -131,17 +132,16 @@ def _post_of(row: Row) -> UUID:
 
 
 def _rows(
-    connection: AsyncConnection[object], name: str, scope: Scope
+    connection: AsyncConnection[object], table: ReadTable, scope: Scope
 ) -> AsyncGenerator[Row, None]:
-    table = READ_TABLES[name]
     by_bytes = [
         sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(order))
         for column, order in zip(table.key, ("", 'COLLATE "C"'), strict=False)
     ]
     query = sql.SQL(_ROWS).format(
         columns=sql.SQL(", ").join(map(sql.Identifier, table.columns)),
-        table=sql.Identifier(name),
+        table=sql.Identifier(table.name),
         in_scope=scope.holds(table.key[0]),
         key=sql.SQL(", ").join(by_bytes),
     )
-    return stream(connection, name, query)
+    return stream(connection, table.name, query)

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 
 from domain.events import Event
 from projections.connection import Origin, connected_like, origin_of
-from projections.follow.projection import PROJECTIONS, Projection
+from projections.follow.projection import Projection
 from projections.log.histories import histories
 from projections.log.shards import Shard, map_in_processes, shards_of_log
 from projections.tables.change import execute_change
@@ -42,7 +42,7 @@ async def fill(
 
     share = _Share(
         origin=await origin_of(connection),
-        projection=projection.name,
+        projection=projection,
         position=position,
         batch_events=batch_events,
     )
@@ -52,13 +52,12 @@ async def fill(
 
 class _Share(Struct, frozen=True, kw_only=True):
     origin: Origin
-    projection: str
+    projection: Projection
     position: int
     batch_events: int
 
 
 async def _fill_shard(share: _Share, shard: Shard) -> int:
-    projection = PROJECTIONS[share.projection]
     filled = 0
     batch: list[Event] = []
     async with connected_like(share.origin) as connection, connection.transaction():
@@ -67,9 +66,9 @@ async def _fill_shard(share: _Share, shard: Shard) -> int:
             async for _, events in posts:
                 batch += events
                 if len(batch) >= share.batch_events:
-                    filled += await _insert(connection, projection, batch)
+                    filled += await _insert(connection, share.projection, batch)
                     batch.clear()
-        return filled + await _insert(connection, projection, batch)
+        return filled + await _insert(connection, share.projection, batch)
 
 
 async def _insert(

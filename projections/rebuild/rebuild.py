@@ -74,10 +74,10 @@ async def rebuild(
             raise RebuildRunning(projection.name)
         live = str(await ask(connection, "SELECT current_schema()"))
         async with _nothing_left(connection, projection):
-            schema = await create_tables(connection, projection.name, live=live)
+            schema = await create_tables(connection, projection, live=live)
             head = await _fill(connection, projection, report, batch_events, workers)
             report("index", head, head)
-            await complete_tables(connection, schema, live=live)
+            await complete_tables(connection, projection, schema, live=live)
             await _follow(connection, projection, report, batch_events)
             verification = await _verify(connection, projection, report, workers)
             report("swap", verification.events, verification.events)

@@ -1,16 +1,14 @@
 """The tables of a rebuild: made like the live ones under the same names, and put in their place."""
 
+from collections.abc import Sequence
 from typing import Final, LiteralString
 from uuid import uuid4
 
 from psycopg import AsyncConnection, sql
 from psycopg.rows import scalar_row, tuple_row
 
-# In an order that their references allow.
-REPLACED: Final = ("posts", "post_images", "upload_sessions")
-# Filled anew only to tell which rows the live table lacks: its counters are other writers'.
-KEPT: Final = "post_metadata"
-BUILT: Final = (*REPLACED, KEPT)
+from projections.follow.projection import Projection
+
 _POSITIONS: Final = "projection_positions"
 
 _LEFTOVERS: Final = """
@@ -36,9 +34,8 @@ SELECT format(
 FROM pg_class, aclexplode(relacl) WHERE oid = %(table)s::regclass AND grantee <> relowner
 """
 _ADD_MISSING: Final[LiteralString] = """
-INSERT INTO {live}.post_metadata (post_id)
-SELECT post_id FROM {built}.post_metadata AS built
-WHERE NOT EXISTS (SELECT FROM {live}.post_metadata AS kept WHERE kept.post_id = built.post_id)
+INSERT INTO {live}.{table} ({columns}) SELECT {columns} FROM {built}.{table} AS built
+WHERE NOT EXISTS (SELECT FROM {live}.{table} AS kept WHERE ({kept_key}) = ({built_key}))
 ON CONFLICT DO NOTHING
 """
 
@@ -53,32 +50,36 @@ async def drop_leftovers(connection: AsyncConnection[object], name: str) -> None
             await cursor.execute(drop.format(sql.Identifier(schema)))
 
 
-async def create_tables(connection: AsyncConnection[object], name: str, *, live: str) -> str:
+async def create_tables(
+    connection: AsyncConnection[object], projection: Projection, *, live: str
+) -> str:
     """Create empty tables with the live ones' columns and checks in a schema of their own.
 
     Its name, which nobody had before, is returned; it comes first on the connection's path.
     """
-    schema = f"rebuild_{name}_{uuid4().hex}"
+    schema = f"rebuild_{projection.name}_{uuid4().hex}"
     built, source = sql.Identifier(schema), sql.Identifier(live)
     async with connection.transaction():
         await connection.execute(sql.SQL("CREATE SCHEMA {}").format(built))
         await connection.execute(sql.SQL("SET search_path TO {}, {}").format(built, source))
-        for table in (*BUILT, _POSITIONS):
+        for table in (*_names(projection), _POSITIONS):
             like = sql.SQL("CREATE TABLE {}.{} (LIKE {}.{} INCLUDING ALL EXCLUDING INDEXES)")
             here = sql.Identifier(table)
             await connection.execute(like.format(built, here, source, here))
         start = sql.SQL("INSERT INTO {}.{} (projection) VALUES ({})")
-        await connection.execute(start.format(built, sql.Identifier(_POSITIONS), name))
+        await connection.execute(start.format(built, sql.Identifier(_POSITIONS), projection.name))
     return schema
 
 
-async def complete_tables(connection: AsyncConnection[object], schema: str, *, live: str) -> None:
+async def complete_tables(
+    connection: AsyncConnection[object], projection: Projection, schema: str, *, live: str
+) -> None:
     """Give the filled tables the live ones' keys, indexes and grants, and fresh statistics.
 
     Raises:
         psycopg.IntegrityError: the rows break a key.
     """
-    for table in BUILT:
+    for table in _names(projection):
         async with connection.transaction():
             await _copy_keys_and_indexes(connection, schema, table, live=live)
             await _copy_grants(connection, schema, table, live=live)
@@ -116,26 +117,47 @@ async def _copy_grants(
             await cursor.execute(_verbatim(grant))
 
 
-async def add_missing_counters(
-    connection: AsyncConnection[object], schema: str, *, live: str
+async def add_missing_rows(
+    connection: AsyncConnection[object], projection: Projection, schema: str, *, live: str
 ) -> None:
-    """Give the live counters the rows they lack; inside the caller's transaction."""
-    names = {"live": sql.Identifier(live), "built": sql.Identifier(schema)}
-    await connection.execute(sql.SQL(_ADD_MISSING).format(**names))
+    """Insert the rows that kept tables lack; inside the caller's transaction."""
+    for table in projection.tables:
+        if table.on_rebuild == "keep":
+            query = sql.SQL(_ADD_MISSING).format(
+                live=sql.Identifier(live),
+                built=sql.Identifier(schema),
+                table=sql.Identifier(table.name),
+                columns=_list(table.columns),
+                kept_key=_list(table.key, of="kept"),
+                built_key=_list(table.key, of="built"),
+            )
+            await connection.execute(query)
 
 
-async def adopt_tables(connection: AsyncConnection[object], schema: str, *, live: str) -> None:
+def _list(columns: Sequence[str], *, of: str | None = None) -> sql.Composed:
+    qualified = [(of, column) if of else (column,) for column in columns]
+    return sql.SQL(", ").join(sql.Identifier(*names) for names in qualified)
+
+
+async def adopt_tables(
+    connection: AsyncConnection[object], projection: Projection, schema: str, *, live: str
+) -> None:
     """Put the new tables in the live ones' place; inside the caller's transaction."""
     names = {"live": sql.Identifier(live), "built": sql.Identifier(schema)}
-    for table in REPLACED:
+    replaced = [table.name for table in projection.tables if table.on_rebuild == "replace"]
+    for table in replaced:
         lock = sql.SQL("LOCK TABLE {live}.{table} IN ACCESS EXCLUSIVE MODE")
         await connection.execute(lock.format(**names, table=sql.Identifier(table)))
-    for table in reversed(REPLACED):
+    for table in reversed(replaced):
         drop = sql.SQL("DROP TABLE {live}.{table}")
         await connection.execute(drop.format(**names, table=sql.Identifier(table)))
-    for table in REPLACED:
+    for table in replaced:
         move = sql.SQL("ALTER TABLE {built}.{table} SET SCHEMA {live}")
         await connection.execute(move.format(**names, table=sql.Identifier(table)))
+
+
+def _names(projection: Projection) -> list[str]:
+    return [table.name for table in projection.tables]
 
 
 def _verbatim(statement: str) -> sql.SQL:

@@ -13,7 +13,7 @@ from psycopg.rows import scalar_row
 from projections.follow.batch import UnknownProjection, project_batch
 from projections.follow.projection import Projection
 from projections.log.shards import Posts
-from projections.rebuild.schema import add_missing_counters, adopt_tables
+from projections.rebuild.schema import add_missing_rows, adopt_tables
 from projections.rebuild.verify import Differs, Until, compare
 
 LOCK_TIMEOUT: Final = "500ms"
@@ -99,11 +99,11 @@ async def _swap(
         if batch.events == LAST_EVENTS:
             raise psycopg.Rollback(transaction)
         await _verify_between(connection, projection, verified, batch.position)
-        await add_missing_counters(connection, schema, live=live)
+        await add_missing_rows(connection, projection, schema, live=live)
         names["position"] = sql.Literal(batch.position)
         await connection.execute(sql.SQL(_ADVANCE_LIVE).format(**names))
         await connection.execute(sql.SQL(_CLEAR_FAILURE).format(**names))
-        await adopt_tables(connection, schema, live=live)
+        await adopt_tables(connection, projection, schema, live=live)
         return batch.position
     return None
 
@@ -116,6 +116,6 @@ async def _verify_between(
         await cursor.execute(query)
         posts = Posts(frozenset(await cursor.fetchall()))
     if posts.ids:
-        found = await compare(connection, Until(until), posts)
+        found = await compare(connection, projection, Until(until), posts)
         if found.differences:
             raise Differs(projection.name, found.differences)

@@ -19,7 +19,6 @@ from projections.follow.projection import Projection
 from projections.log.histories import Scope, histories
 from projections.log.shards import map_in_processes, shards_of_log
 from projections.rebuild.comparison import Difference, TableComparison, TableReport
-from projections.rebuild.expected import READ_TABLES, expected_rows
 
 
 class Compared(Struct, frozen=True, kw_only=True):
@@ -85,7 +84,7 @@ async def verify(
             position=position,
             skipped_events=len(skips),
             events=0,
-            tables=[TableReport(table=name) for name in READ_TABLES],
+            tables=[TableReport(table=table.name) for table in projection.tables],
             differences=[],
         )
 
@@ -95,30 +94,34 @@ async def verify(
             report(found.events)
 
         until = Until(position, frozenset(skips))
-        compare_shard = partial(compare, connection, until)
+        compare_shard = partial(compare, connection, projection, until)
         if workers > 1:
             snapshot = str(await ask(connection, "SELECT pg_export_snapshot()"))
             origin = await origin_of(connection)
-            compare_shard = partial(_compare_elsewhere, origin, snapshot, until)
+            compare_shard = partial(_compare_in_process, origin, snapshot, projection, until)
         await map_in_processes(compare_shard, shards, workers=workers, collect=note)
     return found
 
 
-async def _compare_elsewhere(origin: Origin, snapshot: str, until: Until, scope: Scope) -> Compared:
+async def _compare_in_process(
+    origin: Origin, snapshot: str, projection: Projection, until: Until, scope: Scope
+) -> Compared:
     async with connected_like(origin) as connection, connection.transaction():
         await connection.execute(ONE_SNAPSHOT)
         await connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
-        return await compare(connection, until, scope)
+        return await compare(connection, projection, until, scope)
 
 
-async def compare(connection: AsyncConnection[object], until: Until, scope: Scope) -> Compared:
+async def compare(
+    connection: AsyncConnection[object], projection: Projection, until: Until, scope: Scope
+) -> Compared:
     """Compare the rows of some posts, inside the caller's transaction.
 
     Raises:
         UnreadableEvent: one of their events is unreadable and not left out.
     """
     async with AsyncExitStack() as streams:
-        tables = [TableComparison(connection, name, scope) for name in READ_TABLES]
+        tables = [TableComparison(connection, table, scope) for table in projection.tables]
         for table in tables:
             await streams.enter_async_context(aclosing(table.rows))
         differences: list[Difference] = []
@@ -127,9 +130,9 @@ async def compare(connection: AsyncConnection[object], until: Until, scope: Scop
         async with aclosing(posts):
             async for post_id, history in posts:
                 events += len(history)
-                rows = expected_rows(history)
-                for table in tables:
-                    differences += await table.compare(post_id, rows[table.report.table])
+                expected = projection.expected_rows(history)
+                for table, rows in zip(tables, expected, strict=True):
+                    differences += await table.compare(post_id, rows)
         for table in tables:
             differences += await table.finish()
         reports = [table.report for table in tables]

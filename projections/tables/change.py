@@ -1,4 +1,4 @@
-"""A change: one SQL statement that a batch of events makes to a read table, on many rows."""
+"""A change: one SQL statement that applies a batch of events to a read table."""
 
 from typing import LiteralString
 
@@ -8,18 +8,18 @@ from psycopg import AsyncCursor
 
 
 class Change(Struct, frozen=True):
-    """A statement and the rows it takes, which it reads from `%(rows)s` as one JSON array."""
+    """A statement and its rows, which it reads from `%(rows)s` as one JSON array."""
 
     statement: LiteralString
     rows: list[dict[str, object]]
 
 
 async def execute_change(cursor: AsyncCursor[object], change: Change) -> None:
-    """Execute a change; one without rows costs nothing."""
+    """Execute a change, unless it has no rows."""
     if change.rows:
-        await cursor.execute(change.statement, {"rows": in_json(change.rows)}, prepare=True)
+        await cursor.execute(change.statement, {"rows": to_json(change.rows)}, prepare=True)
 
 
-def in_json(rows: list[dict[str, object]]) -> str:
-    """The rows as a statement takes them."""
+def to_json(rows: list[dict[str, object]]) -> str:
+    """Encode rows as the parameter of a statement."""
     return msgspec.json.encode(rows).decode()

@@ -1,19 +1,32 @@
-"""The table `post_images`: one row for every stored variant; it goes with its post."""
+"""The table `post_images`: one row per stored variant, deleted with its post."""
 
 from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from domain.events import Event, PostDeleted, PostReprocessed, ReadyVariant, VariantReady
-from projections.tables.change import Change
+from msgspec import Struct
 
-_INSERT: Final = """
-INSERT INTO post_images (
-    post_id, variant, key, content_type, width, height, file_size, sha256
-)
-SELECT post_id, variant, key, content_type, width, height, file_size, sha256
-FROM json_populate_recordset(NULL::post_images, %(rows)s::json)
-"""
+from domain.events import Event, PostDeleted, PostReprocessed, ReadyVariant, VariantReady
+from domain.post import Post
+from domain.recipes import VariantName
+from projections.tables.change import Change
+from projections.tables.read_table import ReadTable, insert_into
+
+
+class ImageRow(Struct, frozen=True, kw_only=True):
+    """One stored variant: `width` and `height` in pixels, `file_size` in bytes."""
+
+    post_id: UUID
+    variant: VariantName
+    key: str
+    content_type: str
+    width: int
+    height: int
+    file_size: int
+    sha256: str
+
+
+_INSERT: Final = insert_into("post_images", ImageRow)
 _REPLACE: Final = """
 UPDATE post_images AS image
 SET key = made.key, content_type = made.content_type, width = made.width, height = made.height,
@@ -23,8 +36,8 @@ WHERE image.post_id = made.post_id AND image.variant = made.variant
 """
 
 
-def changes(events: Sequence[Event]) -> list[Change]:
-    """What `events` do to `post_images`; the images of a post that ends among them never come."""
+def _changes(events: Sequence[Event]) -> list[Change]:
+    # The rows of a post that is deleted in the same batch have no post to refer to.
     gone = {event.post_id for event in events if isinstance(event, PostDeleted)}
     added: list[dict[str, object]] = []
     replaced: dict[tuple[UUID, str], dict[str, object]] = {}
@@ -48,3 +61,30 @@ def _row(post_id: UUID, made: VariantReady | ReadyVariant) -> dict[str, object]:
         "file_size": made.file_size,
         "sha256": made.sha256,
     }
+
+
+def _expected(post: Post, _: Sequence[Event]) -> list[ImageRow]:
+    if post.status == "deleted":
+        return []
+    return [
+        ImageRow(
+            post_id=post.id,
+            variant=name,
+            key=variant.key,
+            content_type=variant.content_type,
+            width=variant.width,
+            height=variant.height,
+            file_size=variant.file_size,
+            sha256=variant.sha256,
+        )
+        for name, variant in sorted(post.variants.items())
+    ]
+
+
+TABLE: Final = ReadTable(
+    name="post_images",
+    row=ImageRow,
+    key=("post_id", "variant"),
+    changes=_changes,
+    expected=_expected,
+)

@@ -1,25 +1,46 @@
-"""The table `post_metadata`: engagement counters, which other writers count up.
+"""The table `post_metadata`: engagement counters, which other writers increment.
 
-A projection adds the row at zero when there is none and never touches it again, so that no
-replay and no rebuild ever resets what people did.
+The projection inserts a row of zeros and never touches it again: no replay or rebuild resets a
+counter.
 """
 
 from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
 
 from domain.events import Event, PostCreated
+from domain.post import Post
 from projections.tables.change import Change
-
-_INSERT: Final = """
-INSERT INTO post_metadata (post_id)
-SELECT post_id FROM json_populate_recordset(NULL::post_metadata, %(rows)s::json)
-ON CONFLICT DO NOTHING
-"""
+from projections.tables.read_table import ReadTable, insert_into
 
 
-def changes(events: Sequence[Event]) -> list[Change]:
-    """What `events` add to `post_metadata`."""
+class MetadataRow(Struct, frozen=True, kw_only=True):
+    """The one column that events decide: that the post exists."""
+
+    post_id: UUID
+
+
+_INSERT: Final = insert_into("post_metadata", MetadataRow) + "ON CONFLICT DO NOTHING"
+
+
+def _changes(events: Sequence[Event]) -> list[Change]:
     rows: list[dict[str, object]] = [
         {"post_id": event.post_id} for event in events if isinstance(event, PostCreated)
     ]
     return [Change(_INSERT, rows)]
+
+
+def _expected(post: Post, _: Sequence[Event]) -> list[MetadataRow]:
+    return [MetadataRow(post_id=post.id)]
+
+
+TABLE: Final = ReadTable(
+    name="post_metadata",
+    row=MetadataRow,
+    key=("post_id",),
+    changes=_changes,
+    expected=_expected,
+    on_rebuild="keep",
+)

@@ -1,8 +1,11 @@
-"""The table `posts`: one row for every post that can be read."""
+"""The table `posts`: one row per post that can be read; a deleted post has none."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, TypeAlias, assert_never
 from uuid import UUID
+
+from msgspec import Struct
 
 from domain.events import (
     Event,
@@ -16,7 +19,9 @@ from domain.events import (
     PostUploaded,
     VariantReady,
 )
+from domain.post import Post, ReadableStatus
 from projections.tables.change import Change
+from projections.tables.read_table import ReadTable, insert_into
 
 Evolving: TypeAlias = (
     PostUploaded
@@ -28,16 +33,27 @@ Evolving: TypeAlias = (
     | PostNotReprocessed
 )
 
-_INSERT: Final = """
-INSERT INTO posts (
-    id, version, user_id, caption, status, image_key, failure_code, failure_message,
-    created_at, updated_at, published_at, blurhash, dominant_colour
-)
-SELECT id, version, user_id, caption, status, image_key, failure_code, failure_message,
-       created_at, updated_at, published_at, blurhash, dominant_colour
-FROM json_populate_recordset(NULL::posts, %(rows)s::json)
-"""
-# What a batch does not say of a post stays as it was; a status comes with its failure or without.
+
+class PostRow(Struct, frozen=True, kw_only=True):
+    """A post that can be read."""
+
+    id: UUID
+    version: int
+    user_id: UUID
+    caption: str | None
+    status: ReadableStatus
+    image_key: str
+    failure_code: str | None
+    failure_message: str | None
+    blurhash: str | None
+    dominant_colour: str | None
+    created_at: datetime
+    updated_at: datetime
+    published_at: datetime | None
+
+
+_INSERT: Final = insert_into("posts", PostRow)
+# A column that a batch does not set keeps its value; a new status replaces the failure, too.
 _UPDATE: Final = """
 UPDATE posts
 SET version = change.version, updated_at = change.updated_at,
@@ -58,8 +74,7 @@ WHERE posts.id = gone.id
 """
 
 
-def changes(events: Sequence[Event]) -> list[Change]:
-    """What `events`, in the order of the log, do to `posts` in the end."""
+def _changes(events: Sequence[Event]) -> list[Change]:
     created: dict[UUID, dict[str, object]] = {}
     changed: dict[UUID, dict[str, object]] = {}
     gone: dict[UUID, dict[str, object]] = {}
@@ -116,3 +131,32 @@ def _evolve(row: dict[str, object], event: Evolving) -> None:
             row["failure_code"], row["failure_message"] = event.code, event.message
         case _:
             assert_never(event)
+
+
+def _expected(post: Post, events: Sequence[Event]) -> list[PostRow]:
+    if post.status == "deleted":
+        return []
+    shown = [event for event in events if isinstance(event, PostPublished | PostReprocessed)]
+    last = shown[-1] if shown else None
+    return [
+        PostRow(
+            id=post.id,
+            version=post.version,
+            user_id=post.user_id,
+            caption=post.caption,
+            status=post.status,
+            image_key=post.image_key,
+            failure_code=post.failure.code if post.failure else None,
+            failure_message=post.failure.message if post.failure else None,
+            blurhash=last.blurhash if last else None,
+            dominant_colour=last.dominant_colour if last else None,
+            created_at=post.created_at,
+            updated_at=post.updated_at,
+            published_at=post.published_at,
+        )
+    ]
+
+
+TABLE: Final = ReadTable(
+    name="posts", row=PostRow, key=("id",), changes=_changes, expected=_expected
+)

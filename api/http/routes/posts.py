@@ -20,11 +20,12 @@ from api.http.schemas import FailureView, ImageView, PostPage, PostView, UploadC
 from api.http.services import UseServices
 from domain.commands import DeletePost, RetryPost
 from domain.errors import PostNotFound
+from domain.post import ReadableStatus
+from domain.recipes import VariantName
 from projections.queries.posts import (
     PageStart,
     PostFilter,
-    PostRow,
-    ReadableStatus,
+    ReadablePost,
     get_post,
     list_posts,
 )
@@ -33,6 +34,10 @@ MAX_PAGE: Final = 100
 DEFAULT_PAGE: Final = 20
 # The reader's own browser may keep an answer, and asks each time whether it still holds.
 CACHE_CONTROL: Final = "private, no-cache"
+# Fields of the answer that are columns of the row, under the same names.
+_FROM_ROW: Final = tuple(
+    name for name in PostView.__struct_fields__ if name not in {"images", "failure"}
+)
 
 
 @get("/posts/{post_id:uuid}", responses={**answer(PostView), **problem_responses(404)})
@@ -100,39 +105,25 @@ async def retry_post(
     return being_published(outcome.post)
 
 
-def _view(row: PostRow, *, media_url: str) -> PostView:
-    view = PostView(
-        id=row.id,
-        user_id=row.user_id,
-        caption=row.caption,
-        status=row.status,
-        image_key=row.image_key,
-        images={
-            name: ImageView(
-                url=media_url + image.key,
-                width=image.width,
-                height=image.height,
-                file_size=image.file_size,
-                content_type=image.content_type,
-            )
-            for name, image in row.images.items()
-        },
-        blurhash=row.blurhash,
-        dominant_colour=row.dominant_colour,
-        like_count=row.like_count,
-        comment_count=row.comment_count,
-        view_count=row.view_count,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        published_at=row.published_at,
-    )
+def _view(row: ReadablePost, *, media_url: str) -> PostView:
+    images: dict[VariantName, ImageView] = {
+        name: ImageView(
+            url=media_url + image.key,
+            width=image.width,
+            height=image.height,
+            file_size=image.file_size,
+            content_type=image.content_type,
+        )
+        for name, image in row.images.items()
+    }
+    view = PostView(images=images, **{name: getattr(row, name) for name in _FROM_ROW})
     if row.failure_code is None or row.failure_message is None:
         return view
     failure = FailureView(code=row.failure_code, message=row.failure_message)
     return msgspec.structs.replace(view, failure=failure)
 
 
-def _cursor(row: PostRow) -> str:
+def _cursor(row: ReadablePost) -> str:
     start = PageStart(before_at=row.created_at, before_id=row.id)
     return base64.urlsafe_b64encode(msgspec.msgpack.encode(start)).decode().rstrip("=")
 

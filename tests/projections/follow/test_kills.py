@@ -102,7 +102,7 @@ async def test_another_runner_takes_over_within_five_seconds_of_a_kill(
 async def runner(connections: Connections) -> str | None:
     """Who is active."""
     async with connections.connection() as connection:
-        [status] = await statuses(connection)
+        [status] = await statuses(connection, [POSTS])
     return status.running_where
 
 

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.anyio
 
 async def status_of(connections: Connections) -> Status:
     async with connections.connection() as connection:
-        [found] = await statuses(connection)
+        [found] = await statuses(connection, [POSTS])
     return found
 
 
