@@ -78,13 +78,5 @@ class NotForThisRole(ApiError):
         self.role = role
 
 
-class RangeBeyondEnd(ApiError):
-    """The range begins after the end of the variant, which is `size` bytes long."""
-
-    def __init__(self, *, size: int) -> None:
-        super().__init__(f"there are {size} bytes")
-        self.size = size
-
-
 class ReadsBehind(ApiError):
     """The write is stored, but reads do not show it yet; saying it again is safe."""

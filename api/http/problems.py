@@ -23,7 +23,6 @@ from api.http.errors import (
     NoRoom,
     NotForThisRole,
     NotUploaded,
-    RangeBeyondEnd,
     ReadsBehind,
     UnsupportedContentType,
     WrongCursor,
@@ -128,11 +127,6 @@ KINDS: Final[dict[type[Exception], Kind]] = {
         "The picture store does not answer; say it again later",
         RETRY_AFTER_SECONDS,
     ),
-    RangeBeyondEnd: Kind(
-        "range-not-satisfiable",
-        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-        "The range begins after the end",
-    ),
 }
 _INTERNAL: Final = Kind(
     "internal-error",
@@ -149,8 +143,6 @@ def exception_handlers() -> ExceptionHandlersMap:
 
 def _known(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
-    if isinstance(error, RangeBeyondEnd):
-        return _response(kind, headers={"Content-Range": f"bytes */{error.size}"})
     if kind.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return _response(kind, detail=str(error) or None)
     _log.warning("request_refused", problem=kind.slug, error=str(error), **_which(request))

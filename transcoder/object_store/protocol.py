@@ -75,8 +75,8 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def read(self, key: str, *, wanted: range | None = None) -> bytes | None:
-        """An object or the wanted bytes of it, which must be there; None for no object."""
+    async def read(self, key: str) -> bytes | None:
+        """The content of an object; None if there is no such object."""
         ...
 
     async def put(self, new: NewObject) -> None:

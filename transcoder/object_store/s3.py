@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3.literals import BucketLocationConstraintType
     from types_aiobotocore_s3.type_defs import (
         CORSRuleTypeDef,
-        GetObjectOutputTypeDef,
         LifecycleRuleTypeDef,
     )
 
@@ -170,11 +169,11 @@ class S3ObjectStore:
             raise ChecksumMismatch(expected=announced.sha256, actual=digest.hexdigest())
         return bytes(content)
 
-    async def read(self, key: str, *, wanted: range | None = None) -> bytes | None:
+    async def read(self, key: str) -> bytes | None:
         """See `ObjectStore.read`."""
         with _answers("read", key):
             try:
-                answer = await self._get(key, wanted)
+                answer = await self._client.get_object(Bucket=self._bucket, Key=key)
                 body = answer["Body"]
                 async with body:
                     content: bytes = await body.read()
@@ -183,12 +182,6 @@ class S3ObjectStore:
                     return None
                 raise
         return content
-
-    async def _get(self, key: str, wanted: range | None) -> "GetObjectOutputTypeDef":
-        if wanted is None:
-            return await self._client.get_object(Bucket=self._bucket, Key=key)
-        byte_range = f"bytes={wanted.start}-{wanted.stop - 1}"
-        return await self._client.get_object(Bucket=self._bucket, Key=key, Range=byte_range)
 
     async def put(self, new: NewObject) -> None:
         """See `ObjectStore.put`; the store checks the SHA-256 of what arrives."""

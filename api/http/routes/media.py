@@ -1,4 +1,4 @@
-"""Media: serves variants in development, where no CDN stands in front of the bucket."""
+"""Media: serves variants in development, where no CDN fronts the bucket; whole, never in ranges."""
 
 from typing import Any
 
@@ -6,7 +6,6 @@ from litestar import HttpMethod, Request, Response, route
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from api.http.ranges import wanted_range
 from api.http.requests import matches_etag
 from api.http.services import Services, UseServices
 from domain.keys import is_variant_key
@@ -22,25 +21,19 @@ from transcoder.object_store.protocol import IMMUTABLE
 async def read_media(
     key: FromPath[str], request: Request[Any, Any, Any], services: UseServices
 ) -> Response[Any]:
-    """A variant of a post that can still be read; originals are never served."""
+    """A variant of a post that is not deleted; originals are never served."""
     image = await _image(services, key.removeprefix("/"))
     headers = {
         "ETag": f'"{image.sha256}"',
         "Cache-Control": IMMUTABLE,
-        "Accept-Ranges": "bytes",
         "X-Content-Type-Options": "nosniff",
     }
     if matches_etag(request, headers["ETag"]):
         return Response(None, status_code=304, headers=headers)
-    wanted = _range(request, image)
-    if wanted is not None:
-        headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{image.file_size}"
-    return Response(
-        await _content(services, image, wanted=wanted),
-        status_code=200 if wanted is None else 206,
-        media_type=image.content_type,
-        headers=headers,
-    )
+    content = await services.store.read(image.key)
+    if content is None:
+        raise NotFoundException
+    return Response(content, media_type=image.content_type, headers=headers)
 
 
 async def _image(services: Services, key: str) -> Image:
@@ -50,16 +43,3 @@ async def _image(services: Services, key: str) -> Image:
         if image is not None:
             return image
     raise NotFoundException
-
-
-def _range(request: Request[Any, Any, Any], image: Image) -> range | None:
-    if request.method != HttpMethod.GET:
-        return None
-    return wanted_range(request.headers.get("Range", ""), size=image.file_size)
-
-
-async def _content(services: Services, image: Image, *, wanted: range | None) -> bytes:
-    content = await services.store.read(image.key, wanted=wanted)
-    if content is None:
-        raise NotFoundException
-    return content

@@ -77,13 +77,6 @@ async def test_what_was_put_can_be_read_and_described(store: ObjectStore) -> Non
     assert await store.read("variants/a.jpg") == CONTENT
 
 
-@pytest.mark.parametrize("wanted", [range(10), range(1500, len(CONTENT)), range(7, 8)])
-async def test_a_part_is_read_alone(store: ObjectStore, wanted: range) -> None:
-    await store.put(new_object("variants/a.jpg"))
-    part = await store.read("variants/a.jpg", wanted=wanted)
-    assert part == CONTENT[wanted.start : wanted.stop]
-
-
 async def test_other_bytes_than_their_checksum_says_are_not_stored(s3: ObjectStore) -> None:
     with pytest.raises(ObjectStoreUnavailable):
         await s3.put(replace(new_object("variants/a.jpg"), content=CONTENT[::-1]))
