@@ -13,7 +13,7 @@ from litestar.types import ControllerRouterHandler
 
 from api.http.auth import bearer_auth
 from api.http.correlation import HEADER, answer_with_correlation_id
-from api.http.problems import exception_handlers
+from api.http.problems import respond_with_problem
 from api.http.routes.audit import audit_router
 from api.http.routes.capabilities import read_capabilities
 from api.http.routes.health import health_router
@@ -65,7 +65,7 @@ def create_app(settings: ApiSettings, *, open_services: OpenServices = open_serv
         dependencies={"services": Provide(services, sync_to_thread=False)},
         on_app_init=[bearer_auth(settings.jwt_secret).on_app_init],
         before_send=[answer_with_correlation_id],
-        exception_handlers=exception_handlers(),
+        exception_handlers={Exception: respond_with_problem},
         cors_config=CORSConfig(
             allow_origins=["*"], expose_headers=["ETag", "Location", "Retry-After", HEADER]
         ),

@@ -1,29 +1,30 @@
-"""What can be wrong with a request beyond what the domain refuses.
+"""Errors of the API beyond those of the domain.
 
 ApiError
-├── UnsupportedContentType  the announced type is not one that we decode
+├── UnsupportedContentType  the announced content type is not accepted
 ├── FileTooLarge            the announced size is above the limit
 ├── FileTooSmall            the announced size is below the limit
 ├── NotUploaded             the announced bytes are not in the object store
-├── WrongCursor             the page cursor is not one that we gave out
-├── WrongQuestion           what is asked contradicts itself or cannot be answered
-├── NoRoom                  too many photos wait for a worker
-├── NotForThisRole          the caller's role does not let it ask this
-└── ReadsBehind             the write is stored, but reads do not show it yet
-"""
+├── InvalidUploadToken      the token was not issued for this upload
+├── InvalidCursor           the cursor was not issued by this API
+├── InvalidQuery            the query parameters contradict each other or cannot be answered
+├── InsufficientRole        the route requires another role
+├── TranscodeQueueFull      too many photos wait for a worker
+└── NotYetReadable          the change is stored, but reads do not show it yet
 
-from uuid import UUID
+The message of an error tells the client what to do: it is the `detail` of the problem.
+"""
 
 
 class ApiError(Exception):
-    """Base of what the API itself refuses."""
+    """Base of the API's own errors."""
 
 
 class UnsupportedContentType(ApiError):
-    """The announced type is not one that we decode."""
+    """The announced content type is not accepted."""
 
     def __init__(self, content_type: str, *, accepted: tuple[str, ...]) -> None:
-        super().__init__(f"{content_type!r} is not accepted; {', '.join(accepted)} are")
+        super().__init__(f"Use one of {', '.join(accepted)} (yours: {content_type}).")
         self.content_type = content_type
 
 
@@ -31,7 +32,7 @@ class FileTooLarge(ApiError):
     """The announced size is above the limit; both in bytes."""
 
     def __init__(self, file_size: int, *, limit: int) -> None:
-        super().__init__(f"{file_size} bytes; the most is {limit}")
+        super().__init__(f"Upload at most {limit} bytes (yours: {file_size}).")
         self.file_size = file_size
         self.limit = limit
 
@@ -40,43 +41,52 @@ class FileTooSmall(ApiError):
     """The announced size is below the limit; both in bytes."""
 
     def __init__(self, file_size: int, *, limit: int) -> None:
-        super().__init__(f"{file_size} bytes; the least is {limit}")
+        super().__init__(f"Upload at least {limit} bytes (yours: {file_size}).")
         self.file_size = file_size
         self.limit = limit
 
 
 class NotUploaded(ApiError):
-    """The announced bytes are not in the object store: PUT them first."""
+    """The announced bytes are not in the object store."""
 
-    def __init__(self, post_id: UUID) -> None:
-        super().__init__(f"the photo of post {post_id} has not arrived; PUT it, then say so again")
-        self.post_id = post_id
+    def __init__(self) -> None:
+        super().__init__("PUT the announced bytes to presigned_url before completing the upload.")
 
 
-class NoRoom(ApiError):
-    """Too many photos wait for a worker; there should be room again after `seconds`."""
+class InvalidUploadToken(ApiError):
+    """The token is forged, damaged or was issued for another upload."""
+
+    def __init__(self) -> None:
+        super().__init__("Use the upload_token that upload/init returned for this post.")
+
+
+class InvalidCursor(ApiError):
+    """The cursor was not issued by this API."""
+
+    def __init__(self) -> None:
+        super().__init__("Pass next_cursor of the previous page unchanged.")
+
+
+class InvalidQuery(ApiError):
+    """The query parameters contradict each other or cannot be answered."""
+
+
+class InsufficientRole(ApiError):
+    """The route requires another role."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__(f"Requires role auditor or operator (yours: {role}).")
+        self.role = role
+
+
+class TranscodeQueueFull(ApiError):
+    """Too many photos wait for a worker; the queue should be half empty after `seconds`."""
 
     def __init__(self, *, capacity: int, seconds: int) -> None:
-        super().__init__(f"{capacity} photos are waiting; say it again in {seconds} s")
+        super().__init__(f"{capacity} jobs waiting, retry after {seconds} s")
         self.capacity = capacity
         self.seconds = seconds
 
 
-class WrongCursor(ApiError):
-    """The page cursor is not one that we gave out."""
-
-
-class WrongQuestion(ApiError):
-    """What is asked contradicts itself or cannot be answered; the message says how to ask."""
-
-
-class NotForThisRole(ApiError):
-    """The caller's role does not let it ask this."""
-
-    def __init__(self, role: str) -> None:
-        super().__init__(f"your role is {role}; auditors and operators may ask this")
-        self.role = role
-
-
-class ReadsBehind(ApiError):
-    """The write is stored, but reads do not show it yet; saying it again is safe."""
+class NotYetReadable(ApiError):
+    """The change is stored, but reads do not show it yet."""

@@ -1,34 +1,40 @@
-"""Problems: every error that a client can meet, as RFC 9457 problem details.
+"""Problems: every error a client can meet, as RFC 9457 problem details.
 
-This is the one place where an error becomes an HTTP status. `type` is stable: clients may switch
-on it. Whatever is not listed is logged with its correlation id and answered as `internal-error`.
+The only place where an error becomes an HTTP status. Clients rely on `type`: it never changes.
+Errors without an entry of their own are logged and answered as `internal-error`. Litestar's
+ProblemDetailsPlugin hides the request from its mapping, but we log the request's correlation id.
 """
 
-import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import psycopg
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
-from litestar.types import ExceptionHandlersMap
-from msgspec import Struct
+from litestar.exceptions import (
+    ClientException,
+    HTTPException,
+    MethodNotAllowedException,
+    NotAuthorizedException,
+    NotFoundException,
+)
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from msgspec import Struct, field
 
 from api.http.correlation import correlation_id_of
 from api.http.errors import (
     FileTooLarge,
     FileTooSmall,
-    NoRoom,
-    NotForThisRole,
+    InsufficientRole,
+    InvalidCursor,
+    InvalidQuery,
+    InvalidUploadToken,
     NotUploaded,
-    ReadsBehind,
+    NotYetReadable,
+    TranscodeQueueFull,
     UnsupportedContentType,
-    WrongCursor,
-    WrongQuestion,
 )
-from api.http.upload_tokens import WrongUploadToken
 from domain.errors import (
     EventStoreUnavailable,
     PostNotFailed,
@@ -40,17 +46,14 @@ from transcoder.errors import ObjectStoreUnavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:nova:problem:"
-# A server that was restarted is back by then.
+# A restarted server is back by then.
 RETRY_AFTER_SECONDS: Final = 2
 
 _log = structlog.get_logger(__name__)
 
 
-Handler: TypeAlias = Callable[[Request[Any, Any, Any], Any], Response["Problem"]]
-
-
 class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """RFC 9457 problem details; `errors` lists the fields that are wrong."""
+    """RFC 9457 problem details; `errors` lists invalid fields."""
 
     type: str
     title: str
@@ -59,149 +62,162 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: list[dict[str, Any]] | None = None
 
 
-class Kind(Struct, frozen=True):
-    """How one class of errors is answered."""
+class ProblemType(Struct, frozen=True):
+    """How errors of one class are answered: with `detail`, or with the error's own message."""
 
     slug: str
     status: HTTPStatus
     title: str
-    retry_after_seconds: int | None = None
+    detail: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
-_DATABASE: Final = (
-    "database-unavailable",
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    "The database does not answer; say it again later",
-    RETRY_AFTER_SECONDS,
+def _unavailable(slug: str, title: str) -> ProblemType:
+    return ProblemType(
+        slug,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        title,
+        "Retry later.",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+
+
+_DATABASE: Final = _unavailable("database-unavailable", "Database unavailable")
+_INVALID_REQUEST: Final = ProblemType("invalid-request", HTTPStatus.BAD_REQUEST, "Invalid request")
+_INVALID_QUERY: Final = ProblemType(
+    "invalid-query", HTTPStatus.BAD_REQUEST, "Invalid query parameters"
 )
-KINDS: Final[dict[type[Exception], Kind]] = {
-    PostNotFound: Kind("post-not-found", HTTPStatus.NOT_FOUND, "There is no such post"),
-    UploadExpired: Kind("upload-expired", HTTPStatus.GONE, "The time to upload is over"),
-    WrongUploadToken: Kind(
-        "wrong-upload-token", HTTPStatus.FORBIDDEN, "The upload token is not for this post"
+
+PROBLEM_TYPES: Final[Mapping[type[Exception], ProblemType]] = {
+    PostNotFound: ProblemType(
+        "post-not-found",
+        HTTPStatus.NOT_FOUND,
+        "Post not found",
+        "Check the id. Only the owner can change a post, or read it before it is published.",
     ),
-    PostNotFailed: Kind("post-not-failed", HTTPStatus.CONFLICT, "The post has not failed"),
-    NotUploaded: Kind("not-uploaded", HTTPStatus.CONFLICT, "The photo has not been uploaded yet"),
-    UnsupportedContentType: Kind(
-        "unsupported-content-type",
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        "Photos of this type are not accepted",
+    PostNotFailed: ProblemType(
+        "post-not-failed",
+        HTTPStatus.CONFLICT,
+        "Post has not failed",
+        "Retry failed posts only.",
     ),
-    FileTooLarge: Kind(
-        "file-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The photo is too large"
+    UploadExpired: ProblemType(
+        "upload-expired",
+        HTTPStatus.GONE,
+        "Upload expired",
+        "Start a new upload with upload/init.",
     ),
-    FileTooSmall: Kind("file-too-small", HTTPStatus.BAD_REQUEST, "The photo is too small"),
-    # JSON that is nested deeper than any request of ours.
-    RecursionError: Kind("invalid-request", HTTPStatus.BAD_REQUEST, "The request is not valid"),
-    WrongCursor: Kind("wrong-cursor", HTTPStatus.BAD_REQUEST, "The cursor is not one of ours"),
-    WrongQuestion: Kind(
-        "wrong-question", HTTPStatus.BAD_REQUEST, "The question cannot be answered as it is asked"
+    NotUploaded: ProblemType("not-uploaded", HTTPStatus.CONFLICT, "Photo not uploaded"),
+    InvalidUploadToken: ProblemType(
+        "invalid-upload-token", HTTPStatus.FORBIDDEN, "Invalid upload token"
     ),
-    NotForThisRole: Kind(
-        "not-for-this-role", HTTPStatus.FORBIDDEN, "This is for auditors and operators"
+    UnsupportedContentType: ProblemType(
+        "unsupported-content-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Unsupported content type"
     ),
-    NoRoom: Kind(
-        "queue-full",
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "Too many photos are waiting; say it again later",
+    FileTooLarge: ProblemType(
+        "file-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "File too large"
     ),
-    ReadsBehind: Kind(
-        "reads-behind",
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "The request is stored but cannot be read yet; say it again later",
-        RETRY_AFTER_SECONDS,
+    FileTooSmall: ProblemType("file-too-small", HTTPStatus.BAD_REQUEST, "File too small"),
+    InvalidCursor: ProblemType("invalid-cursor", HTTPStatus.BAD_REQUEST, "Invalid cursor"),
+    InvalidQuery: _INVALID_QUERY,
+    InsufficientRole: ProblemType("insufficient-role", HTTPStatus.FORBIDDEN, "Insufficient role"),
+    TranscodeQueueFull: _unavailable("queue-full", "Transcode queue is full"),
+    NotYetReadable: _unavailable("not-yet-readable", "Change stored but not yet readable"),
+    VersionConflict: _unavailable("version-conflict", "Too many concurrent changes to this post"),
+    ObjectStoreUnavailable: _unavailable("object-store-unavailable", "Object storage unavailable"),
+    EventStoreUnavailable: _DATABASE,
+    psycopg.OperationalError: _DATABASE,
+    # What psycopg raises when the server ends the session.
+    psycopg.InternalError: _DATABASE,
+    NotAuthorizedException: ProblemType(
+        "unauthorized",
+        HTTPStatus.UNAUTHORIZED,
+        "Authentication required",
+        "Send a valid token as Authorization: Bearer TOKEN.",
+        headers={"WWW-Authenticate": "Bearer"},
     ),
-    VersionConflict: Kind(
-        "version-conflict",
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "The post is changing too fast; say it again later",
-        RETRY_AFTER_SECONDS,
+    NotFoundException: ProblemType(
+        "not-found", HTTPStatus.NOT_FOUND, "Not found", "See /docs for the paths of this API."
     ),
-    EventStoreUnavailable: Kind(*_DATABASE),
-    psycopg.OperationalError: Kind(*_DATABASE),
-    # How it arrives when the server ends the session.
-    psycopg.InternalError: Kind(*_DATABASE),
-    ObjectStoreUnavailable: Kind(
-        "object-store-unavailable",
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "The picture store does not answer; say it again later",
-        RETRY_AFTER_SECONDS,
+    MethodNotAllowedException: ProblemType(
+        "method-not-allowed",
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        "Method not allowed",
+        "See /docs for the methods of this path.",
+    ),
+    RequestEntityTooLarge: ProblemType(
+        "request-too-large",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "Request too large",
+        "PUT photos to presigned_url, not to this API.",
+    ),
+    ClientException: _INVALID_REQUEST,
+    # Raised by JSON nested deeper than any valid request.
+    RecursionError: ProblemType(
+        "invalid-request",
+        HTTPStatus.BAD_REQUEST,
+        "Invalid request",
+        "Nest the JSON less deeply.",
+    ),
+    Exception: ProblemType(
+        "internal-error",
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "Internal error",
+        "If it persists, report the X-Correlation-ID of this response.",
     ),
 }
-_INTERNAL: Final = Kind(
-    "internal-error",
-    HTTPStatus.INTERNAL_SERVER_ERROR,
-    "Something went wrong on our side",
-)
 
 
-def exception_handlers() -> ExceptionHandlersMap:
-    """Litestar's mapping from errors to answers, complete."""
-    known: dict[Any, Handler] = dict.fromkeys(KINDS, _known)
-    return {**known, HTTPException: _http, Exception: _unknown}
-
-
-def _known(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
-    if kind.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _response(kind, detail=str(error) or None)
-    _log.warning("request_refused", problem=kind.slug, error=str(error), **_which(request))
-    if isinstance(error, NoRoom):
-        return _response(kind, headers={"Retry-After": str(error.seconds)})
-    return _response(kind)
-
-
-def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
-    status = HTTPStatus(error.status_code)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _unknown(request, error)
-    if status == HTTPStatus.BAD_REQUEST:
-        kind = Kind("invalid-request", status, "The request is not valid")
-        return _response(kind, detail=error.detail, errors=_field_errors(error))
-    kind = Kind(re.sub(r"[^a-z]+", "-", status.phrase.lower()), status, status.phrase)
-    headers = dict(error.headers or {})
-    if status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
-    return _response(kind, detail=error.detail, headers=headers)
-
-
-def _unknown(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    _log.error(
-        "request_broke",
-        exc_info=error,
-        **_which(request),
-    )
-    return _response(_INTERNAL)
-
-
-def _which(request: Request[Any, Any, Any]) -> dict[str, str]:
-    return {
-        "method": request.method,
-        "path": request.url.path,
-        "correlation_id": str(correlation_id_of(request)),
-    }
-
-
-def _field_errors(error: HTTPException) -> list[dict[str, Any]] | None:
-    extra = error.extra if isinstance(error.extra, list) else []
-    return [entry for entry in extra if isinstance(entry, dict)] or None
-
-
-def _response(
-    kind: Kind,
-    *,
-    detail: str | None = None,
-    errors: list[dict[str, Any]] | None = None,
-    headers: dict[str, str] | None = None,
-) -> Response[Problem]:
-    headers = dict(headers or {})
-    if kind.retry_after_seconds is not None:
-        headers["Retry-After"] = str(kind.retry_after_seconds)
+def respond_with_problem(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """Answer a request that raised `error`."""
+    problem_type = _type_of(error)
     problem = Problem(
-        type=TYPE_PREFIX + kind.slug,
-        title=kind.title,
-        status=kind.status,
-        detail=detail,
-        errors=errors,
+        type=TYPE_PREFIX + problem_type.slug,
+        title=problem_type.title,
+        status=problem_type.status,
+        detail=problem_type.detail or _message(error),
+        errors=_field_errors(error) or None,
     )
-    return Response(problem, status_code=kind.status, media_type=MEDIA_TYPE, headers=headers)
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log_failure(request, problem, error)
+    return Response(
+        problem,
+        status_code=problem.status,
+        media_type=MEDIA_TYPE,
+        headers={**problem_type.headers, **_headers(error)},
+    )
+
+
+def _type_of(error: Exception) -> ProblemType:
+    if any(each.get("source") == "query" for each in _field_errors(error)):
+        return _INVALID_QUERY
+    return next(PROBLEM_TYPES[base] for base in type(error).__mro__ if base in PROBLEM_TYPES)
+
+
+def _message(error: Exception) -> str:
+    return error.detail if isinstance(error, HTTPException) else str(error)
+
+
+def _field_errors(error: Exception) -> list[dict[str, Any]]:
+    extra = error.extra if isinstance(error, ClientException) else None
+    return [each for each in extra if isinstance(each, dict)] if isinstance(extra, list) else []
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    if isinstance(error, TranscodeQueueFull):
+        return {"Retry-After": str(error.seconds)}
+    return dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+
+
+def _log_failure(request: Request[Any, Any, Any], problem: Problem, error: Exception) -> None:
+    expected = problem.status == HTTPStatus.SERVICE_UNAVAILABLE
+    log = _log.bind(
+        problem=problem.type.removeprefix(TYPE_PREFIX),
+        method=request.method,
+        path=request.url.path,
+        correlation_id=str(correlation_id_of(request)),
+    )
+    if expected:
+        log.warning("request_refused", error=str(error))
+    else:
+        log.error("request_failed", exc_info=error)

@@ -6,14 +6,11 @@ from uuid import UUID
 
 import jwt
 
+from api.http.errors import InvalidUploadToken
 from domain.errors import UploadExpired
 
 AUDIENCE: Final = "nova:upload"
 ALGORITHM: Final = "HS256"
-
-
-class WrongUploadToken(Exception):
-    """The token is not one that this service gave out for this post."""
 
 
 def create_upload_token(secret: str, post_id: UUID, *, expires_at: datetime) -> str:
@@ -27,7 +24,7 @@ def expiry_of_upload_token(secret: str, token: str, *, post_id: UUID) -> datetim
     """Check that a token is for this post, and return when it expires or did.
 
     Raises:
-        WrongUploadToken: it is forged, damaged, or for another post.
+        InvalidUploadToken: it is forged, damaged, or for another post.
     """
     try:
         claims = jwt.decode(
@@ -38,9 +35,9 @@ def expiry_of_upload_token(secret: str, token: str, *, post_id: UUID) -> datetim
             options={"require": ["exp", "post"], "verify_exp": False},
         )
     except jwt.InvalidTokenError as error:
-        raise WrongUploadToken from error
+        raise InvalidUploadToken from error
     if claims["post"] != str(post_id):
-        raise WrongUploadToken
+        raise InvalidUploadToken
     return datetime.fromtimestamp(claims["exp"], UTC)
 
 
@@ -48,7 +45,7 @@ def check_upload_token(secret: str, token: str, *, post_id: UUID) -> datetime:
     """The same, for what can only be done in time.
 
     Raises:
-        WrongUploadToken: it is forged, damaged, or for another post.
+        InvalidUploadToken: it is forged, damaged, or for another post.
         UploadExpired: it was right, and is too old.
     """
     expires_at = expiry_of_upload_token(secret, token, post_id=post_id)

@@ -20,7 +20,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 from structlog.contextvars import bind_contextvars
 
-from api.http.errors import NoRoom, ReadsBehind
+from api.http.errors import NotYetReadable, TranscodeQueueFull
 from api.telemetry import trace_appends
 from domain.commands import Command
 from domain.errors import EventStoreUnavailable, PostNotFound, QueueFull
@@ -82,8 +82,8 @@ class Writer:
 
         Raises:
             DomainError: the command cannot be carried out; nothing was stored.
-            NoRoom: nor can its job be queued; nothing was stored.
-            ReadsBehind: it is stored, and reads do not show it yet.
+            TranscodeQueueFull: nor can its job be queued; nothing was stored.
+            NotYetReadable: it is stored, and reads do not show it yet.
         """
         # Whatever this request logs from here on says which post it is about.
         bind_contextvars(post_id=str(command.post_id))
@@ -99,7 +99,7 @@ class Writer:
             raise
         except QueueFull as error:
             seconds = await self._seconds_until_room(error.capacity)
-            raise NoRoom(capacity=error.capacity, seconds=seconds) from error
+            raise TranscodeQueueFull(capacity=error.capacity, seconds=seconds) from error
         if trace.get_current_span().is_recording():
             trace_appends(outcome.events, started=started)
         await self._make_visible(outcome.position)
@@ -135,5 +135,5 @@ class Writer:
             with anyio.fail_after(VISIBLE_WITHIN_SECONDS):
                 await catch_up(self._connections, POSTS, position=position)
         except (TimeoutError, UnreadableEvent, psycopg.Error) as error:
-            _log.exception("reads_behind", position=position)
-            raise ReadsBehind from error
+            _log.exception("not_yet_readable", position=position)
+            raise NotYetReadable from error

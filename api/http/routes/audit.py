@@ -24,7 +24,7 @@ from api.http.audit_schemas import (
 )
 from api.http.audit_state import events_until, state_after
 from api.http.correlation import correlation_id_of
-from api.http.errors import NotForThisRole, WrongQuestion
+from api.http.errors import InsufficientRole, InvalidQuery
 from api.http.requests import AuthenticatedRequest
 from api.http.responses import answer, problem_responses
 from api.http.schemas import PostView
@@ -61,7 +61,7 @@ def asked_events(
     """Which events are asked for, from the query."""
     _refuse_local_times(since=since, until=until)
     if actor is not None and "\0" in actor:
-        raise WrongQuestion("actor holds a character that no actor has")
+        raise InvalidQuery("Remove the NUL character from actor.")
     return EventFilter(
         type=event_type,
         post_id=post_id,
@@ -80,7 +80,7 @@ def asked_page(
 ) -> PageQuestion:
     """Which part of them, and how, from the query."""
     if answer_format == "json" and limit is not None and limit > MAX_EVENTS:
-        raise WrongQuestion(f"a page holds {MAX_EVENTS} events at most; format=ndjson has no limit")
+        raise InvalidQuery(f"Use limit={MAX_EVENTS} at most, or format=ndjson for more events.")
     return PageQuestion(after=after, limit=limit, order=order, format=answer_format)
 
 
@@ -103,7 +103,7 @@ async def read_state(
 ) -> PostView:
     """The post as it was at a time or a version; its counters are 0, since no event tells them."""
     if (as_of is None) == (version is None):
-        raise WrongQuestion("say either as_of=TIME or version=NUMBER")
+        raise InvalidQuery("Pass either as_of or version.")
     _refuse_local_times(as_of=as_of)
     rows = await _history(services.connections, post_id, request=request)
     events = events_until([decode_event(row) for row in rows], as_of=as_of, version=version)
@@ -156,7 +156,7 @@ async def _record(
     connections: Connections, request: AuthenticatedRequest, *, filters: dict[str, Any]
 ) -> None:
     if request.user.role == "user":
-        raise NotForThisRole(request.user.role)
+        raise InsufficientRole(request.user.role)
     access = Access(
         actor=request.user.actor,
         role=request.user.role,
@@ -193,7 +193,7 @@ async def _lines(
 def _refuse_local_times(**times: datetime | None) -> None:
     for name, time in times.items():
         if time is not None and time.tzinfo is None:
-            raise WrongQuestion(f"{name} names no time zone: end it with Z")
+            raise InvalidQuery(f"Add a time zone to {name}, such as Z.")
 
 
 audit_router = Router("/", route_handlers=[read_history, read_state, read_events])

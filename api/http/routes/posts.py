@@ -13,7 +13,7 @@ from litestar.response.base import ASGIResponse
 from litestar.status_codes import HTTP_202_ACCEPTED
 from litestar.types import ASGIApp
 
-from api.http.errors import WrongCursor
+from api.http.errors import InvalidCursor
 from api.http.requests import AuthenticatedRequest, matches_etag, origin_of
 from api.http.responses import answer, being_published, problem_responses
 from api.http.schemas import FailureView, ImageView, PostPage, PostView, UploadCompleted
@@ -133,7 +133,7 @@ def _page_start(cursor: str) -> PageStart:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True)
         return msgspec.msgpack.decode(raw, type=PageStart)
     except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
-        raise WrongCursor(cursor) from error
+        raise InvalidCursor from error
 
 
 posts_router = Router("/", route_handlers=[read_post, read_posts, delete_post, retry_post])

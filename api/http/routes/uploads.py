@@ -137,7 +137,7 @@ def _accepted(data: InitUpload, settings: ApiSettings) -> ContentType:
 async def _check_stored(services: Services, post: Post) -> None:
     stored = await services.store.stat(post.image_key)
     if stored is None or (stored.file_size, stored.sha256) != (post.file_size, post.sha256):
-        raise NotUploaded(post.id)
+        raise NotUploaded
 
 
 def _announced(post: Post) -> Announced:

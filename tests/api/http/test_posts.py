@@ -191,14 +191,14 @@ async def test_lists_show_others_only_what_is_published(
 @pytest.mark.parametrize(
     ("query", "kind"),
     [
-        ("limit=0", "invalid-request"),
-        ("limit=101", "invalid-request"),
-        ("limit=x", "invalid-request"),
-        ("status=deleted", "invalid-request"),
-        ("user_id=me", "invalid-request"),
-        ("cursor=nonsense", "wrong-cursor"),
-        ("cursor=%00", "wrong-cursor"),
-        ("cursor=w5Ksw6nDqQ", "wrong-cursor"),
+        ("limit=0", "invalid-query"),
+        ("limit=101", "invalid-query"),
+        ("limit=x", "invalid-query"),
+        ("status=deleted", "invalid-query"),
+        ("user_id=me", "invalid-query"),
+        ("cursor=nonsense", "invalid-cursor"),
+        ("cursor=%00", "invalid-cursor"),
+        ("cursor=w5Ksw6nDqQ", "invalid-cursor"),
     ],
 )
 async def test_a_wrong_question_is_refused(owner: Caller, query: str, kind: str) -> None:

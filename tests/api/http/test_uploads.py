@@ -160,7 +160,7 @@ async def test_a_token_that_is_not_for_this_post_is_refused(owner: Caller) -> No
     )
     for token in (other["upload_token"], login, forged, "nonsense", ""):
         said = {"post_id": mine["post_id"], "upload_token": token}
-        assert problem(await owner.post(COMPLETE, said)) == (403, "wrong-upload-token")
+        assert problem(await owner.post(COMPLETE, said)) == (403, "invalid-upload-token")
 
 
 async def test_a_token_whose_time_is_over_is_gone(owner: Caller) -> None:
