@@ -17,7 +17,7 @@ from benchmarks.load_clients import Clients, clients_of
 from benchmarks.targets import AIM_SECONDS, HARD_LIMIT_SECONDS, TARGET_SECONDS
 from domain.jobs import QUEUES
 from tests.transcoder import pictures
-from transcoder.queue.depth import lanes_alive
+from transcoder.queue.lanes import lanes_alive
 
 pytest_plugins = ["tests.servers", "tests.databases"]
 

@@ -20,7 +20,7 @@ from domain.jobs import TRANSCODE_QUEUE
 from tests.fake_object_store import FakeObjectStore
 from tests.transcoder.rendered import FakeRenderer
 from transcoder.object_store.protocol import Announced
-from transcoder.queue.depth import open_queue
+from transcoder.queue.app import open_queue
 from transcoder.rendering import Rendering
 from transcoder.tasks import add_tasks, assemble
 from transcoder.worker import Lane

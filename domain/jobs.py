@@ -68,12 +68,40 @@ def jobs_after(event: Event, post: Post, *, lane: Lane = "live") -> list[Job]:
             assert_never(event)
 
 
-def _transcode(event: PostUploaded | PostRetried, post: Post, *, lane: Lane) -> Job:
+def transcode_job(
+    post_id: UUID,
+    user_id: UUID,
+    *,
+    correlation_id: UUID,
+    causation_id: UUID,
+    lane: Lane = "live",
+) -> Job:
+    """The job that makes and publishes a post's variants."""
     return Job(
         queue_name=_QUEUES[lane],
         task_name=TRANSCODE_TASK,
-        lock=lock_of(post.id),
-        args=_args(event, post),
+        lock=lock_of(post_id),
+        args=_args(post_id, user_id, correlation_id=correlation_id, causation_id=causation_id),
+    )
+
+
+def reprocess_job(post_id: UUID, user_id: UUID, *, run_id: UUID) -> Job:
+    """The job that makes a published post's variants again, as one of the jobs of a run."""
+    return Job(
+        queue_name=BULK_QUEUE,
+        task_name=REPROCESS_TASK,
+        lock=lock_of(post_id),
+        args=_args(post_id, user_id, correlation_id=run_id, causation_id=run_id),
+    )
+
+
+def _transcode(event: PostUploaded | PostRetried, post: Post, *, lane: Lane) -> Job:
+    return transcode_job(
+        post.id,
+        post.user_id,
+        correlation_id=event.correlation_id,
+        causation_id=event.event_id,
+        lane=lane,
     )
 
 
@@ -83,20 +111,27 @@ def _remove_objects(event: PostDeleted, post: Post) -> Job:
         queue_name=HOUSEKEEPING_QUEUE,
         task_name=REMOVE_OBJECTS_TASK,
         lock=lock_of(post.id),
-        args=_args(event, post),
+        args=_args(
+            post.id,
+            post.user_id,
+            correlation_id=event.correlation_id,
+            causation_id=event.event_id,
+        ),
         delay_seconds=0 if event.reason == "owner" else REMOVE_OBJECTS_DELAY_SECONDS,
     )
 
 
 def lock_of(post_id: UUID) -> str:
-    """What keeps two jobs of one post from running at once."""
+    """The lock of a post's jobs; `job_lock` in SQL."""
     return f"post:{post_id}"
 
 
-def _args(event: Event, post: Post) -> dict[str, str]:
+def _args(
+    post_id: UUID, user_id: UUID, *, correlation_id: UUID, causation_id: UUID
+) -> dict[str, str]:
     return {
-        "post_id": str(post.id),
-        "user_id": str(post.user_id),
-        "correlation_id": str(event.correlation_id),
-        "causation_id": str(event.event_id),
+        "post_id": str(post_id),
+        "user_id": str(user_id),
+        "correlation_id": str(correlation_id),
+        "causation_id": str(causation_id),
     }

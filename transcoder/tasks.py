@@ -5,7 +5,7 @@ decision, recorded as an event, so that no post is ever left without an end.
 """
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -15,7 +15,6 @@ from procrastinate import App, JobContext
 from procrastinate.jobs import Job, Status
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg import AsyncConnection
-from psycopg.rows import scalar_row
 from psycopg_pool import AsyncConnectionPool
 
 from domain.event_store.publishing import Publishing
@@ -30,16 +29,18 @@ from domain.jobs import (
     TRANSCODE_TASK,
 )
 from transcoder.duties.expired_uploads import close_expired_uploads
+from transcoder.duties.lost_posts import rescue_lost_posts
 from transcoder.duties.orphans import ORPHANS_OLDER_THAN, remove_orphans
 from transcoder.errors import TranscoderError
 from transcoder.jobs.attempt import attempt
 from transcoder.jobs.remove_objects import remove_objects
 from transcoder.jobs.reprocess import Reprocessing
 from transcoder.jobs.transcode import Transcoding
-from transcoder.jobs.work import WORKER_LOST, EventStore, Renderer, Work
+from transcoder.jobs.work import EventStore, Renderer, Work
 from transcoder.object_store.protocol import ObjectStore
 from transcoder.object_store.transfer import Transfer
-from transcoder.queue.depth import ALIVE_SECONDS, note_trouble
+from transcoder.queue.lanes import STALLED_AFTER_SECONDS
+from transcoder.queue.queued_jobs import WORKER_LOST, note_failure
 
 LONGEST_PAUSE_SECONDS: Final = 60
 # Fetched before the objects of deleted posts.
@@ -48,13 +49,6 @@ ENDED_JOBS_HOURS: Final = 72
 EVERY_NIGHT: Final = "17 3 * * *"
 EVERY_MINUTE: Final = "* * * * *"
 EVERY_TEN_SECONDS: Final = "* * * * * */10"
-# A worker that has not given a sign of life for this long is taken for dead.
-STALLED_SECONDS: Final = float(ALIVE_SECONDS)
-# No attempt takes this long, however slow the object store is.
-FORGOTTEN_AFTER: Final = timedelta(minutes=15)
-
-# Defined beside the read table that it reads.
-_RESCUE: Final = "SELECT post_id FROM rescue_posts(%(idle_for)s)"
 
 _log = structlog.get_logger(__name__)
 
@@ -201,7 +195,7 @@ def _add_take_over_stalled_jobs(queue: App, parts: Parts) -> None:
     @queue.task(name=name, queue=DUTIES_QUEUE, queueing_lock=name, pass_context=True)
     async def take_over(context: JobContext, timestamp: int) -> None:
         jobs = queue.job_manager
-        for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+        for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
             _log.warning(
                 "took_over_stalled_job", job_id=job.id, by_job_id=context.job.id, tick=timestamp
             )
@@ -210,7 +204,7 @@ def _add_take_over_stalled_jobs(queue: App, parts: Parts) -> None:
                 await jobs.finish_job(job, status=Status.FAILED, delete_job=True)
                 continue
             async with parts.connections.connection() as connection:
-                await note_trouble(connection, job.id or 0, WORKER_LOST)
+                await note_failure(connection, job.id or 0, WORKER_LOST)
             await jobs.retry_job(job)
 
 
@@ -220,10 +214,6 @@ def _add_rescue_posts(queue: App, parts: Parts) -> None:
     @queue.periodic(cron=EVERY_MINUTE)
     @queue.task(name=name, queue=DUTIES_QUEUE, queueing_lock=name)
     async def rescue(timestamp: int) -> None:
-        async with (
-            parts.connections.connection() as connection,
-            connection.cursor(row_factory=scalar_row) as cursor,
-        ):
-            await cursor.execute(_RESCUE, {"idle_for": FORGOTTEN_AFTER})
-            for post_id in await cursor.fetchall():
-                _log.warning("rescued_post", post_id=str(post_id), tick=timestamp)
+        _log.debug("rescuing_posts", tick=timestamp)
+        async with parts.connections.connection() as connection:
+            await rescue_lost_posts(connection)

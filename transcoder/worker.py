@@ -23,10 +23,11 @@ from transcoder.jobs.metrics import count_job
 from transcoder.object_store.s3 import open_s3
 from transcoder.processes.pool import BulkRenderer, RenderPool
 from transcoder.processes.prctl import hide_memory
+from transcoder.queue.app import connection_stats, open_queue
 from transcoder.queue.connection_metrics import PoolCollector, Stats, measured
-from transcoder.queue.depth import connection_stats, open_queue
+from transcoder.queue.lanes import STALLED_AFTER_SECONDS
 from transcoder.settings import WorkerSettings
-from transcoder.tasks import STALLED_SECONDS, Parts, add_tasks, assemble
+from transcoder.tasks import Parts, add_tasks, assemble
 
 # Pictures download and upload while others are rendered.
 JOBS_PER_PROCESS: Final = 2
@@ -140,7 +141,7 @@ class _LaneAtWork:
             fetch_job_polling_interval=POLL_SECONDS,
             shutdown_graceful_timeout=DRAIN_SECONDS,
             update_heartbeat_interval=HEARTBEAT_SECONDS,
-            stalled_worker_timeout=STALLED_SECONDS,
+            stalled_worker_timeout=STALLED_AFTER_SECONDS,
             delete_jobs="successful",
             install_signal_handlers=False,
             worker_middleware=[count_job],

@@ -18,7 +18,7 @@ from domain.event_store.publishing import Outcome, Publishing
 from domain.jobs import Lane
 from projections.connection import CONNECT_TIMEOUT_SECONDS
 from projections.queries.unfinished import UnfinishedFilter, UnfinishedPost, unfinished_posts
-from transcoder.queue.depth import take_out, waiting_jobs
+from transcoder.queue.queued_jobs import cancel_jobs, waiting_jobs
 
 PAGE: Final = 200
 _CANCELLED: Final = "The photo was taken out of the queue. It can be tried again."
@@ -79,7 +79,7 @@ class JobsDesk(Struct, frozen=True):
             )
         )
         if outcome.events:
-            await take_out(self.connection, job_ids)
+            await cancel_jobs(self.connection, job_ids)
         return bool(outcome.events)
 
     async def _execute(self, command: Command, *, lane: Lane = "live") -> Outcome:

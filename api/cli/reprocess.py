@@ -12,7 +12,6 @@ from uuid import UUID, uuid4
 import anyio
 import typer
 from msgspec import Struct
-from procrastinate import App
 from psycopg import AsyncConnection
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -27,13 +26,9 @@ from projections.queries.outdated import (
     find_outdated,
     renewals,
 )
-from transcoder.queue.depth import (
-    defer_reprocessing,
-    jobs_of_run,
-    lanes_alive,
-    open_queue,
-    queue_depth,
-)
+from transcoder.queue.depth import queue_depth
+from transcoder.queue.lanes import lanes_alive
+from transcoder.queue.reprocessing import enqueue_reprocessing, jobs_of_run
 
 # Enough to keep every worker busy, and little to wait for after Ctrl-C.
 MOST_WAITING: Final = 50
@@ -56,25 +51,22 @@ async def run_reprocess(
     """Make the variants of outdated posts again; whether all that were picked could be.
 
     Raises:
-        psycopg.OperationalError, ConnectorException: the database does not answer.
+        psycopg.OperationalError: the database does not answer.
     """
     async with await AsyncConnection.connect(
         url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
     ) as connection:
         await connection.execute("SET TIME ZONE 'UTC'")
-        queue = open_queue(url, pool_size=2)
-        async with queue.open_async():
-            run = _Run(connection, queue, as_json=as_json)
-            with run.progress:
-                await run.feed(asked, recipe_version=recipe_version)
-                await run.wait()
-            return await run.report()
+        run = _Run(connection, as_json=as_json)
+        with run.progress:
+            await run.feed(asked, recipe_version=recipe_version)
+            await run.wait()
+        return await run.report()
 
 
 class _Run:
-    def __init__(self, connection: AsyncConnection[object], queue: App, *, as_json: bool) -> None:
+    def __init__(self, connection: AsyncConnection[object], *, as_json: bool) -> None:
         self._connection = connection
-        self._queue = queue
         self._as_json = as_json
         self._id = uuid4()
         self._position = self._looked_at = self._queued = 0
@@ -107,12 +99,8 @@ class _Run:
             await self._show()
             await anyio.sleep(LOOK_AGAIN_SECONDS)
         self._queued += 1
-        await defer_reprocessing(
-            self._queue,
-            self._connection,
-            post_id=post.post_id,
-            user_id=post.user_id,
-            run_id=self._id,
+        await enqueue_reprocessing(
+            self._connection, post_id=post.post_id, user_id=post.user_id, run_id=self._id
         )
 
     async def wait(self) -> None:

@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from projections.follow.projection import PROJECTIONS
 from projections.follow.status import Status, statuses
 from transcoder.queue.connection_metrics import Undescribed
-from transcoder.queue.depth import LaneState, lane_states, lanes_alive
+from transcoder.queue.lanes import LaneState, lane_states, lanes_alive
 
 DATABASE_WITHIN_SECONDS: Final = 3.0
 

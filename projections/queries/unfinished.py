@@ -18,9 +18,9 @@ SELECT * FROM (
                 WHEN job.status = 'doing' THEN 'running' ELSE 'forgotten' END AS state,
            coalesce(failed.attempt, job.attempts + (job.status = 'doing')::integer, 0) AS attempts,
            job.scheduled_at AS next_attempt_at,
-           coalesce(posts.failure_code, job.trouble) AS code, posts.failure_message AS message
+           coalesce(posts.failure_code, job.last_failure) AS code, posts.failure_message AS message
     FROM posts LEFT JOIN LATERAL (
-        SELECT status::text, attempts, scheduled_at, args ->> 'trouble' AS trouble
+        SELECT status::text, attempts, scheduled_at, args ->> 'last_failure' AS last_failure
         FROM procrastinate_jobs
         WHERE lock = job_lock(posts.id) AND task_name = 'post.transcode'
           AND status IN ('todo', 'doing')

@@ -21,7 +21,7 @@ from tests.faults.patient_app import PatientApp
 from tests.servers import temporary_stack_folder
 from tests.transcoder import pictures
 from transcoder.object_store.transfer import SECONDS_PER_TRANSFER
-from transcoder.tasks import STALLED_SECONDS
+from transcoder.queue.lanes import STALLED_AFTER_SECONDS
 
 FAULT_SECONDS = 6.0
 # Longer than anybody waits for an answer.
@@ -90,7 +90,7 @@ def test_a_store_that_is_slow_makes_posts_slow_and_nothing_else(
     # Down as up it takes longer than a worker may be silent, and not too long for one transfer.
     uploaded = [post["images"]["original"]["file_size"] for post in published]
     for size in (len(photo), *uploaded):
-        assert STALLED_SECONDS < size / SLOW_BYTES_PER_SECOND < SECONDS_PER_TRANSFER
+        assert STALLED_AFTER_SECONDS < size / SLOW_BYTES_PER_SECOND < SECONDS_PER_TRANSFER
 
 
 def test_a_photo_that_the_store_has_lost_fails_with_a_reason_and_can_be_tried_again(

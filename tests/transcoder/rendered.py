@@ -18,14 +18,14 @@ def transcoding_with(publishing: Publishing, store: ObjectStore, renderer: Rende
     return Transcoding(events=EventStore(publishing), transfer=Transfer(store), renderer=renderer)
 
 
-def next_attempt(post_id: UUID, **troubles: int) -> Work:
+def next_attempt(post_id: UUID, **failures: int) -> Work:
     """The attempt that follows on so many which met these."""
     return Work(
         post_id=post_id,
         correlation_id=uuid4(),
         causation_id=uuid4(),
-        attempt=1 + sum(troubles.values()),
-        troubles=troubles,
+        attempt=1 + sum(failures.values()),
+        failures=failures,
     )
 
 

@@ -21,7 +21,7 @@ from transcoder.errors import NoSlotFree, TranscoderError, UnexpectedTrouble
 from transcoder.jobs.metrics import count_failed_attempt
 from transcoder.jobs.tracing import attempt_span
 from transcoder.jobs.work import Work
-from transcoder.queue.depth import note_trouble
+from transcoder.queue.queued_jobs import note_failure
 
 NOTE_WITHIN_SECONDS: Final = 2.0
 
@@ -98,6 +98,6 @@ async def _note(
     """Operators see why an attempt came to nothing, while its job waits for the next one."""
     try:
         async with connections.connection(timeout=NOTE_WITHIN_SECONDS) as connection:
-            await note_trouble(connection, job.id or 0, failure.code)
+            await note_failure(connection, job.id or 0, failure.code)
     except psycopg.OperationalError as error:
-        _log.warning("trouble_not_noted", error=str(error))
+        _log.warning("failure_not_noted", error=str(error))

@@ -14,35 +14,34 @@ from domain.event_store.publishing import Outcome, Publishing
 from domain.formats import ContentType
 from domain.post import Post
 from transcoder.errors import MAX_ATTEMPTS, TranscoderError
+from transcoder.queue.queued_jobs import WORKER_LOST
 from transcoder.rendering import Rendering
 
 _tracer = trace.get_tracer(__name__)
 ACTOR: Final = "system:transcoder"
-# Noted by those who take a job over: whoever had it cannot do so any more.
-WORKER_LOST: Final = "worker_lost"
 
 
 class Work(Struct, frozen=True, kw_only=True):
     """One attempt at one job; `attempt` counts from 1.
 
-    `troubles` says how many attempts before it came to nothing, by the codes of why. Those that
-    were only interrupted, or met no database, are none.
+    `failures` counts the earlier attempts that failed, by code; those that were interrupted or
+    found no database are not counted.
     """
 
     post_id: UUID
     correlation_id: UUID
     causation_id: UUID
     attempt: int
-    troubles: dict[str, int] = {}
+    failures: dict[str, int] = {}
 
     def is_tried_again(self, failure: TranscoderError) -> bool:
         """Whether another attempt is worth while after this one has met `failure`."""
-        met = self.troubles.get(failure.code, 0) + 1
+        met = self.failures.get(failure.code, 0) + 1
         return failure.retryable and met < failure.max_attempts
 
     def loses_workers(self) -> bool:
         """Whether attempt after attempt took its whole worker down: there is not to be another."""
-        return self.troubles.get(WORKER_LOST, 0) >= MAX_ATTEMPTS
+        return self.failures.get(WORKER_LOST, 0) >= MAX_ATTEMPTS
 
     def origin(self) -> Origin:
         """The origin of a command that this attempt gives."""

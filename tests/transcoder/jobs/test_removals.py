@@ -62,7 +62,7 @@ async def test_objects_that_cannot_be_removed_are_tried_again_and_it_is_told_why
     await work_once(queue)
     async with connections.connection() as connection:
         found = await connection.execute(
-            "SELECT status::text, args ->> 'trouble' FROM procrastinate_jobs"
+            "SELECT status::text, args ->> 'last_failure' FROM procrastinate_jobs"
             " WHERE task_name = 'post.remove_objects'"
         )
         assert await found.fetchall() == [("todo", "object_store_unavailable")]

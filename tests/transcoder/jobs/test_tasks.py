@@ -1,7 +1,6 @@
 """The tasks on the real queue: jobs are taken, retried, taken over, and duties are kept."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 import pytest
 from procrastinate import App, utils
@@ -102,47 +101,6 @@ async def test_the_job_of_a_dead_worker_is_taken_over(
     assert publishing.post(post_id).status == "published"
 
 
-async def test_a_post_whose_job_is_forgotten_or_gone_is_rescued(
-    queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
-) -> None:
-    forgotten, gone = uploaded(publishing, store), uploaded(publishing, store)
-    await catch_up(connections, POSTS, position=None)
-    await run(connections, "UPDATE procrastinate_jobs SET status = 'doing'")
-    await run(connections, "UPDATE posts SET updated_at = now()")
-    await run(connections, "UPDATE procrastinate_events SET type = 'started'")
-    assert await rescued(connections) == []
-    await run(connections, "UPDATE procrastinate_events SET at = at - interval '1 hour'")
-    await run(connections, "UPDATE posts SET updated_at = updated_at - interval '1 hour'")
-    async with connections.connection() as connection:
-        delete = "DELETE FROM procrastinate_jobs WHERE args ->> 'post_id' = %s"
-        await connection.execute(delete, [str(gone)])
-    assert sorted(await rescued(connections)) == sorted([forgotten, gone])
-    assert await depth(connections) == QueueDepth(waiting=2, running=0)
-    await work_once(queue)
-    assert publishing.post(forgotten).status == "published"
-    assert publishing.post(gone).status == "published"
-
-
-async def test_a_job_that_cannot_be_rescued_keeps_no_other_from_it(
-    publishing: Publishing, store: FakeObjectStore, connections: Connections
-) -> None:
-    stuck, other = uploaded(publishing, store), uploaded(publishing, store)
-    await run(connections, "UPDATE procrastinate_jobs SET status = 'doing'")
-    await run(connections, "DELETE FROM procrastinate_events")
-    async with connections.connection() as connection:
-        # Its place in the queue is taken.
-        await connection.execute(
-            "UPDATE procrastinate_jobs SET queueing_lock = 'one' WHERE args ->> 'post_id' = %s",
-            [str(stuck)],
-        )
-    await run(
-        connections,
-        "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock)"
-        " VALUES ('bulk', 'post.reprocess', 'one')",
-    )
-    assert await rescued(connections) == [other]
-
-
 async def test_a_duty_of_a_dead_worker_is_left_to_the_next_one(
     queue: App, connections: Connections
 ) -> None:
@@ -154,12 +112,6 @@ async def test_a_duty_of_a_dead_worker_is_left_to_the_next_one(
     async with connections.connection() as connection:
         found = await connection.execute("SELECT task_name FROM procrastinate_jobs")
         assert await found.fetchall() == []
-
-
-async def rescued(connections: Connections) -> list[UUID]:
-    async with connections.connection() as connection:
-        found = await connection.execute("SELECT post_id FROM rescue_posts('15 minutes')")
-        return [row[0] for row in await found.fetchall()]  # type: ignore[index]
 
 
 async def test_bulk_work_waits_in_a_lane_of_its_own_and_is_done_all_the_same(

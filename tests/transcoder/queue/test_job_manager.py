@@ -12,7 +12,7 @@ from procrastinate.jobs import Job, Status
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from transcoder.queue.depth import open_queue
+from transcoder.queue.app import open_queue
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,8 @@ from tests.histories import (
     retry_post,
 )
 from tests.sql import Connections, run
-from transcoder.queue.depth import defer_reprocessing, jobs_of_run, queue_depth, seconds_per_post
+from transcoder.queue.depth import queue_depth, seconds_per_post
+from transcoder.queue.reprocessing import enqueue_reprocessing, jobs_of_run
 
 pytestmark = pytest.mark.anyio
 
@@ -56,7 +57,7 @@ async def test_a_thousand_photos_of_one_user_are_no_crowd_to_another(
 
 
 async def test_reprocessing_takes_turns_with_other_bulk_work_and_between_users(
-    queue: App, publishing: Publishing, connections: Connections
+    publishing: Publishing, connections: Connections
 ) -> None:
     for _ in range(3):
         post_id = uuid4()
@@ -68,9 +69,8 @@ async def test_reprocessing_takes_turns_with_other_bulk_work_and_between_users(
     for user in "bbc":
         async with connections.connection() as connection:
             run_id = uuid4()
-            await defer_reprocessing(
-                queue, connection, post_id=uuid4(), user_id=UUID(user * 32), run_id=run_id
-            )
+            user_id = UUID(user * 32)
+            await enqueue_reprocessing(connection, post_id=uuid4(), user_id=user_id, run_id=run_id)
     assert await turns(connections, queue_name="bulk") == [*"abc", *"ab", "a"]
 
 
@@ -82,8 +82,8 @@ async def test_a_second_run_of_reprocessing_takes_over_what_the_first_one_left(
 
         async def defer_both(run_id: UUID) -> None:
             for post_id in (running, waiting):
-                await defer_reprocessing(
-                    queue, connection, post_id=post_id, user_id=OWNER, run_id=run_id
+                await enqueue_reprocessing(
+                    connection, post_id=post_id, user_id=OWNER, run_id=run_id
                 )
 
         await defer_both(first)
