@@ -48,6 +48,10 @@ test *ARGS:
 faults *ARGS:
     NOVA_FAULTS=full pytest {{ SIDE_BY_SIDE }} tests/faults tests/projections/test_kills.py "$@"
 
+# Break one rule after the other and check that the tests notice; `-k auth` or `-k domain/` selects.
+mutants *ARGS:
+    pytest tests/mutants/kill.py --numprocesses=2 --dist=worksteal --tb=line "$@"
+
 # Print the percentiles of the real stack for the per-post target.
 bench *ARGS:
     pytest benchmarks/test_per_post.py --benchmark-enable --benchmark-only "$@"

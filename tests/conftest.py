@@ -1,3 +1,3 @@
 """Fixtures that every test may use; the modules named here have them."""
 
-pytest_plugins = ["tests.servers", "tests.databases"]
+pytest_plugins = ["tests.servers", "tests.databases", "tests.time_limits"]

@@ -1,0 +1,1 @@
+"""Mutants: broken versions of the product that the tests must notice."""

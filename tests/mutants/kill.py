@@ -1,0 +1,94 @@
+"""Run the named tests on every mutant: each mutant must fail them. `just mutants` runs this file.
+
+mutmut and cosmic-ray generate their own mutants, of Python alone. These are chosen by what a break
+would cost, and some are SQL. pytest selects them, runs them in parallel and sums up.
+"""
+
+import compileall
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.mutants.mutants import ROOT, Mutant, applied, load_mutants
+
+# More than the slowest named tests take on a busy machine. Reaching it is a failure: every test
+# has a limit, and must end without this one.
+LIMIT_SECONDS = 900
+_TESTS_FAILED = 1
+_LIST_FILES = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+
+_MUTANTS = load_mutants()
+_NODE_IDS = sorted({node_id for mutant in _MUTANTS for node_id in mutant.tests})
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project to break; the real photos are beside it as usual."""
+    tree = tmp_path_factory.mktemp("mutants") / "project"
+    names = subprocess.check_output(_LIST_FILES, cwd=ROOT, text=True).split("\0")
+    for path in (Path(name) for name in names if (ROOT / name).is_file()):
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / path, tree / path)
+    (tree.parent / "shared").symlink_to(ROOT.parent / "shared")
+    compileall.compile_dir(tree, quiet=2)
+    return tree
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize(
+    "node_ids",
+    [list(group) for _, group in groupby(_NODE_IDS, key=lambda name: name.partition("::")[0])],
+    ids=lambda node_ids: node_ids[0].partition("::")[0],
+)
+def test_the_unbroken_project_passes(node_ids: list[str], tree: Path) -> None:
+    code, output = _run_tests(node_ids, tree)
+
+    assert code == 0, output
+
+
+def _parameter(mutant: Mutant) -> Any:
+    reason = mutant.equivalent
+    marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+    return pytest.param(mutant, id=mutant.name, marks=marks)
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("mutant", map(_parameter, _MUTANTS))
+def test_the_tests_kill(
+    mutant: Mutant, tree: Path, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("package", Path(mutant.file).parts[0])
+    with applied(mutant, tree):
+        code, output = _run_tests(mutant.tests, tree)
+
+    assert code == _TESTS_FAILED, f"exit code {code}: {output}"
+
+
+def _run_tests(node_ids: Sequence[str], tree: Path) -> tuple[int, str]:
+    command = [sys.executable, "-m", "pytest", "--exitfirst", "--quiet", "-p", "no:cacheprovider"]
+    inherited = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
+    # Subprocesses import the copy as well, and no mutant leaves compiled files to the next one.
+    environ = {**inherited, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    with subprocess.Popen(
+        [*command, *node_ids],
+        cwd=tree,
+        env=environ,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return -1, f"no end within {LIMIT_SECONDS} s"
+    return process.returncode, output[-2000:]
