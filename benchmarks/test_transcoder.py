@@ -104,8 +104,8 @@ def test_our_variants_look_as_good_as_those_of_tuned_libvips(
         theirs = contenders.tuned_libvips_variants(photo)
         for variant, other in zip(photo.rendering.variants, theirs, strict=True):
             mine = _similarity(photo, variant.content)
-            differences.setdefault(variant.variant, []).append(mine - _similarity(photo, other))
-            line += f"{mine:10.4f}{differences[variant.variant][-1]:+9.4f}"
+            differences.setdefault(variant.name, []).append(mine - _similarity(photo, other))
+            line += f"{mine:10.4f}{differences[variant.name][-1]:+9.4f}"
         print(line)
     means = {name: float(np.mean(all_)) for name, all_ in differences.items()}
     print(f"{'mean difference':28}" + "".join(f"{mean:+19.4f}" for mean in means.values()))

@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 
 from msgspec import Struct
 
-from domain.events import MetadataKind, ReadyVariant, Stage, StageTimes
+from domain.events import Stage, StageTimes
 from domain.formats import ContentType
-from domain.recipes import VariantName
+from domain.variants import StoredVariant
 
 
 class Origin(Struct, frozen=True, kw_only=True):
@@ -62,18 +62,7 @@ class RecordVariant(Struct, frozen=True, kw_only=True):
 
     origin: Origin
     post_id: UUID
-    variant: VariantName
-    key: str
-    width: int
-    height: int
-    file_size: int
-    sha256: str
-    quality: int
-    milliseconds: float
-    recipe_version: int
-    encoder: str
-    shrunk: bool
-    removed_metadata: tuple[MetadataKind, ...]
+    variant: StoredVariant
     blurhash: str
     dominant_colour: str
     stages: StageTimes
@@ -108,7 +97,7 @@ class ReplaceVariants(Struct, frozen=True, kw_only=True):
 
     origin: Origin
     post_id: UUID
-    variants: tuple[ReadyVariant, ...]
+    variants: tuple[StoredVariant, ...]
     blurhash: str
     dominant_colour: str
 

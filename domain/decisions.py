@@ -42,7 +42,8 @@ from domain.events import (
     VariantReady,
 )
 from domain.post import Post
-from domain.recipes import RECIPES
+from domain.recipes import variants_of
+from domain.variants import StoredVariant
 
 
 def decide(post: Post | None, command: Command) -> list[Event]:
@@ -138,12 +139,16 @@ def _confirm_upload(post: Post, command: ConfirmUpload) -> list[Event]:
 
 
 def _record_variant(post: Post, command: RecordVariant) -> list[Event]:
-    if command.variant in post.variants:
+    variant = command.variant
+    recorded = post.variants.get(variant.name)
+    # During a deployment, attempts of two recipe versions meet: each replaces what the other made,
+    # so that whichever is carried to its end finds the set of its own version complete.
+    if recorded and recorded.recipe_version == variant.recipe_version:
         return []
     if post.status != "processing":
         raise PostNotProcessing(post.id, status=post.status)
-    ready: list[Event] = [_variant_ready(post, command)]
-    if _complete(post, command):
+    ready: list[Event] = [VariantReady(**_next(post, command.origin), variant=variant)]
+    if _completes(post, variant):
         ready.append(
             PostPublished(
                 **_next(post, command.origin, ahead=2),
@@ -155,27 +160,9 @@ def _record_variant(post: Post, command: RecordVariant) -> list[Event]:
     return ready
 
 
-def _variant_ready(post: Post, command: RecordVariant) -> VariantReady:
-    return VariantReady(
-        **_next(post, command.origin),
-        variant=command.variant,
-        key=command.key,
-        content_type="image/jpeg",
-        width=command.width,
-        height=command.height,
-        file_size=command.file_size,
-        sha256=command.sha256,
-        quality=command.quality,
-        milliseconds=command.milliseconds,
-        recipe_version=command.recipe_version,
-        encoder=command.encoder,
-        shrunk=command.shrunk,
-        removed_metadata=command.removed_metadata,
-    )
-
-
-def _complete(post: Post, command: RecordVariant) -> bool:
-    return {*post.variants, command.variant} == {recipe.variant for recipe in RECIPES}
+def _completes(post: Post, variant: StoredVariant) -> bool:
+    needed = variants_of(variant.recipe_version)
+    return needed is not None and needed <= {*post.variants, variant.name}
 
 
 def _fail(post: Post, command: FailPost) -> list[Event]:

@@ -12,10 +12,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain.formats import ContentType
-from domain.recipes import VariantName
+from domain.variants import StoredVariant
 
 Stage: TypeAlias = Literal["download", "render", "upload", "record"]
-MetadataKind: TypeAlias = Literal["comment", "exif", "gps", "icc", "iptc", "thumbnail", "xmp"]
 
 
 class Fact(Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
@@ -59,26 +58,10 @@ class PostUploaded(Fact, frozen=True, kw_only=True, tag="post.uploaded"):
 
 
 class VariantReady(Fact, frozen=True, kw_only=True, tag="post.variant_ready"):
-    """One variant is stored: `file_size` in bytes, `milliseconds` spent fitting and encoding it.
+    """One variant is stored. Versions 1 and 2 held its fields beside those of the event."""
 
-    `shrunk`: it is smaller than its recipe says, since no quality met the byte cap. Version 1
-    noted neither that nor `removed_metadata`.
-    """
-
-    variant: VariantName
-    key: str
-    content_type: Literal["image/jpeg"]
-    width: int
-    height: int
-    file_size: int
-    sha256: str
-    quality: int
-    milliseconds: float
-    recipe_version: int
-    encoder: str
-    shrunk: bool | None
-    removed_metadata: tuple[MetadataKind, ...] | None
-    schema_version: Literal[2] = 2
+    variant: StoredVariant
+    schema_version: Literal[3] = 3
 
 
 class StageTimes(Struct, frozen=True, kw_only=True):
@@ -122,31 +105,13 @@ class PostRetried(Fact, frozen=True, kw_only=True, tag="post.retried"):
     schema_version: Literal[1] = 1
 
 
-class ReadyVariant(Struct, frozen=True, kw_only=True, gc=False):
-    """One of the variants that took the place of older ones; see `VariantReady`."""
-
-    variant: VariantName
-    key: str
-    content_type: Literal["image/jpeg"]
-    width: int
-    height: int
-    file_size: int
-    sha256: str
-    quality: int
-    milliseconds: float
-    recipe_version: int
-    encoder: str
-    shrunk: bool
-    removed_metadata: tuple[MetadataKind, ...]
-
-
 class PostReprocessed(Fact, frozen=True, kw_only=True, tag="post.reprocessed"):
     """All variants of a published post were made again from its original, and replaced at once."""
 
-    variants: tuple[ReadyVariant, ...]
+    variants: tuple[StoredVariant, ...]
     blurhash: str
     dominant_colour: str
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
 
 
 class PostNotReprocessed(Fact, frozen=True, kw_only=True, tag="post.not_reprocessed"):

@@ -10,7 +10,7 @@ ORIGINALS_PREFIX: Final = "uploads/"
 VARIANTS_PREFIX: Final = "variants/"
 
 _VARIANT_KEY: Final = re.compile(
-    rf"{VARIANTS_PREFIX}[0-9a-f-]{{36}}/(thumbnail|medium|original)-[0-9a-f]{{64}}\.jpg"
+    rf"{VARIANTS_PREFIX}[0-9a-f-]{{36}}/[a-z][a-z0-9_]*-[0-9a-f]{{64}}\.jpg"
 )
 _KEY: Final = re.compile(
     rf"({ORIGINALS_PREFIX}(?=[^/]+/original$)|{VARIANTS_PREFIX})"

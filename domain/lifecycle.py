@@ -1,10 +1,10 @@
-"""Paths: what may happen to a post when, said once more beside the decisions, to check them by.
+"""The lifecycle: the legal transitions of a post, stated apart from `decide` to check it by.
 
-Histories outlive the code that decided them: whoever audits a log asks here, not `decide`, whether
-every event in it could have happened.
+Histories outlive the code that decided them, so the audit replays each history against this table
+and judges every event by the recipe version it carries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, TypeAlias, assert_never
 from uuid import UUID
 
@@ -24,7 +24,8 @@ from domain.events import (
     topic_of,
 )
 from domain.post import Post, Status, evolve
-from domain.recipes import RECIPES
+from domain.recipes import variants_of
+from domain.variants import StoredVariant
 
 Before: TypeAlias = Status | None
 _ANY_BUT_DELETED: Final[frozenset[Before]] = frozenset(
@@ -32,46 +33,72 @@ _ANY_BUT_DELETED: Final[frozenset[Before]] = frozenset(
 )
 
 
-class Misstep(Struct, frozen=True, kw_only=True):
-    """An event that cannot have happened to its post, and why not."""
+class IllegalTransition(Struct, frozen=True, kw_only=True):
+    """An event that is not legal in the state its post was in."""
 
     post_id: UUID
     version: int
     topic: str
-    why: str
+    reason: str
 
 
-def follow(events: Sequence[Event]) -> Post | Misstep | None:
-    """The post that a whole history tells, or the first event that is off the paths; None of none.
+def replay(events: Sequence[Event]) -> Post | IllegalTransition | None:
+    """Fold a whole history into its post, or return its first illegal transition.
 
-    As `fold`, which asks no questions.
+    None for an empty history. `fold` does the same without checks.
     """
     post: Post | None = None
     for version, event in enumerate(events, start=1):
-        if why := _why_not(post, event, version=version):
-            return Misstep(
-                post_id=event.post_id, version=event.version, topic=topic_of(event), why=why
+        if reason := _illegal(post, event, version=version):
+            return IllegalTransition(
+                post_id=event.post_id, version=event.version, topic=topic_of(event), reason=reason
             )
         post = evolve(post, event)
     return post
 
 
-def _why_not(post: Post | None, event: Event, *, version: int) -> str | None:
+def _illegal(post: Post | None, event: Event, *, version: int) -> str | None:
     if event.version != version:
         return f"version {version} is missing"
     status = post.status if post else None
     if status not in _allowed_in(event):
         return f"the post was {status or 'not there'}"
-    made = post.variants.keys() if post else frozenset[str]()
-    if isinstance(event, VariantReady) and event.variant in made:
-        return f"the {event.variant} variant was ready before"
-    if isinstance(event, PostPublished) and made != {recipe.variant for recipe in RECIPES}:
-        return "not all variants were ready"
+    match event:
+        case VariantReady():
+            return _illegal_variant(post, event.variant)
+        case PostPublished():
+            return _incomplete(post.variants.values() if post else ())
+        case PostReprocessed():
+            return _incomplete(event.variants)
+        case _:
+            return None
+
+
+def _illegal_variant(post: Post | None, variant: StoredVariant) -> str | None:
+    recipe_version = variant.recipe_version
+    before = post.variants.get(variant.name) if post else None
+    if before and before.recipe_version == recipe_version:
+        return f"the {variant.name} variant was ready before"
+    names = variants_of(recipe_version)
+    if names is not None and variant.name not in names:
+        return f"recipe version {recipe_version} has no {variant.name} variant"
     return None
 
 
+def _incomplete(variants: Collection[StoredVariant]) -> str | None:
+    """Check that the set of some recipe version among `variants` is complete.
+
+    Two versions can meet in one post during a deployment. A version this code does not know is not
+    judged.
+    """
+    names = {variant.name for variant in variants}
+    sets = [variants_of(variant.recipe_version) for variant in variants]
+    is_complete = any(needed is None or needed <= names for needed in sets)
+    return None if is_complete else "not all variants were ready"
+
+
 def _allowed_in(event: Event) -> frozenset[Before]:
-    """What a post can be when this happens to it; None is the post before its first event."""
+    """The statuses in which an event is legal; None is before the first event."""
     match event:
         case PostCreated():
             return frozenset({None})

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, assert_never
 from uuid import UUID
 
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from domain.events import (
     Event,
@@ -23,6 +23,7 @@ from domain.events import (
 )
 from domain.formats import ContentType
 from domain.recipes import VariantName
+from domain.variants import StoredVariant
 
 ReadableStatus: TypeAlias = Literal["pending", "processing", "published", "failed"]
 Status: TypeAlias = ReadableStatus | Literal["deleted"]
@@ -41,7 +42,9 @@ class Post(Struct, frozen=True, kw_only=True):
     sha256: str
     image_key: str
     upload_expires_at: datetime
-    variants: dict[VariantName, VariantReady]
+    variants: dict[VariantName, StoredVariant]
+    blurhash: str | None
+    dominant_colour: str | None
     failure: PostFailed | None
     retries: int
     created_at: datetime
@@ -50,8 +53,8 @@ class Post(Struct, frozen=True, kw_only=True):
 
     @property
     def recipe_version(self) -> int:
-        """The oldest recipe that any variant was made with; 0 while there is none."""
-        return min((made.recipe_version for made in self.variants.values()), default=0)
+        """The oldest recipe version of any variant; 0 while there is none."""
+        return min((variant.recipe_version for variant in self.variants.values()), default=0)
 
 
 def evolve(post: Post | None, event: Event) -> Post:
@@ -65,38 +68,32 @@ def evolve(post: Post | None, event: Event) -> Post:
         case PostUploaded():
             return replace(post, status="processing")
         case VariantReady():
-            return replace(post, variants={**post.variants, event.variant: event})
+            return replace(post, variants={**post.variants, event.variant.name: event.variant})
         case PostPublished():
-            return replace(post, status="published", published_at=event.recorded_at)
+            return replace(
+                post,
+                status="published",
+                published_at=event.recorded_at,
+                blurhash=event.blurhash,
+                dominant_colour=event.dominant_colour,
+            )
         case PostFailed():
             return replace(post, status="failed", failure=event)
         case PostRetried():
             return replace(post, status="processing", failure=None, retries=post.retries + 1)
         case PostReprocessed():
-            return replace(post, variants=_replaced(event))
+            return replace(
+                post,
+                variants={variant.name: variant for variant in event.variants},
+                blurhash=event.blurhash,
+                dominant_colour=event.dominant_colour,
+            )
         case PostNotReprocessed():
             return post
         case PostDeleted():
             return replace(post, status="deleted")
         case _:
             assert_never(event)
-
-
-def _replaced(event: PostReprocessed) -> dict[VariantName, VariantReady]:
-    """The variants, each as if it had been recorded on its own."""
-    return {
-        made.variant: VariantReady(
-            **asdict(made),
-            post_id=event.post_id,
-            version=event.version,
-            event_id=event.event_id,
-            recorded_at=event.recorded_at,
-            actor=event.actor,
-            correlation_id=event.correlation_id,
-            causation_id=event.causation_id,
-        )
-        for made in event.variants
-    }
 
 
 def fold(events: Iterable[Event]) -> Post | None:
@@ -126,6 +123,8 @@ def _created(event: PostCreated) -> Post:
         image_key=event.image_key,
         upload_expires_at=event.upload_expires_at,
         variants={},
+        blurhash=None,
+        dominant_colour=None,
         failure=None,
         retries=0,
         created_at=event.recorded_at,

@@ -1,10 +1,11 @@
-"""Variant recipes: which three pictures every published post has, and what bounds each."""
+"""Variant recipes: which pictures a published post has, and what bounds each."""
 
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-VariantName: TypeAlias = Literal["thumbnail", "medium", "original"]
+# Open, so that code reads the events of a newer recipe version during a deployment.
+VariantName: TypeAlias = str
 
 KB: Final = 1000
 MB: Final = 1000 * KB
@@ -24,10 +25,6 @@ class Recipe(Struct, frozen=True, kw_only=True):
     max_bytes: int
 
 
-# Raised whenever a recipe or the pipeline changes what comes out: events name the version
-# that made a variant, so that it can be derived again and compared.
-RECIPE_VERSION: Final = 2
-
 THUMBNAIL: Final = Recipe(
     variant="thumbnail", max_width=150, max_height=150, quality=80, max_bytes=30 * KB
 )
@@ -38,10 +35,23 @@ ORIGINAL: Final = Recipe(
     variant="original", max_width=4000, max_height=4000, quality=90, max_bytes=2 * MB
 )
 
-RECIPES: Final[tuple[Recipe, ...]] = (THUMBNAIL, MEDIUM, ORIGINAL)
+# Every version ever used, for ever: events name the version that made a variant, and are judged by
+# its set. A new version whenever a recipe or the pipeline changes what comes out.
+RECIPE_SETS: Final[dict[int, tuple[Recipe, ...]]] = {
+    1: (THUMBNAIL, MEDIUM, ORIGINAL),
+    2: (THUMBNAIL, MEDIUM, ORIGINAL),
+}
+RECIPE_VERSION: Final = max(RECIPE_SETS)
+RECIPES: Final = RECIPE_SETS[RECIPE_VERSION]
 VARIANT_CONTENT_TYPE: Final = "image/jpeg"
 
 # What an original may be; the header is checked before any pixel is decoded.
 MEGAPIXEL: Final = 1_000_000
 MAX_PIXELS: Final = 50 * MEGAPIXEL
 MAX_SIDE: Final = 16_384
+
+
+def variants_of(recipe_version: int) -> frozenset[VariantName] | None:
+    """The variants of a complete post; None if this code does not know the version."""
+    recipes = RECIPE_SETS.get(recipe_version)
+    return frozenset(recipe.variant for recipe in recipes) if recipes else None

@@ -1,5 +1,6 @@
 """Histories: commands with sensible values, and posts that have come some way."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,10 +19,11 @@ from domain.commands import (
     RetryPost,
 )
 from domain.decisions import decide
-from domain.events import Event, ReadyVariant, StageTimes
+from domain.events import Event, StageTimes
 from domain.keys import original_key, variant_key
 from domain.post import Post, evolve
 from domain.recipes import RECIPE_VERSION, RECIPES, VariantName
+from domain.variants import StoredVariant
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 EXPIRY = NOON + timedelta(hours=1)
@@ -63,24 +65,35 @@ def confirm_upload(post_id: UUID, *, at: datetime = NOON) -> ConfirmUpload:
     return ConfirmUpload(origin=origin(at=at), post_id=post_id)
 
 
-def record_variant(post_id: UUID, variant: VariantName) -> RecordVariant:
-    """Say that a variant is stored."""
-    sha256 = {"thumbnail": "1", "medium": "2", "original": "3"}[variant] * 64
+def stored_variant(post_id: UUID, name: VariantName, **changes: Any) -> StoredVariant:
+    """A variant as it is stored, with bytes that no other one has."""
+    sha256 = hashlib.sha256(f"{name}{sorted(changes.items())}".encode()).hexdigest()
+    values: dict[str, Any] = {
+        "name": name,
+        "key": variant_key(post_id, name, sha256=sha256),
+        "content_type": "image/jpeg",
+        "width": 150,
+        "height": 113,
+        "file_size": 4321,
+        "sha256": sha256,
+        "quality": 80,
+        "milliseconds": 12.5,
+        "recipe_version": RECIPE_VERSION,
+        "encoder": "libvips 8.18.7",
+        "shrunk": False,
+        "removed_metadata": ("exif", "gps"),
+    }
+    return StoredVariant(**{**values, **changes})
+
+
+def record_variant(
+    post_id: UUID, variant: VariantName, *, recipe_version: int = RECIPE_VERSION
+) -> RecordVariant:
+    """Record that a variant is stored."""
     return RecordVariant(
         origin=origin(actor="system:transcoder"),
         post_id=post_id,
-        variant=variant,
-        key=variant_key(post_id, variant, sha256=sha256),
-        width=150,
-        height=113,
-        file_size=4321,
-        sha256=sha256,
-        quality=80,
-        milliseconds=12.5,
-        recipe_version=RECIPE_VERSION,
-        encoder="libvips 8.18.7",
-        shrunk=False,
-        removed_metadata=("exif", "gps"),
+        variant=stored_variant(post_id, variant, recipe_version=recipe_version),
         blurhash="LBDbNM^Q0#58N1-U%1g3aK%2-p%2",
         dominant_colour="#322c2a",
         stages=StageTimes(queue_ms=20, download_ms=30, transcode_ms=140, upload_ms=40),
@@ -105,24 +118,12 @@ def retry_post(post_id: UUID, *, user_id: UUID | None = OWNER) -> RetryPost:
 
 
 def replace_variants(post_id: UUID, *, recipe_version: int = RECIPE_VERSION + 1) -> ReplaceVariants:
-    """Say that all variants were made again."""
+    """Record that all variants were rendered again."""
     variants = tuple(
-        ReadyVariant(
-            variant=recipe.variant,
-            key=variant_key(post_id, recipe.variant, sha256=digit * 64),
-            content_type="image/jpeg",
-            width=150,
-            height=113,
-            file_size=3456,
-            sha256=digit * 64,
-            quality=78,
-            milliseconds=11.5,
-            recipe_version=recipe_version,
-            encoder="libvips 8.19.0",
-            shrunk=False,
-            removed_metadata=("exif",),
+        stored_variant(
+            post_id, recipe.variant, recipe_version=recipe_version, encoder="libvips 8.19.0"
         )
-        for recipe, digit in zip(RECIPES, "456", strict=True)
+        for recipe in RECIPES
     )
     return ReplaceVariants(
         origin=origin(actor="system:transcoder"),

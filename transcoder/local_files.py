@@ -71,4 +71,4 @@ async def _render(photo: Path, pool: RenderPool) -> Rendering | TranscoderError:
 def _write(rendering: Rendering, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for variant in rendering.variants:
-        (folder / f"{variant.variant}.jpg").write_bytes(variant.content)
+        (folder / f"{variant.name}.jpg").write_bytes(variant.content)

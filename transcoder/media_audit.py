@@ -17,9 +17,9 @@ from psycopg.rows import class_row, scalar_row
 
 from domain.errors import PostNotFound
 from domain.event_store.mapper import EventRow, decode_event
-from domain.events import VariantReady
 from domain.post import Post, fold
 from domain.recipes import RECIPE_VERSION, VariantName
+from domain.variants import StoredVariant
 from transcoder.errors import (
     ChecksumMismatch,
     ObjectStoreUnavailable,
@@ -96,7 +96,7 @@ class MediaAudit:
         return [
             AuditedVariant(
                 post_id=post.id,
-                variant=recorded.variant,
+                variant=recorded.name,
                 key=recorded.key,
                 sha256=recorded.sha256,
                 derived=outcome if isinstance(outcome, str) else _compare(recorded, outcome),
@@ -239,13 +239,13 @@ async def _post(connection: AsyncConnection[object], post_id: UUID) -> Post | No
     return None if post is None or post.status == "deleted" else post
 
 
-def _compare(recorded: VariantReady, made: Rendering) -> Derived:
-    if recorded.recipe_version != made.recipe_version:
+def _compare(recorded: StoredVariant, rendering: Rendering) -> Derived:
+    derived = next((each for each in rendering.variants if each.name == recorded.name), None)
+    if derived is None or derived.recipe_version != recorded.recipe_version:
         return "other_recipe"
-    if recorded.encoder != made.encoder:
+    if derived.encoder != recorded.encoder:
         return "other_encoder"
-    hashes = {variant.variant: variant.sha256 for variant in made.variants}
-    return "same" if hashes.get(recorded.variant) == recorded.sha256 else "differs"
+    return "same" if derived.sha256 == recorded.sha256 else "differs"
 
 
 def _announced(post: Post) -> Announced:

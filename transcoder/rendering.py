@@ -4,9 +4,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from domain.events import MetadataKind
 from domain.formats import ContentType
-from domain.recipes import MAX_PIXELS, MAX_SIDE, VariantName
+from domain.recipes import MAX_PIXELS, MAX_SIDE
+from domain.variants import Variant
 
 MIB: Final = 1 << 20
 
@@ -36,20 +36,10 @@ class Limits(Struct, frozen=True, kw_only=True):
         return self.deadline_seconds + self.overtime_seconds
 
 
-class RenderedVariant(Struct, frozen=True, kw_only=True):
-    """One JPEG, the quality it needed, and the milliseconds of fitting and encoding it.
+class RenderedVariant(Variant, frozen=True, kw_only=True):
+    """A variant and its JPEG."""
 
-    `shrunk`: it is smaller than its recipe says, since no quality met the byte cap.
-    """
-
-    variant: VariantName
     content: bytes
-    sha256: str
-    width: int
-    height: int
-    quality: int
-    shrunk: bool
-    milliseconds: float
 
 
 class Rendering(Struct, frozen=True, kw_only=True):
@@ -59,9 +49,6 @@ class Rendering(Struct, frozen=True, kw_only=True):
     width: int
     height: int
     variants: tuple[RenderedVariant, ...]
-    removed_metadata: tuple[MetadataKind, ...]
     blurhash: str
     dominant_colour: str
     step_milliseconds: dict[str, float]
-    recipe_version: int
-    encoder: str

@@ -17,7 +17,7 @@ from api.cli.explained import explained
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
-    from projections.audit.lifecycles import Paths
+    from projections.audit.lifecycles import Lifecycles
     from projections.log_tree.evidence import Evidence, Head
     from projections.log_tree.verification import Verification
     from transcoder.media_audit import AuditedVariant
@@ -50,7 +50,7 @@ def verify(
 ) -> None:
     """Walk the whole log: is it as it was sealed, and could each post have come that way?"""
     from api.cli.audit_proofs_reports import report_verification
-    from projections.audit.lifecycles import audit_paths
+    from projections.audit.lifecycles import audit_lifecycles
     from projections.log_tree.sealing import seal as seal_log
     from projections.log_tree.verification import verify as verify_log
 
@@ -59,19 +59,19 @@ def verify(
 
         async def walk(
             connection: "AsyncConnection[object]",
-        ) -> "tuple[Verification, int, Paths | None]":
+        ) -> "tuple[Verification, int, Lifecycles | None]":
             with _progress("verifying") as show:
                 found = await verify_log(connection, exported=heads, progress=show)
             if found.finding:
-                # Nothing is added to a tree that is damaged, and its paths say nothing.
+                # Nothing is added to a tree that is damaged, and its lifecycles say nothing.
                 return found, 0, None
             sealed = await seal_log(connection) if seal else 0
             with _progress("following posts") as show:
-                return found, sealed, await audit_paths(connection, progress=show)
+                return found, sealed, await audit_lifecycles(connection, progress=show)
 
-        found, sealed, paths = _on_the_database(walk)
-    report_verification(found, sealed=sealed, paths=paths, as_json=as_json)
-    raise typer.Exit(0 if paths and paths.are_legal else 1)
+        found, sealed, lifecycles = _on_the_database(walk)
+    report_verification(found, sealed=sealed, lifecycles=lifecycles, as_json=as_json)
+    raise typer.Exit(0 if lifecycles and lifecycles.are_legal else 1)
 
 
 @proofs_app.command()

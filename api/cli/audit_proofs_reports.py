@@ -4,16 +4,18 @@ import typer
 from msgspec import to_builtins
 
 from api.cli.audit_reports import print_json
-from projections.audit.lifecycles import Paths
+from projections.audit.lifecycles import Lifecycles
 from projections.log_tree.verification import Verification
 
 
 def report_verification(
-    found: Verification, *, sealed: int, paths: Paths | None, as_json: bool
+    found: Verification, *, sealed: int, lifecycles: Lifecycles | None, as_json: bool
 ) -> None:
-    """What a walk over the log found, and one along the paths of its posts if that made sense."""
+    """Print the findings about the log and, unless it is damaged, about lifecycles."""
     if as_json:
-        print_json({**to_builtins(found), "sealed_now": sealed, "paths": to_builtins(paths)})
+        print_json(
+            {**to_builtins(found), "sealed_now": sealed, "lifecycles": to_builtins(lifecycles)}
+        )
         return
     finding = found.finding
     if finding is None:
@@ -27,15 +29,17 @@ def report_verification(
     if found.unsealed:
         now = "sealed now" if sealed else "not sealed yet"
         typer.echo(f"{found.unsealed} events at the end of the log: {now}.")
-    if paths is not None:
-        _report_paths(paths)
+    if lifecycles is not None:
+        _report_lifecycles(lifecycles)
 
 
-def _report_paths(paths: Paths) -> None:
-    how_many = ", ".join(f"{number} {status}" for status, number in sorted(paths.statuses.items()))
-    typer.echo(f"{paths.posts} posts: {how_many or 'none'}.")
-    for misstep in paths.missteps:
-        name = f"event {misstep.version} of post {misstep.post_id} ({misstep.topic})"
-        typer.echo(f"{name} cannot have happened: {misstep.why}")
-    for post_id in paths.forgotten:
-        typer.echo(f"post {post_id} is processing and nobody works on it")
+def _report_lifecycles(lifecycles: Lifecycles) -> None:
+    how_many = ", ".join(
+        f"{number} {status}" for status, number in sorted(lifecycles.statuses.items())
+    )
+    typer.echo(f"{lifecycles.posts} posts: {how_many or 'none'}.")
+    for transition in lifecycles.illegal:
+        name = f"event {transition.version} of post {transition.post_id} ({transition.topic})"
+        typer.echo(f"{name} is illegal: {transition.reason}")
+    for post_id in lifecycles.forgotten:
+        typer.echo(f"post {post_id} is processing without a job")

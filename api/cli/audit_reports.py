@@ -104,8 +104,9 @@ def _event_table(events: Iterable[AuditedEvent]) -> Table:
 
 def _told(event: AuditedEvent) -> str:
     """The few words that tell one event from others of its kind."""
-    names = ("filename", "variant", "milliseconds", "code", "stage", "reason", "unreadable_state")
-    return " ".join(f"{name}={event.data[name]}" for name in names if name in event.data)
+    names = ("filename", "name", "milliseconds", "code", "stage", "reason", "unreadable_state")
+    facts = {**event.data, **event.data.get("variant", {})}
+    return " ".join(f"{name}={facts[name]}" for name in names if name in facts)
 
 
 def _stats_table(stats: AuditStats) -> Table:

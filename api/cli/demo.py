@@ -139,9 +139,9 @@ async def _make_photo(stack: LocalStack) -> Path:
 
 def _told(event: Event) -> str:
     match event:
-        case VariantReady():
-            size = f"{event.width} × {event.height}, {event.file_size:,} bytes"
-            return f"{event.variant}: {size}, q{event.quality}, {event.milliseconds:.0f} ms"
+        case VariantReady(variant=made):
+            size = f"{made.width} × {made.height}, {made.file_size:,} bytes"
+            return f"{made.name}: {size}, q{made.quality}, {made.milliseconds:.0f} ms"
         case PostFailed():
             return f"[red]{escape(event.message)}[/red] ({event.code} at {event.stage})"
         case _:

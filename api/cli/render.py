@@ -51,8 +51,8 @@ def _as_fields(file: RenderedFile) -> dict[str, Any]:
         }
     fields: dict[str, Any] = msgspec.to_builtins(file.outcome, builtin_types=(bytes,))
     for variant in fields["variants"]:
-        variant["file_size"] = len(variant.pop("content"))
-        variant["path"] = str(file.folder / f"{variant['variant']}.jpg")
+        del variant["content"]
+        variant["path"] = str(file.folder / f"{variant['name']}.jpg")
     return {"photo": str(file.photo), "milliseconds": _total(file.outcome), **fields}
 
 
@@ -73,11 +73,11 @@ def _show(file: RenderedFile) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2))
     for variant in made.variants:
         table.add_row(
-            variant.variant,
+            variant.name,
             f"{variant.width} × {variant.height}",
             f"q{variant.quality}",
-            f"{len(variant.content):,} bytes",
-            escape(str(file.folder / f"{variant.variant}.jpg")),
+            f"{variant.file_size:,} bytes",
+            escape(str(file.folder / f"{variant.name}.jpg")),
         )
     # Paths are to be copied: they are never cut, however narrow the terminal is.
     Console(width=WIDE, highlight=False).print(table)

@@ -5,12 +5,13 @@ from datetime import datetime
 from itertools import takewhile
 from uuid import UUID
 
-from msgspec.structs import replace
+from msgspec import UNSET, UnsetType
 
 from api.http.schemas import FailureView, ImageView, PostView
 from domain.errors import PostNotFound
-from domain.events import Event, PostPublished, PostReprocessed, VariantReady
+from domain.events import Event
 from domain.post import Post, fold
+from domain.variants import StoredVariant
 
 
 def events_until(
@@ -36,7 +37,7 @@ def state_after(post_id: UUID, events: Sequence[Event], *, media_url: str) -> Po
     post = fold(events)
     if post is None or post.status == "deleted":
         raise PostNotFound(post_id)
-    return _with_endings(_view(post, media_url), post, events)
+    return _view(post, media_url)
 
 
 def _view(post: Post, media_url: str) -> PostView:
@@ -50,18 +51,19 @@ def _view(post: Post, media_url: str) -> PostView:
         images={
             name: _image(variant, media_url) for name, variant in sorted(post.variants.items())
         },
-        blurhash=None,
-        dominant_colour=None,
+        blurhash=post.blurhash,
+        dominant_colour=post.dominant_colour,
         like_count=0,
         comment_count=0,
         view_count=0,
         created_at=post.created_at,
         updated_at=post.updated_at,
         published_at=post.published_at,
+        failure=_failure(post),
     )
 
 
-def _image(variant: VariantReady, media_url: str) -> ImageView:
+def _image(variant: StoredVariant, media_url: str) -> ImageView:
     return ImageView(
         url=media_url + variant.key,
         width=variant.width,
@@ -71,12 +73,7 @@ def _image(variant: VariantReady, media_url: str) -> ImageView:
     )
 
 
-def _with_endings(view: PostView, post: Post, events: Sequence[Event]) -> PostView:
-    """Add what only publishing or failing tells."""
-    for event in events:
-        if isinstance(event, PostPublished | PostReprocessed):
-            view = replace(view, blurhash=event.blurhash, dominant_colour=event.dominant_colour)
-    if post.status == "failed" and post.failure is not None:
-        failure = FailureView(code=post.failure.code, message=post.failure.message)
-        return replace(view, failure=failure)
-    return view
+def _failure(post: Post) -> FailureView | UnsetType:
+    if post.failure is None:
+        return UNSET
+    return FailureView(code=post.failure.code, message=post.failure.message)

@@ -58,12 +58,17 @@ def decode_event(row: EventRow) -> Event:
 
 
 def _decode(state: bytes) -> Event:
-    """Today's shape at once; only what does not fit is taken for an older one."""
+    """Try today's shape first: it is by far the most frequent."""
     try:
         return _DECODER.decode(state)
-    except msgspec.ValidationError:
+    except msgspec.ValidationError as error:
         fields = _OF_ANY_SHAPE.decode(state)
-        if not upcast(fields):
+        try:
+            is_older = upcast(fields)
+        except (AttributeError, LookupError, TypeError):
+            # Damaged: fields that the step to the next version needs are missing.
+            raise error from None
+        if not is_older:
             raise
         return msgspec.convert(fields, Event)  # type: ignore[no-any-return]
 

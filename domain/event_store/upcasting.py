@@ -24,6 +24,17 @@ def _variant_ready_2(fields: Fields) -> None:
     fields.update(shrunk=None, removed_metadata=None)
 
 
+def _variant_ready_3(fields: Fields) -> None:
+    name = fields.pop("variant")
+    facts = {fact: fields.pop(fact) for fact in _FACTS_OF_VARIANTS if fact in fields}
+    fields["variant"] = {"name": name, **facts}
+
+
+def _reprocessed_2(fields: Fields) -> None:
+    for variant in fields["variants"]:
+        variant["name"] = variant.pop("variant")
+
+
 def _published_2(fields: Fields) -> None:
     fields.update(blurhash=None, dominant_colour=None)
 
@@ -32,8 +43,25 @@ def _published_3(fields: Fields) -> None:
     fields.update(stages=None)
 
 
+# Of version 2, beside the name.
+_FACTS_OF_VARIANTS: Final = (
+    "key",
+    "content_type",
+    "width",
+    "height",
+    "file_size",
+    "sha256",
+    "quality",
+    "milliseconds",
+    "recipe_version",
+    "encoder",
+    "shrunk",
+    "removed_metadata",
+)
 _STEPS: Final[dict[tuple[object, object], Callable[[Fields], None]]] = {
     ("post.variant_ready", 1): _variant_ready_2,
+    ("post.variant_ready", 2): _variant_ready_3,
+    ("post.reprocessed", 1): _reprocessed_2,
     ("post.published", 1): _published_2,
     ("post.published", 2): _published_3,
 }

@@ -1,6 +1,6 @@
-"""Audited paths: whether each post of the log took a path that the state machine allows.
+"""The lifecycle audit: replays every post of the log and lists illegal transitions.
 
-Also where each of them is now, and whether anybody works on those that are not at an end.
+It also counts posts by status and lists those that are processing without a job.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from psycopg.rows import scalar_row
 
 from domain.event_store.mapper import UnreadableEvent
 from domain.events import Event
-from domain.lifecycle import Misstep, follow
+from domain.lifecycle import IllegalTransition, replay
 from domain.post import Post, Status
 from projections.connection import ONE_SNAPSHOT
 from projections.log.histories import histories
@@ -33,30 +33,29 @@ WHERE NOT EXISTS (
 """
 
 
-class Paths(Struct, frozen=True, kw_only=True):
-    """Every post at one moment: how many in each status, and what is wrong with which.
+class Lifecycles(Struct, frozen=True, kw_only=True):
+    """All posts at one position of the log: counts by status, and what is wrong.
 
-    Nobody works on the `forgotten` ones, though they are processing: a worker's periodic duty
-    queues them again.
+    `forgotten` posts are processing but have no job; a periodic duty queues them again.
     """
 
     posts: int
     statuses: dict[Status, int]
-    missteps: list[Misstep]
+    illegal: list[IllegalTransition]
     forgotten: list[UUID]
 
     @property
     def are_legal(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.missteps and not self.forgotten
+        """Whether every transition is legal and no post is forgotten."""
+        return not self.illegal and not self.forgotten
 
 
-async def audit_paths(
+async def audit_lifecycles(
     connection: AsyncConnection[object], *, progress: Callable[[int, int], None]
-) -> Paths:
-    """Walk through the history of every post; memory is that of one, and of what is found.
+) -> Lifecycles:
+    """Replay the history of every post, one at a time in memory.
 
-    `progress` is told how many events were walked, and how many there are, about.
+    `progress` is called with the number of events read and, roughly, the total.
     """
     walk = _Walk()
     async with connection.transaction():
@@ -69,10 +68,10 @@ async def audit_paths(
                 if walk.posts % REPORT_EVERY_POSTS == 0:
                     progress(walk.events, position)
         forgotten = await _without_job(connection, walk.processing)
-    return Paths(
+    return Lifecycles(
         posts=walk.posts,
         statuses=dict(walk.statuses),
-        missteps=walk.missteps,
+        illegal=walk.illegal,
         forgotten=forgotten,
     )
 
@@ -81,19 +80,19 @@ class _Walk:
     def __init__(self) -> None:
         self.posts = self.events = 0
         self.statuses: Counter[Status] = Counter()
-        self.missteps: list[Misstep] = []
+        self.illegal: list[IllegalTransition] = []
         self.processing: list[UUID] = []
         self._damaged: UUID | None = None
 
     def unreadable(self, error: UnreadableEvent) -> None:
         row = error.row
         self._damaged = row.post_id
-        self.missteps.append(
-            Misstep(
+        self.illegal.append(
+            IllegalTransition(
                 post_id=row.post_id,
                 version=row.version,
                 topic=row.topic,
-                why=f"it is unreadable: {error.reason}",
+                reason=f"it is unreadable: {error.reason}",
             )
         )
 
@@ -102,9 +101,9 @@ class _Walk:
         self.events += len(events)
         if self._damaged == post_id:
             return
-        match follow(events):
-            case Misstep() as misstep:
-                self.missteps.append(misstep)
+        match replay(events):
+            case IllegalTransition() as transition:
+                self.illegal.append(transition)
             case Post(status=status):
                 self.statuses[status] += 1
                 if status == "processing":

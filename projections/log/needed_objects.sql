@@ -19,6 +19,7 @@ LANGUAGE sql STABLE AS $$
     LEFT JOIN LATERAL (
         SELECT decoded.state ->> 'image_key' AS key
         UNION ALL SELECT decoded.state ->> 'key'
+        UNION ALL SELECT decoded.state -> 'variant' ->> 'key'
         UNION ALL SELECT variant ->> 'key'
         FROM jsonb_array_elements(decoded.state -> 'variants') AS variant
     ) AS referred ON referred.key IS NOT NULL

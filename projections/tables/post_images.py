@@ -6,9 +6,10 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from domain.events import Event, PostDeleted, PostReprocessed, ReadyVariant, VariantReady
+from domain.events import Event, PostCreated, PostDeleted, PostReprocessed, VariantReady
 from domain.post import Post
 from domain.recipes import VariantName
+from domain.variants import StoredVariant
 from projections.tables.change import Change
 from projections.tables.read_table import ReadTable, insert_into
 
@@ -27,39 +28,52 @@ class ImageRow(Struct, frozen=True, kw_only=True):
 
 
 _INSERT: Final = insert_into("post_images", ImageRow)
-_REPLACE: Final = """
-UPDATE post_images AS image
-SET key = made.key, content_type = made.content_type, width = made.width, height = made.height,
-    file_size = made.file_size, sha256 = made.sha256
-FROM json_populate_recordset(NULL::post_images, %(rows)s::json) AS made
-WHERE image.post_id = made.post_id AND image.variant = made.variant
+# A row without a variant means all variants of its post.
+_DELETE: Final = """
+DELETE FROM post_images AS image
+USING json_populate_recordset(NULL::post_images, %(rows)s::json) AS replaced
+WHERE image.post_id = replaced.post_id
+  AND (replaced.variant IS NULL OR replaced.variant = image.variant)
 """
 
 
 def _changes(events: Sequence[Event]) -> list[Change]:
+    # A post that is created in this batch has no rows yet: a rebuild never deletes.
+    created = {event.post_id for event in events if isinstance(event, PostCreated)}
     # The rows of a post that is deleted in the same batch have no post to refer to.
-    gone = {event.post_id for event in events if isinstance(event, PostDeleted)}
-    added: list[dict[str, object]] = []
-    replaced: dict[tuple[UUID, str], dict[str, object]] = {}
+    deleted = {event.post_id for event in events if isinstance(event, PostDeleted)}
+    stored: dict[UUID, dict[VariantName, StoredVariant]] = {}
+    replaced: list[dict[str, object]] = []
     for event in events:
-        if isinstance(event, VariantReady) and event.post_id not in gone:
-            added.append(_row(event.post_id, event))
-        elif isinstance(event, PostReprocessed) and event.post_id not in gone:
-            for made in event.variants:
-                replaced[event.post_id, made.variant] = _row(event.post_id, made)
-    return [Change(_INSERT, added), Change(_REPLACE, list(replaced.values()))]
+        post_id = event.post_id
+        if post_id in deleted:
+            continue
+        if isinstance(event, VariantReady):
+            stored.setdefault(post_id, {})[event.variant.name] = event.variant
+            if post_id not in created:
+                replaced.append({"post_id": post_id, "variant": event.variant.name})
+        elif isinstance(event, PostReprocessed):
+            stored[post_id] = {variant.name: variant for variant in event.variants}
+            if post_id not in created:
+                replaced.append({"post_id": post_id})
+    rows = [
+        _row(post_id, variant)
+        for post_id, variants in stored.items()
+        for variant in variants.values()
+    ]
+    return [Change(_DELETE, replaced), Change(_INSERT, rows)]
 
 
-def _row(post_id: UUID, made: VariantReady | ReadyVariant) -> dict[str, object]:
+def _row(post_id: UUID, variant: StoredVariant) -> dict[str, object]:
     return {
         "post_id": post_id,
-        "variant": made.variant,
-        "key": made.key,
-        "content_type": made.content_type,
-        "width": made.width,
-        "height": made.height,
-        "file_size": made.file_size,
-        "sha256": made.sha256,
+        "variant": variant.name,
+        "key": variant.key,
+        "content_type": variant.content_type,
+        "width": variant.width,
+        "height": variant.height,
+        "file_size": variant.file_size,
+        "sha256": variant.sha256,
     }
 
 

@@ -133,11 +133,9 @@ def _evolve(row: dict[str, object], event: Evolving) -> None:
             assert_never(event)
 
 
-def _expected(post: Post, events: Sequence[Event]) -> list[PostRow]:
+def _expected(post: Post, _: Sequence[Event]) -> list[PostRow]:
     if post.status == "deleted":
         return []
-    shown = [event for event in events if isinstance(event, PostPublished | PostReprocessed)]
-    last = shown[-1] if shown else None
     return [
         PostRow(
             id=post.id,
@@ -148,8 +146,8 @@ def _expected(post: Post, events: Sequence[Event]) -> list[PostRow]:
             image_key=post.image_key,
             failure_code=post.failure.code if post.failure else None,
             failure_message=post.failure.message if post.failure else None,
-            blurhash=last.blurhash if last else None,
-            dominant_colour=last.dominant_colour if last else None,
+            blurhash=post.blurhash,
+            dominant_colour=post.dominant_colour,
             created_at=post.created_at,
             updated_at=post.updated_at,
             published_at=post.published_at,

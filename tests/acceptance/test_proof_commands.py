@@ -74,7 +74,7 @@ def test_evidence_is_exported_and_checked_and_tampering_is_named(
     verified = run("verify", "--json", "--head", old, "--head", new, **environ)
     assert verified.returncode == 0
     assert json.loads(verified.stdout)["events"] == 12
-    assert json.loads(verified.stdout)["paths"]["statuses"] == {"published": 2}
+    assert json.loads(verified.stdout)["lifecycles"]["statuses"] == {"published": 2}
     with psycopg.connect(database_url) as connection:
         connection.execute("ALTER TABLE post_events DISABLE TRIGGER ALL")
         connection.execute("UPDATE post_events SET state = '{}' WHERE notification_id = 9")

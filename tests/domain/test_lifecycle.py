@@ -1,4 +1,4 @@
-"""Paths: every history that decisions lead to is legal, and every other one is named."""
+"""Lifecycles: every history that decisions lead to is legal, and every other one is named."""
 
 from uuid import uuid4
 
@@ -6,9 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from domain.commands import Command
-from domain.events import Event
-from domain.lifecycle import Misstep, follow
-from domain.recipes import RECIPES
+from domain.events import Event, PostReprocessed
+from domain.lifecycle import IllegalTransition, replay
+from domain.post import Post
+from domain.recipes import MEDIUM, RECIPE_SETS, RECIPE_VERSION, RECIPES, THUMBNAIL
 from tests.histories import (
     after,
     confirm_upload,
@@ -41,7 +42,7 @@ PUBLISHED = publishing_commands(ID)
 )
 def test_what_is_decided_is_legal(commands: list[Command]) -> None:
     post, events = after(*commands)
-    assert follow(events) == post
+    assert replay(events) == post
 
 
 def reordered(*order: int) -> list[Event]:
@@ -64,15 +65,64 @@ def reordered(*order: int) -> list[Event]:
         ((0, 6, 6), 3, "the post was deleted"),
     ],
 )
-def test_what_cannot_have_happened_is_named(order: tuple[int, ...], version: int, why: str) -> None:
-    misstep = follow(reordered(*order))
-    assert isinstance(misstep, Misstep)
-    assert (misstep.post_id, misstep.version, misstep.why) == (ID, version, why)
+def test_an_illegal_transition_is_reported(order: tuple[int, ...], version: int, why: str) -> None:
+    transition = replay(reordered(*order))
+    assert isinstance(transition, IllegalTransition)
+    assert (transition.post_id, transition.version, transition.reason) == (ID, version, why)
 
 
 def test_a_gap_in_the_versions_is_named() -> None:
     events = after(*PUBLISHED)[1]
     del events[1]
-    misstep = follow(events)
-    assert isinstance(misstep, Misstep)
-    assert (misstep.version, misstep.why) == (3, "version 2 is missing")
+    transition = replay(events)
+    assert isinstance(transition, IllegalTransition)
+    assert (transition.version, transition.reason) == (3, "version 2 is missing")
+
+
+def variants_ready(*names: str, recipe_version: int) -> list[Event]:
+    """The history of an uploaded post with these variants."""
+    commands = [record_variant(ID, name, recipe_version=recipe_version) for name in names]
+    return after(create_post(ID), confirm_upload(ID), *commands)[1]
+
+
+def published_after(events: list[Event]) -> list[Event]:
+    """The same history, published right after it."""
+    published = after(*PUBLISHED)[1][-1]
+    return [*events, replace(published, version=len(events) + 1)]
+
+
+def test_a_post_is_judged_by_the_recipe_version_of_its_variants(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(RECIPE_SETS, 98, (MEDIUM,))
+    monkeypatch.setitem(RECIPE_SETS, 99, (THUMBNAIL, MEDIUM))
+    assert isinstance(replay(variants_ready("medium", recipe_version=98)), Post)
+    lacking = published_after(variants_ready("medium", recipe_version=99))
+    found = replay(lacking)
+    assert isinstance(found, IllegalTransition)
+    assert found.reason == "not all variants were ready"
+
+
+def test_a_variant_that_its_recipe_version_does_not_have_is_reported() -> None:
+    found = replay(variants_ready("panorama", recipe_version=RECIPE_VERSION))
+    assert isinstance(found, IllegalTransition)
+    assert found.reason == f"recipe version {RECIPE_VERSION} has no panorama variant"
+
+
+def test_a_newer_recipe_version_than_this_code_knows_is_not_judged() -> None:
+    history = published_after(variants_ready("panorama", recipe_version=RECIPE_VERSION + 1))
+    assert isinstance(replay(history), Post)
+    replaced = after(*PUBLISHED, replace_variants(ID, recipe_version=RECIPE_VERSION + 1))[1]
+    assert isinstance(replay(replaced), Post)
+
+
+def test_a_reprocessed_post_needs_the_whole_set_of_its_recipe_version() -> None:
+    events = after(*PUBLISHED, replace_variants(ID))[1]
+    assert isinstance(events[-1], PostReprocessed)
+    variants = tuple(
+        replace(variant, recipe_version=RECIPE_VERSION) for variant in events[-1].variants[:2]
+    )
+    events[-1] = replace(events[-1], variants=variants)
+    found = replay(events)
+    assert isinstance(found, IllegalTransition)
+    assert found.reason == "not all variants were ready"

@@ -15,7 +15,7 @@ from domain.event_store.mapper import EventRow, decode_event
 from domain.events import Event, PostCreated, PostFailed, PostUploaded, topic_of
 from domain.post import Post, fold
 from domain.settings import load_settings
-from projections.audit.lifecycles import audit_paths
+from projections.audit.lifecycles import audit_lifecycles
 from projections.follow.batch import project_batch
 from projections.follow.projection import POSTS
 from projections.log_tree.sealing import seal
@@ -154,8 +154,8 @@ async def assert_derived(url: str) -> None:
         while (await project_batch(connection, POSTS)).events:
             pass
         assert not (await verify(connection, POSTS)).differences
-        paths = await audit_paths(connection, progress=lambda *_: None)
-        assert paths.are_legal, paths
+        lifecycles = await audit_lifecycles(connection, progress=lambda *_: None)
+        assert lifecycles.are_legal, lifecycles
         await seal(connection)
         assert (await verify_tree(connection, progress=lambda *_: None)).finding is None
 

@@ -3,6 +3,8 @@
 import hashlib
 from uuid import UUID, uuid4
 
+from msgspec.structs import replace
+
 from domain.event_store.publishing import Publishing
 from domain.formats import ContentType
 from domain.recipes import RECIPES
@@ -45,25 +47,33 @@ class FakeRenderer:
             width=400,
             height=300,
             variants=tuple(variant_of(recipe.variant, content) for recipe in RECIPES),
-            removed_metadata=("exif",),
             blurhash="LBDbNM^Q0#58N1-U%1g3aK%2-p%2",
             dominant_colour="#322c2a",
             step_milliseconds={},
-            recipe_version=1,
-            encoder="none",
         )
+
+
+def with_facts(rendering: Rendering, **facts: object) -> Rendering:
+    """The same rendering with other facts of each variant."""
+    variants = tuple(replace(variant, **facts) for variant in rendering.variants)
+    return replace(rendering, variants=variants)
 
 
 def variant_of(name: str, content: bytes) -> RenderedVariant:
     """A variant that tells which one it is, and of what."""
     picture = name.encode() + content[:10]
     return RenderedVariant(
-        variant=name,  # type: ignore[arg-type]
+        name=name,
+        content_type="image/jpeg",
         content=picture,
+        file_size=len(picture),
         sha256=hashlib.sha256(picture).hexdigest(),
         width=40,
         height=30,
         quality=80,
         shrunk=False,
-        milliseconds=1.25,
+        milliseconds=1.2,
+        recipe_version=1,
+        encoder="none",
+        removed_metadata=("exif",),
     )

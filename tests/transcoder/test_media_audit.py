@@ -4,7 +4,6 @@ import hashlib
 from uuid import UUID, uuid4
 
 import pytest
-from msgspec.structs import replace
 
 from domain.event_store.publishing import Publishing
 from domain.formats import ContentType
@@ -13,7 +12,7 @@ from domain.recipes import RECIPE_VERSION
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import confirm_upload, create_post
 from tests.transcoder import pictures
-from tests.transcoder.rendered import FakeRenderer, transcoding_with
+from tests.transcoder.rendered import FakeRenderer, transcoding_with, with_facts
 from transcoder.errors import CorruptImage, ObjectStoreUnavailable
 from transcoder.jobs.work import Renderer, Work
 from transcoder.media_audit import MediaAudit
@@ -55,7 +54,7 @@ class CurrentRenderer(FakeRenderer):
 
     async def render(self, content: bytes, *, content_type: ContentType) -> Rendering:
         made = await super().render(self.mark + content, content_type=content_type)
-        return replace(made, recipe_version=RECIPE_VERSION, encoder=self.encoder)
+        return with_facts(made, recipe_version=RECIPE_VERSION, encoder=self.encoder)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import structlog
 
 from domain.commands import LeaveVariants, ReplaceVariants
 from domain.errors import PostNotFound, PostNotPublished
-from domain.events import ReadyVariant
 from domain.post import Post
-from domain.recipes import RECIPE_VERSION, VARIANT_CONTENT_TYPE, VariantName
+from domain.recipes import RECIPE_VERSION, VariantName
+from domain.variants import StoredVariant
 from transcoder.errors import TranscoderError, UnexpectedTrouble, first_failure
 from transcoder.jobs.metrics import count_reprocessed
 from transcoder.jobs.work import EventStore, Renderer, Work
@@ -77,25 +77,21 @@ class Reprocessing:
         """Whether it was this attempt that replaced them."""
         original = await self._transfer.download(post)
         rendering = await self._renderer.render(original, content_type=post.content_type)
-        keys = await self._store(post, rendering)
         command = ReplaceVariants(
             origin=work.origin(),
             post_id=post.id,
-            variants=tuple(
-                _ready(variant, key=keys[variant.variant], rendering=rendering)
-                for variant in rendering.variants
-            ),
+            variants=await self._store(post, rendering),
             blurhash=rendering.blurhash,
             dominant_colour=rendering.dominant_colour,
         )
         return bool((await self._events.execute(command, known=post)).events)
 
-    async def _store(self, post: Post, rendering: Rendering) -> dict[VariantName, str]:
-        """Store the variants side by side; returns their keys."""
-        keys: dict[VariantName, str] = {}
+    async def _store(self, post: Post, rendering: Rendering) -> tuple[StoredVariant, ...]:
+        """Store the variants in parallel."""
+        stored: dict[VariantName, StoredVariant] = {}
 
         async def store(variant: RenderedVariant) -> None:
-            keys[variant.variant] = await self._transfer.store_variant(post, variant)
+            stored[variant.name] = await self._transfer.store_variant(post, variant)
 
         try:
             async with anyio.create_task_group() as uploads:
@@ -103,22 +99,4 @@ class Reprocessing:
                     uploads.start_soon(store, variant)
         except ExceptionGroup as group:
             raise first_failure(group) from group
-        return keys
-
-
-def _ready(variant: RenderedVariant, *, key: str, rendering: Rendering) -> ReadyVariant:
-    return ReadyVariant(
-        variant=variant.variant,
-        key=key,
-        content_type=VARIANT_CONTENT_TYPE,
-        width=variant.width,
-        height=variant.height,
-        file_size=len(variant.content),
-        sha256=variant.sha256,
-        quality=variant.quality,
-        milliseconds=round(variant.milliseconds, 1),
-        recipe_version=rendering.recipe_version,
-        encoder=rendering.encoder,
-        shrunk=variant.shrunk,
-        removed_metadata=rendering.removed_metadata,
-    )
+        return tuple(stored[variant.name] for variant in rendering.variants)

@@ -7,7 +7,6 @@ event store takes each of them once.
 
 import time
 from datetime import UTC, datetime
-from typing import TypeAlias
 
 import anyio
 import structlog
@@ -18,6 +17,7 @@ from domain.commands import FailPost, RecordVariant
 from domain.errors import PostNotFound, PostNotProcessing
 from domain.events import PostPublished, Stage, StageTimes
 from domain.post import Post
+from domain.variants import StoredVariant
 from transcoder.errors import TranscoderError, UnexpectedTrouble, first_failure
 from transcoder.jobs.metrics import count_failed, count_published
 from transcoder.jobs.tracing import tracer
@@ -26,9 +26,6 @@ from transcoder.object_store.transfer import Transfer
 from transcoder.rendering import RenderedVariant, Rendering
 
 _log = structlog.get_logger(__name__)
-
-# A variant and the key that it is stored under.
-Stored: TypeAlias = tuple[str, RenderedVariant]
 
 
 class Transcoding:
@@ -112,15 +109,20 @@ class Transcoding:
         Returns whether it was this attempt that published the post.
         """
         is_ours = False
-        announce, stored = anyio.create_memory_object_stream[Stored](len(rendering.variants))
+        announce, stored = anyio.create_memory_object_stream[StoredVariant](len(rendering.variants))
         try:
             async with anyio.create_task_group() as uploads, stored:
                 async with announce:
                     for variant in rendering.variants:
                         uploads.start_soon(self._store_variant, post, variant, announce.clone())
-                async for key, variant in stored:
-                    command = _record(
-                        variant, key=key, rendering=rendering, work=work, stages=watch.times()
+                async for ready in stored:
+                    command = RecordVariant(
+                        origin=work.origin(),
+                        post_id=post.id,
+                        variant=ready,
+                        blurhash=rendering.blurhash,
+                        dominant_colour=rendering.dominant_colour,
+                        stages=watch.times(),
                     )
                     outcome = await self._events.execute(command, known=post)
                     post = outcome.post
@@ -130,11 +132,10 @@ class Transcoding:
         return is_ours
 
     async def _store_variant(
-        self, post: Post, variant: RenderedVariant, announce: MemoryObjectSendStream[Stored]
+        self, post: Post, variant: RenderedVariant, announce: MemoryObjectSendStream[StoredVariant]
     ) -> None:
         async with announce:
-            key = await self._transfer.store_variant(post, variant)
-            await announce.send((key, variant))
+            await announce.send(await self._transfer.store_variant(post, variant))
 
 
 class _Watch:
@@ -158,27 +159,3 @@ class _Watch:
             transcode_ms=round(1000 * (begun["upload"] - begun["render"])),
             upload_ms=round(1000 * (time.monotonic() - begun["upload"])),
         )
-
-
-def _record(
-    variant: RenderedVariant, *, key: str, rendering: Rendering, work: Work, stages: StageTimes
-) -> RecordVariant:
-    return RecordVariant(
-        origin=work.origin(),
-        post_id=work.post_id,
-        variant=variant.variant,
-        key=key,
-        width=variant.width,
-        height=variant.height,
-        file_size=len(variant.content),
-        sha256=variant.sha256,
-        quality=variant.quality,
-        milliseconds=round(variant.milliseconds, 1),
-        recipe_version=rendering.recipe_version,
-        encoder=rendering.encoder,
-        shrunk=variant.shrunk,
-        removed_metadata=rendering.removed_metadata,
-        blurhash=rendering.blurhash,
-        dominant_colour=rendering.dominant_colour,
-        stages=stages,
-    )

@@ -13,7 +13,7 @@ import stamina
 
 from domain.keys import variant_key
 from domain.post import Post
-from domain.recipes import VARIANT_CONTENT_TYPE
+from domain.variants import StoredVariant
 from transcoder.errors import ObjectStoreUnavailable
 from transcoder.object_store.protocol import IMMUTABLE, Announced, NewObject, ObjectStore
 from transcoder.rendering import RenderedVariant
@@ -37,15 +37,15 @@ class Transfer:
         async with _in_time("download", post.image_key):
             return await self._store.download(announced(post))
 
-    async def store_variant(self, post: Post, variant: RenderedVariant) -> str:
-        """Store a variant under the name of its bytes, and return its key.
+    async def store_variant(self, post: Post, variant: RenderedVariant) -> StoredVariant:
+        """Store a variant under the name of its bytes.
 
         Raises:
             ObjectStoreUnavailable: it is not stored.
         """
-        key = variant_key(post.id, variant.variant, sha256=variant.sha256)
+        key = variant_key(post.id, variant.name, sha256=variant.sha256)
         await self._put(_new_object(post, variant, key=key))
-        return key
+        return variant.stored_under(key)
 
     @_retry
     async def _put(self, new: NewObject) -> None:
@@ -76,12 +76,12 @@ def _new_object(post: Post, variant: RenderedVariant, *, key: str) -> NewObject:
     return NewObject(
         key=key,
         content=variant.content,
-        content_type=VARIANT_CONTENT_TYPE,
+        content_type=variant.content_type,
         sha256=variant.sha256,
         cache_control=IMMUTABLE,
         metadata={
             "post-id": str(post.id),
-            "variant": variant.variant,
+            "variant": variant.name,
             "width": str(variant.width),
             "height": str(variant.height),
         },

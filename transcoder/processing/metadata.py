@@ -5,7 +5,7 @@ from typing import Final
 
 import pyvips
 
-from domain.events import MetadataKind
+from domain.variants import MetadataKind
 
 _JPEG: Final = b"\xff\xd8"
 _COMMENT, _PIXELS = 0xFE, 0xDA

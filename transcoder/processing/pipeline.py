@@ -4,7 +4,8 @@ import hashlib
 from typing import Final
 
 from domain.formats import ContentType
-from domain.recipes import MEDIUM, ORIGINAL, RECIPE_VERSION, RECIPES, Recipe
+from domain.recipes import MEDIUM, RECIPE_VERSION, RECIPES, VARIANT_CONTENT_TYPE, Recipe
+from domain.variants import MetadataKind
 from transcoder.processing.colour import convert_colour
 from transcoder.processing.decode import decode
 from transcoder.processing.encode import Encoded, encode
@@ -22,7 +23,7 @@ from transcoder.rendering import Limits, RenderedVariant, Rendering
 
 _LARGEST_FIRST: Final = sorted(RECIPES, key=lambda recipe: recipe.max_width, reverse=True)
 # Of the largest variant, which is square: nothing needs more pixels.
-_BOX: Final = ORIGINAL.max_width
+_BOX: Final = _LARGEST_FIRST[0].max_width
 
 
 def render(content: bytes, announced: ContentType, limits: Limits) -> Rendering:
@@ -50,7 +51,7 @@ def render(content: bytes, announced: ContentType, limits: Limits) -> Rendering:
             upright = orient(fitted, header)
         with watch.step(f"encode {recipe.variant}"):
             encoded = encode(upright, recipe)
-        variants.append(_variant(recipe, encoded, watch))
+        variants.append(_variant(recipe, encoded, removed_metadata, watch))
         picture = _source_of_the_next(picture, fitted)
     with watch.step("placeholder"):
         placeholder = placeholder_of(upright)
@@ -60,12 +61,9 @@ def render(content: bytes, announced: ContentType, limits: Limits) -> Rendering:
         width=width,
         height=height,
         variants=tuple(variants),
-        removed_metadata=removed_metadata,
         blurhash=placeholder.blurhash,
         dominant_colour=placeholder.dominant_colour,
         step_milliseconds=watch.milliseconds,
-        recipe_version=RECIPE_VERSION,
-        encoder=encoder_fingerprint(),
     )
 
 
@@ -74,15 +72,22 @@ def _source_of_the_next(picture: Picture, fitted: Picture) -> Picture:
     return fitted if max(fitted.shape) <= MEDIUM.max_width else picture
 
 
-def _variant(recipe: Recipe, encoded: Encoded, watch: Stopwatch) -> RenderedVariant:
+def _variant(
+    recipe: Recipe, encoded: Encoded, removed: tuple[MetadataKind, ...], watch: Stopwatch
+) -> RenderedVariant:
+    spent = (watch.milliseconds[f"{step} {recipe.variant}"] for step in ("fit", "encode"))
     return RenderedVariant(
-        variant=recipe.variant,
-        content=encoded.content,
-        sha256=hashlib.sha256(encoded.content).hexdigest(),
+        name=recipe.variant,
+        content_type=VARIANT_CONTENT_TYPE,
         width=encoded.width,
         height=encoded.height,
+        file_size=len(encoded.content),
+        sha256=hashlib.sha256(encoded.content).hexdigest(),
         quality=encoded.quality,
+        milliseconds=round(sum(spent), 1),
+        recipe_version=RECIPE_VERSION,
+        encoder=encoder_fingerprint(),
         shrunk=encoded.shrunk,
-        milliseconds=watch.milliseconds[f"fit {recipe.variant}"]
-        + watch.milliseconds[f"encode {recipe.variant}"],
+        removed_metadata=removed,
+        content=encoded.content,
     )

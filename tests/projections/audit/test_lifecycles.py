@@ -1,4 +1,4 @@
-"""Audited paths: what the log says of each post, and of those that nobody works on."""
+"""Audited lifecycles: what the log says of each post, and of those that nobody works on."""
 
 from uuid import uuid4
 
@@ -7,7 +7,7 @@ import pytest
 from psycopg import AsyncConnection
 
 from domain.event_store.publishing import Publishing
-from projections.audit.lifecycles import Paths, audit_paths
+from projections.audit.lifecycles import Lifecycles, audit_lifecycles
 from tests.histories import (
     confirm_upload,
     create_post,
@@ -20,9 +20,9 @@ from tests.sql import append_poison
 pytestmark = pytest.mark.anyio
 
 
-async def paths_of(url: str) -> Paths:
+async def lifecycles_of(url: str) -> Lifecycles:
     async with await AsyncConnection.connect(url, autocommit=True) as connection:
-        return await audit_paths(connection, progress=lambda *_: None)
+        return await audit_lifecycles(connection, progress=lambda *_: None)
 
 
 async def test_posts_are_counted_where_they_are(publishing: Publishing, database_url: str) -> None:
@@ -37,10 +37,10 @@ async def test_posts_are_counted_where_they_are(publishing: Publishing, database
     ]
     for command in commands:
         publishing.execute(command)
-    paths = await paths_of(database_url)
-    assert paths.are_legal
-    assert paths.posts == 6
-    assert paths.statuses == {
+    lifecycles = await lifecycles_of(database_url)
+    assert lifecycles.are_legal
+    assert lifecycles.posts == 6
+    assert lifecycles.statuses == {
         "pending": 1,
         "processing": 1,
         "failed": 1,
@@ -57,9 +57,9 @@ async def test_a_post_that_nobody_works_on_is_named(
     publishing.execute(confirm_upload(post_id))
     with psycopg.connect(database_url) as connection:
         connection.execute("DELETE FROM procrastinate_jobs")
-    paths = await paths_of(database_url)
-    assert not paths.are_legal
-    assert paths.forgotten == [post_id]
+    lifecycles = await lifecycles_of(database_url)
+    assert not lifecycles.are_legal
+    assert lifecycles.forgotten == [post_id]
 
 
 async def test_a_history_that_cannot_be_is_named(publishing: Publishing, database_url: str) -> None:
@@ -71,12 +71,12 @@ async def test_a_history_that_cannot_be_is_named(publishing: Publishing, databas
         connection.execute(
             "DELETE FROM post_events WHERE originator_id = %s AND originator_version = 2", [one]
         )
-    paths = await paths_of(database_url)
-    assert not paths.are_legal
-    assert (paths.posts, paths.statuses) == (2, {"published": 1})
-    [misstep] = paths.missteps
-    assert (misstep.post_id, misstep.version) == (one, 3)
-    assert misstep.why == "version 2 is missing"
+    lifecycles = await lifecycles_of(database_url)
+    assert not lifecycles.are_legal
+    assert (lifecycles.posts, lifecycles.statuses) == (2, {"published": 1})
+    [transition] = lifecycles.illegal
+    assert (transition.post_id, transition.version) == (one, 3)
+    assert transition.reason == "version 2 is missing"
 
 
 async def test_an_unreadable_event_is_named_and_ends_nothing(
@@ -87,7 +87,7 @@ async def test_an_unreadable_event_is_named_and_ends_nothing(
     append_poison(database_url)
     for command in publishing_commands(uuid4()):
         publishing.execute(command)
-    paths = await paths_of(database_url)
-    assert (paths.posts, paths.statuses) == (3, {"published": 2})
-    [misstep] = paths.missteps
-    assert misstep.why.startswith("it is unreadable: ")
+    lifecycles = await lifecycles_of(database_url)
+    assert (lifecycles.posts, lifecycles.statuses) == (3, {"published": 2})
+    [transition] = lifecycles.illegal
+    assert transition.reason.startswith("it is unreadable: ")

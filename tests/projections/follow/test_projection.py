@@ -6,16 +6,18 @@ from uuid import uuid4
 import anyio
 import psycopg
 import pytest
+from msgspec.structs import replace
 from psycopg import AsyncConnection
 
 from domain.event_store.mapper import UnreadableEvent
 from domain.event_store.publishing import Publishing
+from domain.recipes import RECIPE_VERSION
 from projections.connection import configure
 from projections.follow.batch import UnknownProjection, project_batch
 from projections.follow.catch_up import catch_up
 from projections.follow.projection import POSTS, Projection
 from projections.follow.runner import follow
-from tests.histories import create_post, publishing_commands
+from tests.histories import create_post, publishing_commands, replace_variants, stored_variant
 from tests.projections.read_tables import rows, wait_for_posts, write_all_kinds_of_posts
 from tests.sql import Connections, run
 
@@ -50,6 +52,23 @@ async def test_every_status_shows_in_the_rows(
     assert len(found["post_images"]) == 7
     sessions = sorted(row["status"] for row in found["upload_sessions"])
     assert sessions == ["completed"] * 5 + ["open"]
+
+
+async def test_reprocessing_with_another_set_of_variants_leaves_that_set(
+    publishing: Publishing, connections: Connections
+) -> None:
+    post_id = uuid4()
+    for command in publishing_commands(post_id):
+        publishing.execute(command)
+    await catch_up(connections, POSTS, position=None)
+    variants = tuple(
+        stored_variant(post_id, name, recipe_version=RECIPE_VERSION + 1)
+        for name in ("thumbnail", "panorama")
+    )
+    publishing.execute(replace(replace_variants(post_id), variants=variants))
+    await catch_up(connections, POSTS, position=None)
+    images = {(row["variant"], row["key"]) for row in (await rows(connections))["post_images"]}
+    assert images == {(variant.name, variant.key) for variant in variants}
 
 
 async def test_any_number_of_followers_project_each_event_once(
@@ -140,7 +159,7 @@ async def test_a_projection_that_the_database_does_not_know_is_named(
         "UPDATE posts SET status = 'deleted'",
         "UPDATE posts SET published_at = now()",
         "UPDATE post_images SET width = 0",
-        "UPDATE post_images SET variant = 'huge'",
+        "UPDATE post_images SET variant = ''",
         "UPDATE post_images SET sha256 = 'short'",
         "UPDATE post_images SET post_id = gen_random_uuid()",
         "UPDATE post_metadata SET like_count = -1",

@@ -10,7 +10,7 @@ import pytest
 from domain.commands import Command
 from domain.errors import DomainError
 from domain.event_store.publishing import Publishing
-from domain.recipes import RECIPES
+from domain.recipes import RECIPE_SETS, RECIPES
 from projections.follow.batch import project_batch
 from projections.follow.catch_up import catch_up
 from projections.follow.failures import NotStoppedThere, failure_of, retry, skip
@@ -169,7 +169,10 @@ def _try_something(publishing: Publishing, choose: random.Random, post_id: UUID)
         fail_post(post_id) if choose.random() < 0.5 else confirm_upload(post_id),
         retry_post(post_id) if choose.random() < 0.5 else confirm_upload(post_id),
         delete_post(post_id) if choose.random() < 0.3 else create_post(post_id),
-        *[record_variant(post_id, recipe.variant) for recipe in RECIPES],
+        *[
+            record_variant(post_id, recipe.variant, recipe_version=choose.choice(list(RECIPE_SETS)))
+            for recipe in RECIPES
+        ],
     ]
     try:
         publishing.execute(choose.choice(commands))

@@ -4,7 +4,6 @@ import hashlib
 from uuid import UUID, uuid4
 
 import pytest
-from msgspec.structs import replace
 
 from domain.event_store.publishing import Publishing
 from domain.events import PostNotReprocessed, PostReprocessed
@@ -13,7 +12,7 @@ from domain.keys import original_key
 from domain.recipes import RECIPE_VERSION
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import confirm_upload, create_post, delete_post
-from tests.transcoder.rendered import FakeRenderer, next_attempt, transcoding_with
+from tests.transcoder.rendered import FakeRenderer, next_attempt, transcoding_with, with_facts
 from transcoder.errors import MAX_ATTEMPTS, RendererCrashed
 from transcoder.jobs.reprocess import Reprocessing
 from transcoder.jobs.work import EventStore
@@ -30,7 +29,7 @@ class TodaysRenderer(FakeRenderer):
 
     async def render(self, content: bytes, *, content_type: ContentType) -> Rendering:
         rendering = await super().render(content[::-1], content_type=content_type)
-        return replace(rendering, recipe_version=RECIPE_VERSION)
+        return with_facts(rendering, recipe_version=RECIPE_VERSION)
 
 
 @pytest.fixture

@@ -255,7 +255,7 @@ async def test_every_intact_photo_is_rendered_within_its_caps(photos: Path) -> N
         made = await pool.render(content, content_type=content_type)
         assert (made.width, made.height) == size, name
         for variant in made.variants:
-            cap = caps[variant.variant]
+            cap = caps[variant.name]
             assert len(variant.content) <= cap.max_bytes
             assert variant.width <= min(cap.max_width, size[0])
             assert variant.height <= min(cap.max_height, size[1])

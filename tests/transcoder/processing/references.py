@@ -20,7 +20,7 @@ from PIL.ExifTags import GPS, IFD, Base
 from PIL.Image import Resampling
 from PIL.PngImagePlugin import PngInfo
 
-from domain.events import MetadataKind
+from domain.variants import MetadataKind
 from tests.transcoder import pictures
 
 Values: TypeAlias = NDArray[np.float64]

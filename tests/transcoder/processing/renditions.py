@@ -21,4 +21,4 @@ def pixels(variant: RenderedVariant) -> references.Pixels:
 
 
 def variant_of(rendering: Rendering, name: VariantName) -> RenderedVariant:
-    return next(variant for variant in rendering.variants if variant.variant == name)
+    return next(variant for variant in rendering.variants if variant.name == name)

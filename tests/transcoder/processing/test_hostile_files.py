@@ -57,7 +57,7 @@ class Sandboxed:
 
 def assert_plain_and_within_caps(made: Rendering) -> None:
     for variant in made.variants:
-        assert len(variant.content) <= CAPS[variant.variant]
+        assert len(variant.content) <= CAPS[variant.name]
         assert {marker for marker, _ in pictures.segments(variant.content)} <= PIXELS_ONLY
 
 

@@ -28,11 +28,11 @@ def variants(content: bytes) -> dict[str, RenderedVariant]:
     content_type = sniff(content[:SNIFF_BYTES])
     assert content_type
     rendering = render(content, content_type, Limits())
-    assert [v.variant for v in rendering.variants] == ["original", "medium", "thumbnail"]
+    assert [v.name for v in rendering.variants] == ["original", "medium", "thumbnail"]
     for variant in rendering.variants:
         assert_is_a_plain_jpeg(variant)
         assert_is_within_its_bounds(variant, rendering.width, rendering.height)
-    return {variant.variant: variant for variant in rendering.variants}
+    return {variant.name: variant for variant in rendering.variants}
 
 
 def assert_is_a_plain_jpeg(variant: RenderedVariant) -> None:
@@ -47,7 +47,7 @@ def assert_is_a_plain_jpeg(variant: RenderedVariant) -> None:
 
 
 def assert_is_within_its_bounds(variant: RenderedVariant, width: int, height: int) -> None:
-    recipe = next(recipe for recipe in RECIPES if recipe.variant == variant.variant)
+    recipe = next(recipe for recipe in RECIPES if recipe.variant == variant.name)
     assert len(variant.content) <= recipe.max_bytes
     assert variant.quality <= recipe.quality
     assert variant.width <= min(width, recipe.max_width)
@@ -62,7 +62,7 @@ def assert_corners(content: bytes, *expected: tuple[int, ...], within: int = 12)
     for variant in variants(content).values():
         colours = pictures.colours_in_corners(variant.content)
         for colour, wanted in zip(colours, expected, strict=True):
-            assert pictures.is_like(colour, wanted, within=within), (variant.variant, colours)
+            assert pictures.is_like(colour, wanted, within=within), (variant.name, colours)
 
 
 @pytest.mark.parametrize(
