@@ -1,4 +1,4 @@
-"""Upload tokens: signed proof that the bearer opened this upload, good for an hour."""
+"""Upload tokens: signed proof that the bearer started this upload."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -15,13 +15,13 @@ ALGORITHM: Final = "HS256"
 
 def create_upload_token(secret: str, post_id: UUID, *, expires_at: datetime) -> str:
     """Sign a token for one post."""
-    # No `sub`: nobody can log in with it.
+    # Without `sub`, it is not accepted as a bearer token.
     claims = {"aud": AUDIENCE, "post": str(post_id), "exp": expires_at}
     return jwt.encode(claims, secret, algorithm=ALGORITHM)
 
 
-def expiry_of_upload_token(secret: str, token: str, *, post_id: UUID) -> datetime:
-    """Check that a token is for this post, and return when it expires or did.
+def read_upload_token(secret: str, token: str, *, post_id: UUID) -> datetime:
+    """Verify that a token is for this post; returns its expiry, which may be past.
 
     Raises:
         InvalidUploadToken: it is forged, damaged, or for another post.
@@ -41,14 +41,11 @@ def expiry_of_upload_token(secret: str, token: str, *, post_id: UUID) -> datetim
     return datetime.fromtimestamp(claims["exp"], UTC)
 
 
-def check_upload_token(secret: str, token: str, *, post_id: UUID) -> datetime:
-    """The same, for what can only be done in time.
+def check_expiry(post_id: UUID, expires_at: datetime) -> None:
+    """Refuse what an upload token allows only until it expires.
 
     Raises:
-        InvalidUploadToken: it is forged, damaged, or for another post.
-        UploadExpired: it was right, and is too old.
+        UploadExpired: `expires_at` is past.
     """
-    expires_at = expiry_of_upload_token(secret, token, post_id=post_id)
     if expires_at <= datetime.now(UTC):
         raise UploadExpired(post_id, expired_at=expires_at)
-    return expires_at

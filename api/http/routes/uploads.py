@@ -20,11 +20,7 @@ from api.http.schemas import (
     UrlRenewed,
 )
 from api.http.services import Services, UseServices
-from api.http.upload_tokens import (
-    check_upload_token,
-    create_upload_token,
-    expiry_of_upload_token,
-)
+from api.http.upload_tokens import check_expiry, create_upload_token, read_upload_token
 from api.settings import ApiSettings
 from domain.commands import ConfirmUpload, CreatePost
 from domain.formats import ContentType, accepted_content_types
@@ -80,9 +76,9 @@ async def renew_url(
 ) -> UrlRenewed:
     """A fresh URL for an upload whose first one has expired."""
     post = await services.writer.own_post(post_id, user_id=request.user.id)
-    expires_at = check_upload_token(
-        services.settings.jwt_secret, data.upload_token, post_id=post_id
-    )
+    secret = services.settings.jwt_secret
+    expires_at = read_upload_token(secret, data.upload_token, post_id=post_id)
+    check_expiry(post_id, expires_at)
     # No PUT may begin when `complete` can no longer follow it.
     lifetime = min(URL_LIFETIME, expires_at - datetime.now(UTC))
     upload = await services.store.presign_upload(_announced(post), lifetime=lifetime)
@@ -107,10 +103,10 @@ async def complete_upload(
     """Say that the photo is uploaded; it will be published within a second or so."""
     post = await services.writer.own_post(data.post_id, user_id=request.user.id)
     secret = services.settings.jwt_secret
-    expiry_of_upload_token(secret, data.upload_token, post_id=post.id)
+    expires_at = read_upload_token(secret, data.upload_token, post_id=post.id)
     if post.status == "pending":
-        # What was accepted once stays accepted, however late it is said again.
-        check_upload_token(secret, data.upload_token, post_id=post.id)
+        # A completed upload stays completed, however late the client retries.
+        check_expiry(post.id, expires_at)
         await _check_stored(services, post)
     await services.writer.execute(
         ConfirmUpload(origin=origin_of(request), post_id=post.id),

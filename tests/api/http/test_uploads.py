@@ -20,7 +20,7 @@ from tests.api.http.caller import SECRET, Caller
 from tests.api.http.problem_answers import problem
 from tests.api.http.uploads import CONTENT, announcement, completion, open_upload, upload
 from tests.fake_object_store import FakeObjectStore
-from tests.histories import publishing_commands
+from tests.histories import delete_post, publishing_commands
 
 pytestmark = pytest.mark.anyio
 
@@ -150,7 +150,9 @@ async def test_a_full_queue_is_half_empty_when_it_says_to_come_back(
     assert full.headers["retry-after"] == "5"
 
 
-async def test_a_token_that_is_not_for_this_post_is_refused(owner: Caller) -> None:
+async def test_a_token_that_is_not_for_this_post_is_refused(
+    owner: Caller, store: FakeObjectStore
+) -> None:
     mine, other = await open_upload(owner), await open_upload(owner)
     login = create_token(SECRET, User(id=owner.id, role="user"))
     forged = create_upload_token(
@@ -158,6 +160,12 @@ async def test_a_token_that_is_not_for_this_post_is_refused(owner: Caller) -> No
         UUID(mine["post_id"]),
         expires_at=datetime.now(UTC) + timedelta(hours=1),
     )
+    for token in (other["upload_token"], login, forged, "nonsense", ""):
+        said = {"post_id": mine["post_id"], "upload_token": token}
+        assert problem(await owner.post(COMPLETE, said)) == (403, "invalid-upload-token")
+    store.arrive(f"uploads/{mine['post_id']}/original", CONTENT)
+    assert (await owner.post(COMPLETE, completion(mine))).status_code == 202
+    # A completed upload asks for its token as well.
     for token in (other["upload_token"], login, forged, "nonsense", ""):
         said = {"post_id": mine["post_id"], "upload_token": token}
         assert problem(await owner.post(COMPLETE, said)) == (403, "invalid-upload-token")
@@ -195,6 +203,21 @@ async def test_the_post_of_another_is_not_there(owner: Caller, stranger: Caller)
         ),
     ]
     assert [problem(answer) for answer in answers] == [(404, "post-not-found")] * 3
+
+
+async def test_once_told_that_a_post_is_deleted_the_owner_never_reads_it_again(
+    owner: Caller, publishing: Publishing
+) -> None:
+    for path in ("/api/v1/posts/{post_id}/upload/presign", COMPLETE):
+        opened = await open_upload(owner)
+        post_id = opened["post_id"]
+        # Deleted by another process, and not projected yet.
+        publishing.execute(delete_post(UUID(post_id), user_id=owner.id))
+        assert (await owner.get(f"/api/v1/posts/{post_id}")).status_code == 200
+        body = completion(opened) if path == COMPLETE else {"upload_token": opened["upload_token"]}
+        told = await owner.post(path.format(post_id=post_id), body)
+        assert problem(told) == (404, "post-not-found")
+        assert (await owner.get(f"/api/v1/posts/{post_id}")).status_code == 404
 
 
 async def test_a_fresh_url_can_be_had_while_the_token_lives(owner: Caller) -> None:
