@@ -1,20 +1,24 @@
-"""Connections of the read side: limits on their transactions, questions, and others like them."""
+"""Connections of the read side: their limits, their rows, and others to the same database."""
 
 import select
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 
 from msgspec import Struct
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
+from psycopg.abc import Params
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import scalar_row
+from psycopg.rows import class_row, scalar_row
 from psycopg_pool import AsyncConnectionPool
+
+Row = TypeVar("Row")
+Query: TypeAlias = LiteralString | sql.Composed
 
 # A follower that stalls in the middle of a batch must not keep the others from following.
 TRANSACTION_SECONDS: Final = 5
 CONNECT_TIMEOUT_SECONDS: Final = 10
-# The first statement of a transaction whose questions are all about the same moment.
+# The first statement of a transaction whose queries must all see the same moment.
 ONE_SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 _LIMIT_TRANSACTIONS: Final = """
@@ -24,25 +28,78 @@ WHERE name IN ('transaction_timeout', 'idle_in_transaction_session_timeout', 'lo
 
 
 async def configure(connection: AsyncConnection[object]) -> None:
-    """Limit transactions, and answer with times in UTC whatever the server's own zone is."""
+    """Limit the connection's transactions, and return times in UTC."""
     await connection.execute(_LIMIT_TRANSACTIONS, {"limit": f"{TRANSACTION_SECONDS}s"})
+    await use_utc(connection)
+
+
+async def use_utc(connection: AsyncConnection[object]) -> None:
+    """Return times in UTC, whatever the server's own time zone is."""
     await connection.execute("SET TIME ZONE 'UTC'")
 
 
-async def ask(connection: AsyncConnection[object], question: LiteralString) -> Any:  # noqa: ANN401 - any SQL type
-    """The one value that a statement gives; None if it gives no row."""
+@asynccontextmanager
+async def connected(url: str) -> AsyncGenerator[AsyncConnection[object]]:
+    """A connection in autocommit whose times are in UTC.
+
+    Raises:
+        psycopg.OperationalError: the database did not answer within `CONNECT_TIMEOUT_SECONDS`.
+    """
+    async with await AsyncConnection.connect(
+        url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
+    ) as connection:
+        await use_utc(connection)
+        yield connection
+
+
+async def fetch_all(
+    connection: AsyncConnection[object],
+    row: type[Row],
+    query: Query,
+    parameters: Params | None = None,
+) -> list[Row]:
+    """The rows of a query, each as a `row`; values travel in binary, which suits hashes and ids."""
+    async with connection.cursor(row_factory=class_row(row), binary=True) as cursor:
+        await cursor.execute(query, parameters)
+        return await cursor.fetchall()
+
+
+async def fetch_one(
+    connection: AsyncConnection[object],
+    row: type[Row],
+    query: Query,
+    parameters: Params | None = None,
+) -> Row | None:
+    """The first row of a query as a `row`; None if there is none."""
+    rows = await fetch_all(connection, row, query, parameters)
+    return rows[0] if rows else None
+
+
+async def fetch_values(
+    connection: AsyncConnection[object], query: Query, parameters: Params | None = None
+) -> list[Any]:
+    """The first column of a query's rows."""
     async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(question)
-        return await cursor.fetchone()
+        await cursor.execute(query, parameters)
+        return await cursor.fetchall()
+
+
+async def fetch_value(
+    connection: AsyncConnection[object], query: Query, parameters: Params | None = None
+) -> Any:  # noqa: ANN401 - any SQL type
+    """The first column of a query's first row; None if there is no row."""
+    values = await fetch_values(connection, query, parameters)
+    return values[0] if values else None
 
 
 async def check_quickly(connection: AsyncConnection[Any]) -> None:
-    """Whether a connection from a pool still works, without asking the server each time.
+    """Check that a pooled connection works, without a round trip to the server each time.
 
-    A server that has gone has closed its side, which can be seen from here; only then is it asked.
+    A server that is gone has closed its side of the socket, which can be seen from here; only then
+    is it asked.
 
     Raises:
-        psycopg.OperationalError: it does not.
+        psycopg.OperationalError: the connection is broken.
     """
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
@@ -51,23 +108,22 @@ async def check_quickly(connection: AsyncConnection[Any]) -> None:
 
 
 class Origin(Struct, frozen=True):
-    """What another process needs to connect as a connection is: libpq's words and the schemas."""
+    """What another process needs to connect like a connection: libpq's options and the schemas."""
 
     conninfo: str
     search_path: str
 
 
 async def origin_of(connection: AsyncConnection[object]) -> Origin:
-    """Where a connection leads, and in which schemas it finds its tables."""
+    """The database that a connection leads to, and the schemas in which it finds its tables."""
     conninfo = make_conninfo(connection.info.dsn, password=connection.info.password)
-    return Origin(conninfo, str(await ask(connection, "SHOW search_path")))
+    return Origin(conninfo, str(await fetch_value(connection, "SHOW search_path")))
 
 
 @asynccontextmanager
 async def connected_like(origin: Origin) -> AsyncGenerator[AsyncConnection[object]]:
-    """A connection of its own to the same place, in autocommit."""
-    async with await AsyncConnection.connect(origin.conninfo, autocommit=True) as connection:
-        await connection.execute("SET TIME ZONE 'UTC'")
+    """Another connection to the same database and schemas, in autocommit."""
+    async with connected(origin.conninfo) as connection:
         path = [origin.search_path]
         await connection.execute("SELECT set_config('search_path', %s, false)", path)
         yield connection

@@ -7,8 +7,9 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import asdict
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
+
+from projections.connection import fetch_all
 
 AuditRole: TypeAlias = Literal["operator", "auditor"]
 
@@ -49,6 +50,4 @@ async def newest_accesses(
     connection: AsyncConnection[object], *, limit: int
 ) -> list[RecordedAccess]:
     """The newest accesses, newest first."""
-    async with connection.cursor(row_factory=class_row(RecordedAccess)) as cursor:
-        await cursor.execute(_NEWEST, {"limit": limit})
-        return await cursor.fetchall()
+    return await fetch_all(connection, RecordedAccess, _NEWEST, {"limit": limit})

@@ -14,10 +14,10 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
 
 from domain.event_store.mapper import EventRow
 from domain.events import Fact
+from projections.connection import fetch_all, fetch_one
 from projections.log.reading import head_position
 
 # Where a connection comes from, for as long as it is needed.
@@ -117,11 +117,14 @@ class EventPage(Struct, frozen=True, kw_only=True):
     next_after: int | None
 
 
+class _Span(Struct, frozen=True, kw_only=True):
+    first_position: int | None
+    last_position: int | None
+
+
 async def history_of(connection: AsyncConnection[object], post_id: UUID) -> list[StoredRow]:
     """Every row of one post in the order of versions; empty for a post that never was."""
-    async with connection.cursor(row_factory=class_row(StoredRow)) as cursor:
-        await cursor.execute(_OF_POST, {"post_id": post_id})
-        return await cursor.fetchall()
+    return await fetch_all(connection, StoredRow, _OF_POST, {"post_id": post_id})
 
 
 async def page_of_events(
@@ -137,9 +140,8 @@ async def page_of_events(
         return EventPage(items=[], next_after=None)
     asked = await _within_positions(connection, asked)
     parameters = {**msgspec.structs.asdict(asked), "after": after, "limit": limit + 1}
-    async with connection.cursor(row_factory=class_row(StoredRow)) as cursor:
-        await cursor.execute(statement(asked, order=order, is_first=after is None), parameters)
-        rows = await cursor.fetchall()
+    query = statement(asked, order=order, is_first=after is None)
+    rows = await fetch_all(connection, StoredRow, query, parameters)
     page = [audited(row) for row in rows[:limit]]
     return EventPage(items=page, next_after=page[-1].position if len(rows) > limit else None)
 
@@ -175,14 +177,11 @@ async def _within_positions(connection: AsyncConnection[object], asked: EventFil
     """Add where a span of time lies in the log, which spares walking the rest of it."""
     if asked.at_least is not None or not _has_span(asked):
         return asked
-    async with connection.cursor() as cursor:
-        await cursor.execute(_SPAN, {"since": asked.since, "until": asked.until})
-        row = await cursor.fetchone()
-    first, last = row if isinstance(row, tuple) else (None, None)
-    at_most = last or 0
+    span = await fetch_one(connection, _Span, _SPAN, {"since": asked.since, "until": asked.until})
+    at_most = (span and span.last_position) or 0
     return replace(
         asked,
-        at_least=first or 0,
+        at_least=(span and span.first_position) or 0,
         at_most=at_most if asked.at_most is None else min(at_most, asked.at_most),
     )
 

@@ -11,13 +11,12 @@ from uuid import UUID
 
 from msgspec import Struct
 from psycopg import AsyncConnection
-from psycopg.rows import scalar_row
 
 from domain.event_store.mapper import UnreadableEvent
 from domain.events import Event
 from domain.lifecycle import IllegalTransition, replay
 from domain.post import Post, Status
-from projections.connection import ONE_SNAPSHOT
+from projections.connection import ONE_SNAPSHOT, fetch_values
 from projections.log.histories import histories
 from projections.log.reading import head_position
 from projections.log.shards import EVERY_POST
@@ -67,7 +66,7 @@ async def audit_lifecycles(
                 walk.add(post_id, events)
                 if walk.posts % REPORT_EVERY_POSTS == 0:
                     progress(walk.events, position)
-        forgotten = await _without_job(connection, walk.processing)
+        forgotten = await fetch_values(connection, _WITHOUT_JOB, {"post_ids": walk.processing})
     return Lifecycles(
         posts=walk.posts,
         statuses=dict(walk.statuses),
@@ -110,9 +109,3 @@ class _Walk:
                     self.processing.append(post_id)
             case None:
                 pass
-
-
-async def _without_job(connection: AsyncConnection[object], post_ids: list[UUID]) -> list[UUID]:
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_WITHOUT_JOB, {"post_ids": post_ids})
-        return await cursor.fetchall()

@@ -1,12 +1,12 @@
 """Audit statistics: what the log holds, counted by the database."""
 
 from datetime import datetime
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
-import msgspec
 from msgspec import Struct
 from psycopg import AsyncConnection
-from psycopg.rows import dict_row
+
+from projections.connection import fetch_one
 
 _STATS: Final[LiteralString] = """
 SELECT
@@ -49,7 +49,6 @@ class AuditStats(Struct, frozen=True, kw_only=True):
 
 async def audit_stats(connection: AsyncConnection[object]) -> AuditStats:
     """Count everything, in one statement and so at one moment."""
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(_STATS)
-        row: dict[str, Any] | None = await cursor.fetchone()
-    return msgspec.convert(row, AuditStats)
+    stats = await fetch_one(connection, AuditStats, _STATS)
+    assert stats is not None  # noqa: S101 - an aggregate always has a row
+    return stats

@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 
 from domain.event_store.mapper import EventRow, UnreadableEvent, decode_event
 from domain.events import Event
+from projections.connection import fetch_value
 
 # The channel on which every append notifies: a hint to look, never the only way to hear.
 CHANNEL: Final = "post_events"
@@ -67,7 +68,4 @@ def decode_log(rows: Sequence[LogRow]) -> list[LoggedEvent]:
 
 async def head_position(connection: AsyncConnection[object]) -> int:
     """The position of the newest event; 0 for an empty log."""
-    async with connection.cursor() as cursor:
-        await cursor.execute(_HEAD)
-        row = await cursor.fetchone()
-    return int(row[0]) if isinstance(row, tuple) else 0
+    return int(await fetch_value(connection, _HEAD))

@@ -12,7 +12,8 @@ import anyio
 from anyio import CapacityLimiter, to_process
 from msgspec import Struct
 from psycopg import AsyncConnection, sql
-from psycopg.rows import scalar_row
+
+from projections.connection import fetch_values
 
 # About a third of a second of work: enough shards to keep all processes busy to the end, and few
 # enough that opening a connection for each costs little.
@@ -60,9 +61,7 @@ async def shards_of_log(connection: AsyncConnection[object], events: int) -> lis
     if number <= 1:
         return [EVERY_POST]
     percent = min(100.0, 100 * _SAMPLED_IDS / events)
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(sql.SQL(_SAMPLE).format(percent=percent))
-        ids: list[UUID] = await cursor.fetchall()
+    ids = await fetch_values(connection, sql.SQL(_SAMPLE).format(percent=percent))
     starts = sorted({ids[len(ids) * at // number] for at in range(1, number)}) if ids else []
     ends = [UUID(int=start.int - 1) for start in starts]
     return [Shard(*bounds) for bounds in zip([_LOWEST, *starts], [*ends, _HIGHEST], strict=True)]

@@ -6,8 +6,8 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, scalar_row
 
+from projections.connection import fetch_all, fetch_one, fetch_value
 from projections.log_tree.tree import SealableEvent
 
 What: TypeAlias = Literal["changed", "removed", "inserted", "reordered"]
@@ -92,9 +92,7 @@ async def explain_range(
     `surplus` is how many events there are more than there were.
     """
     what: What = "inserted" if surplus > 0 else "removed" if surplus < 0 else "changed"
-    async with connection.cursor(row_factory=class_row(SealableEvent)) as cursor:
-        await cursor.execute(_BETWEEN, {"first": first, "last": last})
-        events = await cursor.fetchall()
+    events = await fetch_all(connection, SealableEvent, _BETWEEN, {"first": first, "last": last})
     only = events[0] if len(events) == 1 and first == last else None
     return Finding(
         what=what,
@@ -118,10 +116,8 @@ def _finding(what: What, row: LogRow, detail: str) -> Finding:
 
 async def _moved_to(connection: AsyncConnection[object], row: LogRow) -> int | None:
     """Where the event is now that was sealed here."""
-    async with connection.cursor(row_factory=class_row(SealableEvent)) as cursor:
-        sealed = {"post_id": row.sealed_post_id, "version": row.sealed_version}
-        await cursor.execute(_OF_VERSION, sealed)
-        event = await cursor.fetchone()
+    sealed = {"post_id": row.sealed_post_id, "version": row.sealed_version}
+    event = await fetch_one(connection, SealableEvent, _OF_VERSION, sealed)
     if event is None or event.position == row.position:
         return None
     is_same = replace(event, position=row.position).leaf_hash() == row.leaf_hash
@@ -130,13 +126,11 @@ async def _moved_to(connection: AsyncConnection[object], row: LogRow) -> int | N
 
 async def _moved_from(connection: AsyncConnection[object], event: SealableEvent) -> int | None:
     """Where the event was sealed that is here now."""
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        asked = {
-            "post_id": event.post_id,
-            "version": event.version,
-            "topic": event.topic,
-            "state": event.state,
-        }
-        await cursor.execute(_SEALED_AT, asked)
-        position: int | None = await cursor.fetchone()
+    asked = {
+        "post_id": event.post_id,
+        "version": event.version,
+        "topic": event.topic,
+        "state": event.state,
+    }
+    position: int | None = await fetch_value(connection, _SEALED_AT, asked)
     return None if position == event.position else position

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, scalar_row
 
+from projections.connection import fetch_all, fetch_one, fetch_value
 from projections.log_tree.evidence import Extension, Head, HeadFile, ProofFile
 from projections.log_tree.sealing import Leaf, SealedHead, newest_head
 from projections.log_tree.tree import Frontier, SealableEvent, consistency_ranges, inclusion_ranges
@@ -54,7 +54,7 @@ async def export_proof(
     event = await _event(connection, position)
     if position > head.position:
         raise NotProvable(f"the event at position {position} is not sealed yet")
-    index = await _index(connection, position)
+    index = int(await fetch_value(connection, _INDEX, {"position": position}))
     path = await _roots(connection, head, inclusion_ranges(index, range(head.tree_size)))
     return ProofFile(
         head=_as_head(head),
@@ -84,18 +84,10 @@ async def _extension(
 
 
 async def _event(connection: AsyncConnection[object], position: int) -> SealableEvent:
-    async with connection.cursor(row_factory=class_row(SealableEvent)) as cursor:
-        await cursor.execute(_EVENT, {"position": position})
-        event = await cursor.fetchone()
+    event = await fetch_one(connection, SealableEvent, _EVENT, {"position": position})
     if event is None:
         raise NotProvable(f"there is no event at position {position}")
     return event
-
-
-async def _index(connection: AsyncConnection[object], position: int) -> int:
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_INDEX, {"position": position})
-        return int(await cursor.fetchone() or 0)
 
 
 async def _roots(
@@ -116,16 +108,14 @@ async def _roots(
 
 async def _leaves(connection: AsyncConnection[object], head: SealedHead) -> AsyncIterator[bytes]:
     after = 0
-    async with connection.cursor(binary=True, row_factory=class_row(Leaf)) as cursor:
-        while True:
-            asked = {"after": after, "until": head.position, "limit": _BATCH}
-            await cursor.execute(_LEAVES, asked)
-            leaves = await cursor.fetchall()
-            for leaf in leaves:
-                yield leaf.leaf_hash
-            if len(leaves) < _BATCH:
-                return
-            after = leaves[-1].position
+    while True:
+        batch = {"after": after, "until": head.position, "limit": _BATCH}
+        leaves = await fetch_all(connection, Leaf, _LEAVES, batch)
+        for leaf in leaves:
+            yield leaf.leaf_hash
+        if len(leaves) < _BATCH:
+            return
+        after = leaves[-1].position
 
 
 def _as_head(head: SealedHead) -> Head:

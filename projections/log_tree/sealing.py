@@ -8,8 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, scalar_row
 
+from projections.connection import fetch_all, fetch_one, fetch_value
 from projections.log_tree.tree import Frontier
 
 BATCH_EVENTS: Final = 5000
@@ -90,26 +90,21 @@ async def newest_head(
     connection: AsyncConnection[object], *, tree_size: int | None = None
 ) -> SealedHead:
     """The newest head (of at most `tree_size` events); `EMPTY` when nothing is sealed yet."""
-    async with connection.cursor(row_factory=class_row(SealedHead)) as cursor:
-        await cursor.execute(_HEAD, {"tree_size": tree_size})
-        return await cursor.fetchone() or EMPTY
+    return await fetch_one(connection, SealedHead, _HEAD, {"tree_size": tree_size}) or EMPTY
 
 
 async def _seal_batch(connection: AsyncConnection[object]) -> int:
     async with connection.transaction():
         head = await _claim(connection)
-        async with connection.cursor(binary=True, row_factory=class_row(Leaf)) as cursor:
-            await cursor.execute(_SEAL_LEAVES, {"position": head.position, "limit": BATCH_EVENTS})
-            leaves = await cursor.fetchall()
+        batch = {"position": head.position, "limit": BATCH_EVENTS}
+        leaves = await fetch_all(connection, Leaf, _SEAL_LEAVES, batch)
         if leaves:
             await _seal_head(connection, head, leaves)
     return len(leaves)
 
 
 async def _claim(connection: AsyncConnection[object]) -> SealedHead:
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_CLAIM)
-        tree_size = int(await cursor.fetchone() or 0)
+    tree_size = int(await fetch_value(connection, _CLAIM) or 0)
     head = await newest_head(connection, tree_size=tree_size)
     if head.tree_size != tree_size:
         raise SealsDamaged(tree_size=tree_size)

@@ -6,12 +6,12 @@ of these hashes must have the root of every head, also of one that was exported 
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Final, LiteralString, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
 
+from projections.connection import fetch_all, fetch_one, fetch_value
 from projections.log_tree.evidence import Head
 from projections.log_tree.findings import Finding, LogRow, explain, explain_range
 from projections.log_tree.tree import Frontier
@@ -20,7 +20,6 @@ from projections.log_tree.tree import Frontier
 Progress: TypeAlias = Callable[[int, int], None]
 
 BATCH: Final = 5000
-_StructT = TypeVar("_StructT", bound=Struct)
 
 _EXTENT: Final = """
 SELECT coalesce(head.position, 0) AS head_position, coalesce(head.tree_size, 0) AS tree_size,
@@ -50,7 +49,7 @@ SELECT position, tree_size, encode(root_hash, 'hex') AS root_hash, frontier FROM
 WHERE position > %(after)s AND position <= %(until)s ORDER BY position
 """
 _UNSEALED: Final = """
-SELECT count(*) AS events FROM post_events WHERE notification_id > %(position)s
+SELECT count(*) FROM post_events WHERE notification_id > %(position)s
 """
 
 
@@ -64,7 +63,7 @@ class Verification(Struct, frozen=True, kw_only=True):
     finding: Finding | None
 
 
-class _Extent(Struct, frozen=True):
+class _Extent(Struct, frozen=True, kw_only=True):
     head_position: int
     tree_size: int
     sealed_position: int
@@ -76,10 +75,6 @@ class _Checkpoint(Struct, frozen=True, kw_only=True):
     root_hash: str
     frontier: bytes | None
     is_exported: bool = False
-
-
-class _Count(Struct, frozen=True):
-    events: int
 
 
 async def verify(
@@ -95,14 +90,16 @@ async def verify(
     Raises:
         psycopg.Error: the database did not answer.
     """
-    walk = _Walk(connection, await _one(connection, _EXTENT, _Extent), exported)
+    extent = await fetch_one(connection, _Extent, _EXTENT)
+    assert extent is not None  # noqa: S101 - an aggregate always has a row
+    walk = _Walk(connection, extent, exported)
     finding = await walk.to_the_end(progress)
-    unsealed = await _one(connection, _UNSEALED, _Count, position=walk.extent.sealed_position)
+    sealed = {"position": extent.sealed_position}
     return Verification(
         events=walk.tree.size,
         position=walk.position,
         heads=walk.heads,
-        unsealed=unsealed.events,
+        unsealed=int(await fetch_value(connection, _UNSEALED, sealed)),
         finding=finding,
     )
 
@@ -188,19 +185,16 @@ class _Walk:
         )
 
     async def _batches(self) -> AsyncIterator[list[LogRow]]:
-        async with self._connection.cursor(binary=True, row_factory=class_row(LogRow)) as cursor:
-            while True:
-                asked = {"after": self.position, "until": self._until, "limit": BATCH}
-                await cursor.execute(_ROWS, asked)
-                rows = await cursor.fetchall()
-                if not rows:
-                    return
-                yield rows
+        while True:
+            batch = {"after": self.position, "until": self._until, "limit": BATCH}
+            rows = await fetch_all(self._connection, LogRow, _ROWS, batch)
+            if not rows:
+                return
+            yield rows
 
     async def _heads(self, *, until: int) -> list[_Checkpoint]:
-        async with self._connection.cursor(row_factory=class_row(_Checkpoint)) as cursor:
-            await cursor.execute(_HEADS, {"after": self.position, "until": until})
-            heads = await cursor.fetchall()
+        span = {"after": self.position, "until": until}
+        heads = await fetch_all(self._connection, _Checkpoint, _HEADS, span)
         heads += (head for head in self._exported if self.position < head.position <= until)
         return sorted(heads, key=lambda head: head.position)
 
@@ -213,16 +207,3 @@ def _as_checkpoint(head: Head) -> _Checkpoint:
         frontier=None,
         is_exported=True,
     )
-
-
-async def _one(
-    connection: AsyncConnection[object],
-    query: LiteralString,
-    kind: type[_StructT],
-    **parameters: object,
-) -> _StructT:
-    async with connection.cursor(row_factory=class_row(kind)) as cursor:
-        await cursor.execute(query, parameters)
-        row = await cursor.fetchone()
-    assert row is not None  # noqa: S101 - an aggregate always answers
-    return row

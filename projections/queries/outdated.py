@@ -7,9 +7,9 @@ from uuid import UUID
 
 from msgspec import Struct
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, tuple_row
 
 from domain.post import fold
+from projections.connection import fetch_all, fetch_value, fetch_values
 from projections.log.histories import histories
 from projections.log.reading import head_position
 from projections.log.shards import Posts
@@ -67,10 +67,7 @@ class Visited(Struct, frozen=True, kw_only=True):
 
 async def count_published(connection: AsyncConnection[object], asked: PublishedFilter) -> int:
     """How many posts there are to look at."""
-    async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(_COUNT, _parameters(asked))
-        row = await cursor.fetchone()
-    return int(row[0]) if row else 0
+    return int(await fetch_value(connection, _COUNT, _parameters(asked)))
 
 
 async def find_outdated(
@@ -92,17 +89,15 @@ async def renewals(
     connection: AsyncConnection[object], run_id: UUID, *, position: int
 ) -> list[Renewal]:
     """What the jobs of one run have led to after `position`."""
-    async with connection.cursor(row_factory=class_row(Renewal)) as cursor:
-        await cursor.execute(_OUTCOMES, {"position": position, "run_id": str(run_id)})
-        return await cursor.fetchall()
+    parameters = {"position": position, "run_id": str(run_id)}
+    return await fetch_all(connection, Renewal, _OUTCOMES, parameters)
 
 
 async def _page(
     connection: AsyncConnection[object], asked: PublishedFilter, *, after: UUID
 ) -> list[UUID]:
-    async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(_PAGE, {**_parameters(asked), "after": after, "limit": PAGE})
-        return [row[0] async for row in cursor]
+    parameters = {**_parameters(asked), "after": after, "limit": PAGE}
+    return await fetch_values(connection, _PAGE, parameters)
 
 
 def _parameters(asked: PublishedFilter) -> dict[str, object]:

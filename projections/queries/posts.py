@@ -10,10 +10,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 from psycopg import AsyncConnection
-from psycopg.rows import DictRow, dict_row, scalar_row
+from psycopg.rows import scalar_row
 
 from domain.post import ReadableStatus
 from domain.recipes import VariantName
+from projections.connection import fetch_one
 from projections.tables.post_images import ImageRow
 from projections.tables.posts import PostRow
 
@@ -155,14 +156,14 @@ async def list_posts(
 
 async def get_image(connection: AsyncConnection[object], key: str) -> Image | None:
     """The variant of a readable post that is stored under `key`, or None."""
-    rows = await _rows(connection, _IMAGE, {"key": key})
-    return msgspec.convert(rows[0], Image) if rows else None
+    return await fetch_one(connection, Image, _IMAGE, {"key": key})
 
 
 async def projection_lag(connection: AsyncConnection[object], projection: str) -> Lag:
     """Where a projection stands."""
-    rows = await _rows(connection, _LAG, {"projection": projection})
-    return msgspec.convert(rows[0], Lag)
+    lag = await fetch_one(connection, Lag, _LAG, {"projection": projection})
+    assert lag is not None  # noqa: S101 - migrations give each projection a position
+    return lag
 
 
 def _listing(asked: PostFilter) -> LiteralString:
@@ -177,11 +178,3 @@ async def _posts(
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(statement, parameters, prepare=True)
         return [_POST.decode(row) for row in await cursor.fetchall()]
-
-
-async def _rows(
-    connection: AsyncConnection[object], statement: LiteralString, parameters: dict[str, object]
-) -> list[DictRow]:
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(statement, parameters)
-        return await cursor.fetchall()

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from msgspec import Struct
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
+
+from projections.connection import fetch_all
 
 State: TypeAlias = Literal["waiting", "running", "failed", "forgotten"]
 
@@ -91,6 +92,4 @@ async def unfinished_posts(
         "after_id": after_id,
         "limit": limit,
     }
-    async with connection.cursor(row_factory=class_row(UnfinishedPost)) as cursor:
-        await cursor.execute(_UNFINISHED, parameters)
-        return await cursor.fetchall()
+    return await fetch_all(connection, UnfinishedPost, _UNFINISHED, parameters)

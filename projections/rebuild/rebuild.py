@@ -12,7 +12,7 @@ import anyio
 from msgspec import Struct
 from psycopg import AsyncConnection, sql
 
-from projections.connection import ask
+from projections.connection import connected, fetch_value
 from projections.follow.batch import project_batch
 from projections.follow.leadership import REBUILD_LOCK, name_session, try_to_lead
 from projections.follow.projection import Projection
@@ -67,12 +67,11 @@ async def rebuild(
         BrokenWorkerProcess: one of the workers was killed.
         psycopg.Error: the database refused.
     """
-    async with await AsyncConnection.connect(url, autocommit=True) as connection:
-        await connection.execute("SET TIME ZONE 'UTC'")
+    async with connected(url) as connection:
         await name_session(connection, "rebuild")
         if not await try_to_lead(connection, REBUILD_LOCK, projection.name):
             raise RebuildRunning(projection.name)
-        live = str(await ask(connection, "SELECT current_schema()"))
+        live = str(await fetch_value(connection, "SELECT current_schema()"))
         async with _nothing_left(connection, projection):
             schema = await create_tables(connection, projection, live=live)
             head = await _fill(connection, projection, report, batch_events, workers)

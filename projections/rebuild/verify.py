@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from psycopg import AsyncConnection, sql
 
-from projections.connection import ONE_SNAPSHOT, Origin, ask, connected_like, origin_of
+from projections.connection import ONE_SNAPSHOT, Origin, connected_like, fetch_value, origin_of
 from projections.follow.batch import tracking_position
 from projections.follow.failures import skipped_positions
 from projections.follow.projection import Projection
@@ -96,7 +96,7 @@ async def verify(
         until = Until(position, frozenset(skips))
         compare_shard = partial(compare, connection, projection, until)
         if workers > 1:
-            snapshot = str(await ask(connection, "SELECT pg_export_snapshot()"))
+            snapshot = str(await fetch_value(connection, "SELECT pg_export_snapshot()"))
             origin = await origin_of(connection)
             compare_shard = partial(_compare_in_process, origin, snapshot, projection, until)
         await map_in_processes(compare_shard, shards, workers=workers, collect=note)

@@ -16,6 +16,7 @@ from domain.events import Event, PostCreated, PostFailed, PostUploaded, topic_of
 from domain.post import Post, fold
 from domain.settings import load_settings
 from projections.audit.lifecycles import audit_lifecycles
+from projections.connection import connected
 from projections.follow.batch import project_batch
 from projections.follow.projection import POSTS
 from projections.log_tree.sealing import seal
@@ -149,8 +150,7 @@ async def needed_and_orphans(stack: LocalStack) -> tuple[set[str], set[str]]:
 
 async def assert_derived(url: str) -> None:
     """The read tables are a fold of the log, which is legal, and as it was sealed."""
-    async with await AsyncConnection.connect(url, autocommit=True) as connection:
-        await connection.execute("SET TIME ZONE 'UTC'")
+    async with connected(url) as connection:
         while (await project_batch(connection, POSTS)).events:
             pass
         assert not (await verify(connection, POSTS)).differences

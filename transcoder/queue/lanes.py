@@ -54,13 +54,12 @@ class LaneState(Struct, frozen=True, kw_only=True):
 
 async def lane_states(connection: AsyncConnection[object]) -> list[LaneState]:
     """The state of every queue."""
-    async with connection.cursor(row_factory=class_row(LaneState)) as cursor:
-        await cursor.execute(_LANES, {"queue_names": list(QUEUES)})
-        return await cursor.fetchall()
+    cursor = connection.cursor(row_factory=class_row(LaneState))
+    return await (await cursor.execute(_LANES, {"queue_names": list(QUEUES)})).fetchall()
 
 
 async def lanes_alive(connection: AsyncConnection[object]) -> int:
     """How many lanes have a recent heartbeat; each worker process has four."""
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_ALIVE, {"seconds": STALLED_AFTER_SECONDS})
-        return int(await cursor.fetchone() or 0)
+    cursor = connection.cursor(row_factory=scalar_row)
+    await cursor.execute(_ALIVE, {"seconds": STALLED_AFTER_SECONDS})
+    return int(await cursor.fetchone() or 0)
