@@ -44,6 +44,10 @@ deps:
 test *ARGS:
     pytest {{ if ARGS == "" { ALL_TESTS } else { "" } }} "$@"
 
+# Run the tests that need no server: under a minute.
+quick *ARGS:
+    pytest -p tests.quick --numprocesses=logical --maxprocesses=4 "$@"
+
 # Break everything, as often and as long as it takes to be sure: ten minutes.
 faults *ARGS:
     NOVA_FAULTS=full pytest {{ SIDE_BY_SIDE }} tests/faults tests/projections/test_kills.py "$@"
@@ -75,10 +79,15 @@ bench-projections *ARGS:
 
 # Run every benchmark once, to see that it runs.
 bench-smoke:
-    pytest benchmarks --benchmark-disable --quiet
+    pytest benchmarks --benchmark-disable -qq
+
+# Fail if a post takes too long or the transcoder falls behind its peers; the figures stay in .benchmarks/.
+bench-gate:
+    mkdir -p .benchmarks
+    pytest benchmarks/test_per_post.py benchmarks/test_transcoder.py -k "published_within or faster_than" --benchmark-enable --benchmark-json=.benchmarks/gate.json --capture=no -qq
 
 # Everything that must hold before a change lands.
-check: lint types imports deps test bench-smoke
+check: lint types imports deps test bench-smoke bench-gate
 
 # Publish photos and show what happens.
 demo *ARGS:

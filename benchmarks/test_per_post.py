@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import quantiles
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +19,7 @@ from api.http.auth import User, create_token
 from api.http.schemas import UploadOpened
 from api.stack.local import LocalStack
 from benchmarks.conftest import Report
-from benchmarks.targets import HARD_LIMIT_SECONDS
+from benchmarks.targets import HARD_LIMIT_SECONDS, TARGET_SECONDS
 
 ROUNDS = 20
 LOOK_AGAIN_SECONDS = 0.01
@@ -38,6 +39,7 @@ def test_a_12_megapixel_photo_is_published_within_the_limit(
     stack: LocalStack,
     photo: Photo,
     report_percentiles: Report,
+    is_measuring: bool,
 ) -> None:
     seconds: list[float] = []
     http = httpx.AsyncClient(base_url=stack.url, timeout=TIMEOUT_SECONDS)
@@ -57,6 +59,8 @@ def test_a_12_megapixel_photo_is_published_within_the_limit(
     portal.call(http.aclose)
     report_percentiles("12-megapixel JPEG, complete to published", seconds)
     assert max(seconds) < HARD_LIMIT_SECONDS
+    if is_measuring:
+        assert quantiles(seconds, n=10)[-1] < TARGET_SECONDS
 
 
 async def _send(client: Client, photo: Photo) -> UploadOpened:

@@ -1,10 +1,11 @@
-"""The README is true: every command in it is run here as it stands, or by CI itself."""
+"""The README is true: every command in it is run here, or by CI itself."""
 
 import json
 import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,24 +18,40 @@ from tests.servers import temporary_stack_folder
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-DEMO, TEST, DEV, TOKEN, PUBLISH, RENDER = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+DEMO, DEMO_WITHOUT_UV, TEST, TEST_WITHOUT_UV, DEV, TOKEN, PUBLISH, RENDER = re.findall(
+    r"```sh\n(.*?)```", README, re.DOTALL
+)
+TOOLS = ("uv", "just", "nova")
+# What a machine needs to reach its package index.
+INDEX_SETTINGS = ("PIP_", "SSL_", "HTTP_", "HTTPS_", "NO_PROXY", "http_", "https_", "no_proxy")
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Where a user stands; the stack's data come below it."""
+    """The user's working directory; the stack stores its data below it."""
     with temporary_stack_folder() as path:
         path.mkdir(mode=0o711)
         yield path
 
 
 def user_environ(**more: str) -> dict[str, str]:
-    """Somebody with uv and nothing of ours; the project is this one, as it is installed."""
-    return {**bare_environ(), "UV_PROJECT": str(ROOT), "UV_NO_SYNC": "1", **more}
+    """The environment of a user who has uv; the project is this one, already installed."""
+    path = f"{Path(os.environ.get('UV', 'uv')).parent}:{os.environ['PATH']}"
+    return {**bare_environ(), "PATH": path, "UV_PROJECT": str(ROOT), "UV_NO_SYNC": "1", **more}
+
+
+def environ_without_uv(folder: Path) -> dict[str, str]:
+    """The environment of a user who has Python and pip, and has never seen uv."""
+    python = folder / "python"
+    subprocess.run([sys.executable, "-m", "venv", str(python)], check=True)
+    folders = os.environ["PATH"].split(":")
+    rest = [path for path in folders if not any((Path(path) / name).exists() for name in TOOLS)]
+    index = {name: os.environ[name] for name in os.environ if name.startswith(INDEX_SETTINGS)}
+    return {**index, "PATH": ":".join([f"{python}/bin", *rest]), "HOME": str(folder)}
 
 
 def shell(script: str, *, folder: Path, **environ: str) -> str:
-    """What a script prints; it must succeed."""
+    """Return what a script prints; it must succeed."""
     words = ["/bin/bash", "-euo", "pipefail", "-c", script]
     done = subprocess.run(
         words,
@@ -52,6 +69,14 @@ def shell(script: str, *, folder: Path, **environ: str) -> str:
 def test_the_demo_command_publishes_a_12_megapixel_picture(folder: Path) -> None:
     assert "1 of 1 photos published" in shell(DEMO, folder=folder)
     assert not running_in(folder)
+
+
+def test_both_commands_work_on_a_machine_without_uv(folder: Path) -> None:
+    environ = {**environ_without_uv(folder), "JUST_JUSTFILE": str(ROOT / "justfile")}
+    assert "1 of 1 photos published" in shell(DEMO_WITHOUT_UV, folder=folder, **environ)
+    assert not running_in(folder)
+    collect = f"{TEST_WITHOUT_UV.strip()} --collect-only --quiet tests/domain/test_post.py"
+    assert "tests collected" in shell(collect, folder=folder, **environ)
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:
