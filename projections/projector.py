@@ -1,11 +1,12 @@
-"""The projector process: follows the log, and seals it, until it is told to stop."""
+"""The projector process: follows the log for every projection, and seals it, until stopped."""
 
 import signal
 
 import anyio
 import structlog
 
-from projections.follow.projection import POSTS
+from projections.follow.backlogs import Backlogs
+from projections.follow.projection import PROJECTIONS
 from projections.follow.runner import follow
 from projections.log_tree.sealer import keep_sealed
 from projections.settings import ProjectorSettings
@@ -14,9 +15,11 @@ _log = structlog.get_logger(__name__)
 
 
 async def run_projector(settings: ProjectorSettings) -> None:
-    """Follow the log until SIGTERM or SIGINT; any other end is an error that stops the process."""
+    """Follow and seal the log until SIGTERM or SIGINT; an error ends the process."""
+    backlogs = Backlogs()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(follow, settings.database.url, POSTS)
+        for projection in PROJECTIONS.values():
+            tasks.start_soon(follow, settings.database.url, projection, backlogs)
         tasks.start_soon(keep_sealed, settings.database.url)
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async for received in signals:

@@ -121,7 +121,11 @@ def replace_variants(post_id: UUID, *, recipe_version: int = RECIPE_VERSION + 1)
     """Record that all variants were rendered again."""
     variants = tuple(
         stored_variant(
-            post_id, recipe.variant, recipe_version=recipe_version, encoder="libvips 8.19.0"
+            post_id,
+            recipe.variant,
+            file_size=3456,
+            recipe_version=recipe_version,
+            encoder="libvips 8.19.0",
         )
         for recipe in RECIPES
     )

@@ -8,7 +8,7 @@ from msgspec.structs import astuple
 
 from domain.events import Event
 from domain.post import EventBeforeCreation, fold
-from projections.tables import post_images, post_metadata, posts, upload_sessions
+from projections.tables import post_images, post_metadata, posts, upload_sessions, usage_posts
 from projections.tables.change import Change
 from projections.tables.read_table import ReadTable
 
@@ -19,11 +19,13 @@ class Projection(Struct, frozen=True, kw_only=True):
     """A set of read tables that follow the log together, in one transaction per batch.
 
     Each has a position, a failure, a leader, a verification and a rebuild of its own, under its
-    `name`. The order of `tables` is one that their references allow.
+    `name`. The order of `tables` is one that their references allow. An urgent projection follows
+    at every append; the others once a second, and only while no urgent one has a backlog.
     """
 
     name: str
     tables: tuple[ReadTable, ...]
+    is_urgent: bool = False
 
     def changes(self, events: Sequence[Event]) -> list[Change]:
         """The changes that a batch of events makes to the tables."""
@@ -43,5 +45,8 @@ class Projection(Struct, frozen=True, kw_only=True):
 POSTS: Final = Projection(
     name="posts",
     tables=(posts.TABLE, post_images.TABLE, post_metadata.TABLE, upload_sessions.TABLE),
+    is_urgent=True,
 )
-PROJECTIONS: Final = {POSTS.name: POSTS}
+USAGE: Final = Projection(name="usage", tables=(usage_posts.TABLE,))
+
+PROJECTIONS: Final = {projection.name: projection for projection in (POSTS, USAGE)}

@@ -1,8 +1,9 @@
 """The runner: follows the log for one projection until it is cancelled.
 
-It polls at least every `POLL_SECONDS`; a notification from an append only makes it poll sooner, so
-that a LISTEN session that dies silently costs at most that long. One runner per projection leads,
-the others stand by. An event that cannot be projected stops it until an operator retries or skips.
+It polls every `POLL_SECONDS`. For an urgent projection, notifications from appends make it poll
+sooner; a LISTEN session that dies silently costs at most that long. One runner per projection
+leads, the others stand by. An event that cannot be projected stops the projection until an operator
+retries or skips.
 """
 
 from typing import Final, NoReturn
@@ -14,7 +15,8 @@ from psycopg import AsyncConnection
 
 from domain.events import topic_of
 from projections.connection import CONNECT_TIMEOUT_SECONDS, configure
-from projections.follow.batch import Batch, project_until_refused
+from projections.follow.backlogs import Backlogs
+from projections.follow.batch import BATCH_EVENTS, Batch, project_until_refused
 from projections.follow.failures import POISON, failure_of, record_failure
 from projections.follow.leadership import RUNNER_LOCK, name_session, try_to_lead
 from projections.follow.metrics import ACTIVE, BATCH_SECONDS, EVENTS, STOPS
@@ -37,35 +39,40 @@ CONNECTION_LOST: Final = (
 _log = structlog.get_logger(__name__)
 
 
-async def follow(url: str, projection: Projection) -> NoReturn:
+async def follow(url: str, projection: Projection, backlogs: Backlogs | None = None) -> NoReturn:
     """Keep `projection` up to date until cancelled, across lost connections.
 
-    Stands by while another runner leads. An event that cannot be projected is recorded as the
-    projection's failure; nothing after it is projected until that failure is cleared.
+    Stands by while another runner leads. All runners of a process share its `backlogs`. An event
+    that cannot be projected is recorded as the projection's failure; nothing after it is projected
+    until that failure is cleared.
 
     Raises:
         psycopg.Error: the database refused a connection or a statement.
     """
+    backlogs = backlogs or Backlogs()
     while True:
         try:
-            await _follow_on_one_connection(url, projection)
+            await _follow_on_one_connection(url, projection, backlogs)
         except CONNECTION_LOST as error:
             _log.warning("connection_lost", projection=projection.name, error=str(error))
             await anyio.sleep(RECONNECT_SECONDS)
 
 
-async def _follow_on_one_connection(url: str, projection: Projection) -> NoReturn:
+async def _follow_on_one_connection(
+    url: str, projection: Projection, backlogs: Backlogs
+) -> NoReturn:
     async with await AsyncConnection.connect(
         url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
     ) as connection:
         await configure(connection)
         await name_session(connection, "projector")
         await _become_leader(connection, projection)
-        await connection.execute(f"LISTEN {CHANNEL}")
+        if projection.is_urgent:
+            await connection.execute(f"LISTEN {CHANNEL}")
         _log.info("following", projection=projection.name)
         with ACTIVE.labels(projection.name).track_inprogress():
             while True:
-                await _follow_to_the_end(connection, projection)
+                await _follow_to_the_end(connection, projection, backlogs)
                 async for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
                     pass
 
@@ -79,16 +86,24 @@ async def _become_leader(connection: AsyncConnection[object], projection: Projec
         await anyio.sleep(POLL_SECONDS)
 
 
-async def _follow_to_the_end(connection: AsyncConnection[object], projection: Projection) -> None:
+async def _follow_to_the_end(
+    connection: AsyncConnection[object], projection: Projection, backlogs: Backlogs
+) -> None:
     if await failure_of(connection, projection.name):
         return
     try:
-        while await _project_and_count(connection, projection):
-            pass
+        has_more = True
+        while has_more:
+            await backlogs.wait_for_urgent(projection)
+            events = await _project_and_count(connection, projection)
+            backlogs.note(projection, is_behind=events >= BATCH_EVENTS)
+            has_more = events > 0 if projection.is_urgent else events >= BATCH_EVENTS
     except POISON as error:
         STOPS.labels(projection.name).inc()
         await record_failure(connection, projection.name, error)
         _log.exception("projection_stopped", projection=projection.name)
+    finally:
+        backlogs.note(projection, is_behind=False)
 
 
 async def _project_and_count(connection: AsyncConnection[object], projection: Projection) -> int:
@@ -96,16 +111,17 @@ async def _project_and_count(connection: AsyncConnection[object], projection: Pr
         batch = await project_until_refused(connection, projection)
     EVENTS.labels(projection.name).inc(batch.events)
     if batch.events <= LOG_UP_TO_EVENTS:
-        _log_posts(batch)
+        _log_events(projection, batch)
     return batch.events
 
 
-def _log_posts(batch: Batch) -> None:
+def _log_events(projection: Projection, batch: Batch) -> None:
     """Log the ids of what has just become visible, to trace a post through the log."""
     for logged in batch.last_part:
         event = logged.event
         _log.info(
             "projected",
+            projection=projection.name,
             topic=topic_of(event),
             position=logged.position,
             post_id=str(event.post_id),

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 from psycopg import AsyncConnection, sql
 
@@ -13,6 +14,8 @@ from projections.log.histories import Scope, stream
 from projections.tables.read_table import ReadTable
 
 _DIGEST_SIZE: Final = 2**256
+# PostgreSQL and Python order the keys of an object each in their own way.
+_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 
 _ROWS: Final = "SELECT {columns} FROM {table} WHERE {in_scope} ORDER BY {key}"
 
@@ -112,7 +115,7 @@ class _Digest:
 
     def add(self, rows: list[Row]) -> None:
         for row in rows:
-            self._sum += int.from_bytes(hashlib.sha256(repr(row).encode()).digest())
+            self._sum += int.from_bytes(hashlib.sha256(_ENCODER.encode(row)).digest())
 
     def hexadecimal(self) -> str:
         return _hexadecimal(self._sum)

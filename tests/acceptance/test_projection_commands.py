@@ -32,7 +32,8 @@ def test_an_operator_rebuilds_verifies_and_sees_where_it_stands(url: str) -> Non
     assert rebuilt.returncode == 0, rebuilt.stderr
     assert "0 differences" in rebuilt.stdout
     assert run_projections(url, "verify").returncode == 0
-    [status] = map(json.loads, run_projections(url, "status", "--json").stdout.splitlines())
+    assert run_projections(url, "rebuild", "usage").returncode == 0
+    [status, _] = map(json.loads, run_projections(url, "status", "--json").stdout.splitlines())
     assert (status["position"], status["head"], status["lag_events"]) == (6, 6, 0)
     lines = run_projections(url, "rebuild", "posts", "--json").stdout.splitlines()
     assert json.loads(lines[-1])["phase"] == "done"

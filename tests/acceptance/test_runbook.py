@@ -18,6 +18,7 @@ import pytest
 from api.stack import supervisor
 from api.stack.local import SERVICES, LocalStack
 from api.stack.seaweedfs import S3Access
+from projections.follow.projection import PROJECTIONS
 from tests.acceptance.app import App
 from tests.acceptance.commands import answers
 from tests.acceptance.pages import in_essence, run_page
@@ -115,7 +116,7 @@ class Saboteur:
     def stop_the_projection(self) -> None:
         """An event comes that nobody can read."""
         append_poison(self._stack.environ["DATABASE_URL"])
-        wait_until(lambda: self._count("projection_failures") == 1)
+        wait_until(lambda: self._count("projection_failures") == len(PROJECTIONS))
         with psycopg.connect(self._stack.environ["DATABASE_URL"]) as connection:
             row = connection.execute("SELECT position FROM projection_failures").fetchone()
         assert row is not None

@@ -18,7 +18,7 @@ from domain.settings import load_settings
 from projections.audit.lifecycles import audit_lifecycles
 from projections.connection import connected
 from projections.follow.batch import project_batch
-from projections.follow.projection import POSTS
+from projections.follow.projection import PROJECTIONS
 from projections.log_tree.sealing import seal
 from projections.log_tree.verification import verify as verify_tree
 from projections.rebuild.verify import verify
@@ -151,9 +151,10 @@ async def needed_and_orphans(stack: LocalStack) -> tuple[set[str], set[str]]:
 async def assert_derived(url: str) -> None:
     """The read tables are a fold of the log, which is legal, and as it was sealed."""
     async with connected(url) as connection:
-        while (await project_batch(connection, POSTS)).events:
-            pass
-        assert not (await verify(connection, POSTS)).differences
+        for projection in PROJECTIONS.values():
+            while (await project_batch(connection, projection)).events:
+                pass
+            assert not (await verify(connection, projection)).differences
         lifecycles = await audit_lifecycles(connection, progress=lambda *_: None)
         assert lifecycles.are_legal, lifecycles
         await seal(connection)

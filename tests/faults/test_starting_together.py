@@ -13,6 +13,7 @@ import pytest
 
 from api.stack.ports import choose_ports
 from api.stack.seaweedfs import S3Access
+from projections.follow.projection import PROJECTIONS
 from tests.acceptance.commands import answers, bare_environ
 from tests.api.stack.running import wait_until
 from tests.fault_rounds import rounds
@@ -21,7 +22,8 @@ from tests.projections.long_log import EVENTS_PER_POST, fill
 TIMES = rounds(6, brief=1)
 VERBS = ("api", "worker", "projector", "worker", "projector", "api", "projector", "worker")
 WORKERS = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '5 s'"
-PROJECTORS = """
+# A projector has a connection for each projection.
+FOLLOWERS = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name LIKE 'nova projector@%'
 """
@@ -105,7 +107,8 @@ def wait_for(commands: Commands) -> None:
     apis = [int(given["APP_PORT"]) for verb, given in commands if verb == "api"]
     wait_until(lambda: all(map(answers, apis)))
     wait_until(lambda: counted(environ, WORKERS) >= VERBS.count("worker"))
-    wait_until(lambda: counted(environ, PROJECTORS) >= VERBS.count("projector"))
+    followers = VERBS.count("projector") * len(PROJECTIONS)
+    wait_until(lambda: counted(environ, FOLLOWERS) >= followers)
 
 
 def counted(environ: Mapping[str, str], question: str) -> int:

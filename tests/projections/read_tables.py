@@ -18,7 +18,7 @@ from tests.histories import (
 )
 from tests.sql import Connections
 
-TABLES = ("posts", "post_images", "post_metadata", "upload_sessions")
+TABLES = ("posts", "post_images", "post_metadata", "upload_sessions", "usage_posts")
 
 
 async def rows(connections: Connections) -> dict[str, list[dict[str, Any]]]:

@@ -14,7 +14,7 @@ from domain.recipes import RECIPE_SETS, RECIPES
 from projections.follow.batch import project_batch
 from projections.follow.catch_up import catch_up
 from projections.follow.failures import NotStoppedThere, failure_of, retry, skip
-from projections.follow.projection import POSTS
+from projections.follow.projection import POSTS, PROJECTIONS, Projection
 from projections.follow.runner import follow
 from projections.follow.status import Status, statuses
 from projections.rebuild.verify import verify
@@ -24,6 +24,7 @@ from tests.histories import (
     delete_post,
     fail_post,
     record_variant,
+    replace_variants,
     retry_post,
 )
 from tests.projections.read_tables import rows, wait_for_posts
@@ -140,8 +141,9 @@ async def test_an_event_that_a_table_refuses_stops_the_projection_right_before_i
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("projection", PROJECTIONS.values(), ids=list(PROJECTIONS))
 async def test_any_size_of_batch_gives_the_same_tables(
-    publishing: Publishing, connections: Connections, seed: int
+    publishing: Publishing, connections: Connections, projection: Projection, seed: int
 ) -> None:
     choose = random.Random(seed)  # noqa: S311 - histories, not secrets
     posts = [uuid4() for _ in range(8)]
@@ -151,13 +153,13 @@ async def test_any_size_of_batch_gives_the_same_tables(
     for limits in ((1,), (1000,), (2, 3, 7, 19)):
         await run(
             connections,
-            "TRUNCATE posts, post_images, upload_sessions, post_metadata",
+            "TRUNCATE posts, post_images, upload_sessions, post_metadata, usage_posts",
             "UPDATE projection_positions SET position = 0",
         )
         async with connections.connection() as connection:
-            while (await project_batch(connection, POSTS, limit=choose.choice(limits))).events:
+            while (await project_batch(connection, projection, limit=choose.choice(limits))).events:
                 pass
-            assert not (await verify(connection, POSTS)).differences
+            assert not (await verify(connection, projection)).differences
         found.append(await rows(connections))
     assert found[0] == found[1] == found[2]
 
@@ -173,6 +175,7 @@ def _try_something(publishing: Publishing, choose: random.Random, post_id: UUID)
             record_variant(post_id, recipe.variant, recipe_version=choose.choice(list(RECIPE_SETS)))
             for recipe in RECIPES
         ],
+        replace_variants(post_id),
     ]
     try:
         publishing.execute(choose.choice(commands))
