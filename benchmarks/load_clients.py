@@ -14,7 +14,7 @@ import aiohttp
 import anyio
 from msgspec import Struct
 
-from api.http.auth import User, create_token
+from api.http.authentication.bearer import User, create_token
 from api.stack.local import LocalStack
 
 OPEN_CONNECTIONS: Final = 200

@@ -110,7 +110,7 @@ def events(  # noqa: PLR0913, PLR0917 - an option for each thing that can be ask
 ) -> None:
     """List events of the whole log; with --json one line for each."""
     from api.cli.audit_reports import report_events
-    from api.http.audit_schemas import PageQuestion
+    from api.http.schemas.audit import PageQuestion
     from projections.audit.events import EventFilter
 
     asked = EventFilter(

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.audit_session import AuditDesk
-from api.http.audit_schemas import PageQuestion, PostHistory
+from api.http.schemas.audit import PageQuestion, PostHistory
 from domain.errors import PostNotFound
 from projections.audit.accesses import newest_accesses
 from projections.audit.events import AuditedEvent, EventFilter, audited, history_of, stream_events

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from api.http.problems import Problem
-from api.http.schemas import PostView, UploadCompleted, UploadOpened
+from api.http.schemas.posts import PostView, UploadCompleted, UploadOpened
 from domain.formats import SNIFF_BYTES, sniff
 
 TIMEOUT_SECONDS = 30.0

@@ -16,8 +16,8 @@ from rich.table import Table
 from api.cli.client import TIMEOUT_SECONDS, Client, Photo, Refused, read_photo
 from api.cli.foreground import foreground_stack
 from api.http.app import API_PATH, DOCS_PATH
-from api.http.auth import User, create_token
-from api.http.schemas import PostView, UploadOpened
+from api.http.authentication.bearer import User, create_token
+from api.http.schemas.posts import PostView, UploadOpened
 from api.stack.environment import LOOPBACK
 from api.stack.local import LocalStack
 from domain.events import Event, PostDeleted, PostFailed, PostPublished, VariantReady, topic_of

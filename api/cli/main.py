@@ -186,7 +186,7 @@ def token(
 ) -> None:
     """Print a bearer token for the stack in a folder, or for JWT_SECRET when that is set."""
     from api.cli.dev import jwt_secret
-    from api.http.auth import User, create_token
+    from api.http.authentication.bearer import User, create_token
 
     with explained():
         bearer = User(id=user, role=role.value)

@@ -11,16 +11,16 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.types import ControllerRouterHandler
 
-from api.http.auth import bearer_auth
-from api.http.correlation import HEADER, answer_with_correlation_id
+from api.http.authentication.bearer import bearer_auth
+from api.http.observability.correlation import HEADER, answer_with_correlation_id
 from api.http.problems import respond_with_problem
+from api.http.resources import Services, open_services
 from api.http.routes.audit import audit_router
 from api.http.routes.capabilities import read_capabilities
 from api.http.routes.health import health_router
 from api.http.routes.media import read_media
 from api.http.routes.posts import posts_router
 from api.http.routes.uploads import uploads_router
-from api.http.services import Services, open_services
 from api.settings import ApiSettings
 
 API_PATH = "/api/v1"

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import UNSET, UnsetType
 
-from api.http.schemas import FailureView, ImageView, PostView
+from api.http.schemas.posts import FailureView, ImageView, PostView
 from domain.errors import PostNotFound
 from domain.events import Event
 from domain.post import Post, fold

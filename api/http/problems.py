@@ -22,7 +22,6 @@ from litestar.exceptions import (
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from msgspec import Struct, field
 
-from api.http.correlation import correlation_id_of
 from api.http.errors import (
     FileTooLarge,
     FileTooSmall,
@@ -35,6 +34,7 @@ from api.http.errors import (
     TranscodeQueueFull,
     UnsupportedContentType,
 )
+from api.http.observability.correlation import correlation_id_of
 from domain.errors import (
     EventStoreUnavailable,
     PostNotFailed,

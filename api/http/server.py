@@ -11,7 +11,7 @@ import uvicorn
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.app import create_app
-from api.http.observed import Observed
+from api.http.observability.middleware import Observed
 from api.settings import ApiSettings
 
 # Requests that run when the process stops answering get this long to end.

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from api.http.auth import User, create_token
+from api.http.authentication.bearer import User, create_token
 
 PUBLISHED_WITHIN_SECONDS = 60
 

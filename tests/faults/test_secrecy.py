@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from api.http.upload_tokens import create_upload_token
+from api.http.authentication.upload_tokens import create_upload_token
 from tests.faults.secret_leaks import CAPTION, assert_nothing_secret
 
 ENVIRON = {

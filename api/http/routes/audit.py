@@ -15,20 +15,20 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 
-from api.http.audit_schemas import (
+from api.http.audit_state import events_until, state_after
+from api.http.authentication.requests import AuthenticatedRequest
+from api.http.errors import InsufficientRole, InvalidQuery
+from api.http.observability.correlation import correlation_id_of
+from api.http.openapi import answer, problem_responses
+from api.http.resources import Connections, UseServices
+from api.http.schemas.audit import (
     DEFAULT_EVENTS,
     MAX_EVENTS,
     AnswerFormat,
     PageQuestion,
     PostHistory,
 )
-from api.http.audit_state import events_until, state_after
-from api.http.correlation import correlation_id_of
-from api.http.errors import InsufficientRole, InvalidQuery
-from api.http.requests import AuthenticatedRequest
-from api.http.responses import answer, problem_responses
-from api.http.schemas import PostView
-from api.http.services import Connections, UseServices
+from api.http.schemas.posts import PostView
 from domain.errors import PostNotFound
 from domain.event_store.mapper import decode_event
 from projections.audit.accesses import Access, record_access

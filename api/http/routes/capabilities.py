@@ -3,9 +3,9 @@
 from litestar import get
 from msgspec.structs import asdict
 
+from api.http.resources import UseServices
 from api.http.routes.uploads import TOKEN_LIFETIME, URL_LIFETIME
-from api.http.schemas import MAX_CAPTION_CHARACTERS, Capabilities, UploadLimits, VariantView
-from api.http.services import UseServices
+from api.http.schemas.posts import MAX_CAPTION_CHARACTERS, Capabilities, UploadLimits, VariantView
 from domain.formats import accepted_content_types
 from domain.recipes import MAX_SIDE, RECIPE_VERSION, RECIPES, VARIANT_CONTENT_TYPE
 

@@ -8,7 +8,7 @@ import psycopg
 from litestar import Response, Router, get
 from msgspec import Struct
 
-from api.http.services import Services, UseServices
+from api.http.resources import Services, UseServices
 from projections.follow.projection import POSTS
 from projections.queries.posts import Lag, projection_lag
 from transcoder.errors import ObjectStoreUnavailable

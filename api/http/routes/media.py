@@ -6,8 +6,8 @@ from litestar import HttpMethod, Request, Response, route
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from api.http.requests import matches_etag
-from api.http.services import Services, UseServices
+from api.http.authentication.requests import matches_etag
+from api.http.resources import Services, UseServices
 from domain.keys import is_variant_key
 from projections.queries.posts import Image, get_image
 from transcoder.object_store.protocol import IMMUTABLE

@@ -13,11 +13,11 @@ from litestar.response.base import ASGIResponse
 from litestar.status_codes import HTTP_202_ACCEPTED
 from litestar.types import ASGIApp
 
+from api.http.authentication.requests import AuthenticatedRequest, matches_etag, origin_of
 from api.http.errors import InvalidCursor
-from api.http.requests import AuthenticatedRequest, matches_etag, origin_of
-from api.http.responses import answer, being_published, problem_responses
-from api.http.schemas import FailureView, ImageView, PostPage, PostView, UploadCompleted
-from api.http.services import UseServices
+from api.http.openapi import answer, being_published, problem_responses
+from api.http.resources import UseServices
+from api.http.schemas.posts import FailureView, ImageView, PostPage, PostView, UploadCompleted
 from domain.commands import DeletePost, RetryPost
 from domain.errors import PostNotFound
 from domain.post import ReadableStatus

@@ -8,10 +8,16 @@ from litestar import Response, Router, post
 from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_202_ACCEPTED
 
+from api.http.authentication.requests import AuthenticatedRequest, origin_of
+from api.http.authentication.upload_tokens import (
+    check_expiry,
+    create_upload_token,
+    read_upload_token,
+)
 from api.http.errors import FileTooLarge, FileTooSmall, NotUploaded, UnsupportedContentType
-from api.http.requests import AuthenticatedRequest, origin_of
-from api.http.responses import being_published, problem_responses
-from api.http.schemas import (
+from api.http.openapi import being_published, problem_responses
+from api.http.resources import Services, UseServices
+from api.http.schemas.posts import (
     CompleteUpload,
     InitUpload,
     RenewUrl,
@@ -19,8 +25,6 @@ from api.http.schemas import (
     UploadOpened,
     UrlRenewed,
 )
-from api.http.services import Services, UseServices
-from api.http.upload_tokens import check_expiry, create_upload_token, read_upload_token
 from api.settings import ApiSettings
 from domain.commands import ConfirmUpload, CreatePost
 from domain.formats import ContentType, accepted_content_types

@@ -7,8 +7,8 @@ from uuid import UUID
 import httpx
 
 from api.http.app import create_app
-from api.http.auth import Role, User, create_token
-from api.http.services import Services, services_with
+from api.http.authentication.bearer import Role, User, create_token
+from api.http.resources import Services, services_with
 from api.settings import ApiSettings
 from tests.fake_object_store import FakeObjectStore
 

@@ -12,7 +12,7 @@ from litestar.exceptions import NotAuthorizedException
 from litestar.security.jwt import Token
 from litestar.security.jwt.middleware import JWTAuthenticationMiddleware
 
-from api.http.auth import CachedToken, User, create_token
+from api.http.authentication.bearer import CachedToken, User, create_token
 from tests.api.http.caller import SECRET
 from tests.api.http.problem_answers import problem
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from msgspec.structs import replace
 
-from api.http.upload_tokens import create_upload_token
+from api.http.authentication.upload_tokens import create_upload_token
 from api.settings import ApiSettings
 from domain.formats import accepted_content_types
 from tests.api.http.caller import SECRET, Caller, client_of_api

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from msgspec.structs import replace
 
-from api.http.auth import User, create_token
-from api.http.upload_tokens import create_upload_token
+from api.http.authentication.bearer import User, create_token
+from api.http.authentication.upload_tokens import create_upload_token
 from domain.commands import RecordVariant
 from domain.event_store.publishing import Publishing
 from domain.events import StageTimes

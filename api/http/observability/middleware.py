@@ -10,8 +10,8 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from structlog.contextvars import bind_contextvars
 
-from api.http.correlation import correlation_id_of_scope, status_of_scope
-from api.http.metrics import REQUEST_SECONDS
+from api.http.observability.correlation import correlation_id_of_scope, status_of_scope
+from api.http.observability.metrics import REQUEST_SECONDS
 from api.telemetry import span_ids
 from domain.trace_ids import trace_id_of
 

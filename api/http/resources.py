@@ -10,7 +10,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from api.http.metrics import DatabaseCollector
+from api.http.observability.metrics import DatabaseCollector
 from api.http.writer import Writer
 from api.settings import ApiSettings
 from domain.event_store.publishing import Publishing

@@ -7,7 +7,7 @@ from litestar import Response
 from litestar.openapi.datastructures import ResponseSpec
 
 from api.http.problems import MEDIA_TYPE, Problem
-from api.http.schemas import UploadCompleted
+from api.http.schemas.posts import UploadCompleted
 from domain.post import Post
 
 # Most photos are published by then.

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 from litestar import Request
 from litestar.security.jwt import Token
 
-from api.http.auth import User
-from api.http.correlation import correlation_id_of
+from api.http.authentication.bearer import User
+from api.http.observability.correlation import correlation_id_of
 from domain.commands import Origin, origin_of_request
 
 AuthenticatedRequest: TypeAlias = Request[User, Token, Any]

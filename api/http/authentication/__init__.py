@@ -1,0 +1,1 @@
+"""Authentication: bearer tokens, upload tokens and the requests they authenticate."""

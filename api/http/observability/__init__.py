@@ -1,0 +1,1 @@
+"""Observability: correlation ids, request metrics, traces and log lines."""
