@@ -16,7 +16,7 @@ BATCH_EVENTS: Final = 5000
 
 _CLAIM: Final = "SELECT tree_size FROM log_sealing FOR UPDATE"
 _HEAD: Final = """
-SELECT tree_size, position, root_hash, frontier, at FROM log_heads
+SELECT tree_size, position, root_hash, frontier, at FROM log_checkpoints
 WHERE tree_size <= coalesce(%(tree_size)s, tree_size) ORDER BY tree_size DESC LIMIT 1
 """
 _SEAL_LEAVES: Final = """
@@ -33,7 +33,7 @@ SELECT position, leaf_hash FROM sealed ORDER BY position
 """
 _SEAL_HEAD: Final = """
 WITH head AS (
-    INSERT INTO log_heads (tree_size, position, root_hash, frontier)
+    INSERT INTO log_checkpoints (tree_size, position, root_hash, frontier)
     VALUES (%(tree_size)s, %(position)s, %(root_hash)s, %(frontier)s)
 )
 UPDATE log_sealing SET tree_size = %(tree_size)s, position = %(position)s

@@ -25,7 +25,7 @@ _EXTENT: Final = """
 SELECT coalesce(head.position, 0) AS head_position, coalesce(head.tree_size, 0) AS tree_size,
        greatest(head.position, (SELECT max(position) FROM log_sealing),
                 (SELECT max(position) FROM log_leaves), 0) AS sealed_position
-FROM (SELECT max(position) AS position, max(tree_size) AS tree_size FROM log_heads) AS head
+FROM (SELECT max(position) AS position, max(tree_size) AS tree_size FROM log_checkpoints) AS head
 """
 # The first ones of both tables together are among the first ones of each.
 _ROWS: Final = """
@@ -45,7 +45,7 @@ FROM (
 ORDER BY 1 LIMIT %(limit)s
 """
 _HEADS: Final = """
-SELECT position, tree_size, encode(root_hash, 'hex') AS root_hash, frontier FROM log_heads
+SELECT position, tree_size, encode(root_hash, 'hex') AS root_hash, frontier FROM log_checkpoints
 WHERE position > %(after)s AND position <= %(until)s ORDER BY position
 """
 _UNSEALED: Final = """

@@ -11,7 +11,7 @@ CREATE TABLE log_leaves (
 ) WITH (autovacuum_vacuum_insert_scale_factor = 0.05);
 
 -- `frontier`: the roots of the tree's perfect subtrees, largest first, from which it grows on.
-CREATE TABLE log_heads (
+CREATE TABLE log_checkpoints (
     tree_size bigint      PRIMARY KEY CHECK (tree_size > 0),
     position  bigint      NOT NULL UNIQUE CHECK (position >= tree_size),
     root_hash bytea       NOT NULL CHECK (octet_length(root_hash) = 32),
@@ -32,6 +32,6 @@ CREATE TRIGGER log_leaves_are_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON log_leaves
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
-CREATE TRIGGER log_heads_are_append_only
-    BEFORE UPDATE OR DELETE OR TRUNCATE ON log_heads
+CREATE TRIGGER log_checkpoints_are_append_only
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON log_checkpoints
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -47,7 +47,7 @@ def write_posts(publishing: Publishing, number: int = 3) -> list[UUID]:
     return posts
 
 
-ALL_TABLES: tuple[LiteralString, ...] = ("post_events", "log_leaves", "log_heads")
+ALL_TABLES: tuple[LiteralString, ...] = ("post_events", "log_leaves", "log_checkpoints")
 
 
 async def tamper(connections: Connections, *statements: LiteralString) -> None:
@@ -70,7 +70,7 @@ SPOIL: LiteralString = (
 )
 RESEAL: tuple[LiteralString, ...] = (
     "DELETE FROM log_leaves",
-    "DELETE FROM log_heads",
+    "DELETE FROM log_checkpoints",
     "UPDATE log_sealing SET tree_size = 0, position = 0",
 )
 FITTING_LEAVES: tuple[LiteralString, ...] = (

@@ -58,7 +58,7 @@ async def test_the_sealer_goes_on_after_its_session_was_ended_and_after_damage(
         write_posts(publishing, 1)
         await wait_for_leaves(connections, 12)
         async with _nothing_being_sealed(connections):
-            await tamper(connections, "DELETE FROM log_heads")
+            await tamper(connections, "DELETE FROM log_checkpoints")
         write_posts(publishing, 1)
         await anyio.sleep(0.2)
         assert await _leaves(connections) == 12

@@ -159,8 +159,8 @@ async def test_whoever_tampers_is_found_at_the_first_event(
     [
         ("changed", (SPOIL, *FITTING_LEAVES)),
         ("removed", ("DELETE FROM post_events WHERE notification_id = 7", *FITTING_LEAVES)),
-        ("changed", ("UPDATE log_heads SET root_hash = sha256('') WHERE position = 12",)),
-        ("changed", ("UPDATE log_heads SET frontier = sha256('') WHERE position = 12",)),
+        ("changed", ("UPDATE log_checkpoints SET root_hash = sha256('') WHERE position = 12",)),
+        ("changed", ("UPDATE log_checkpoints SET frontier = sha256('') WHERE position = 12",)),
     ],
 )
 async def test_seals_that_were_made_to_fit_do_not_fit_the_head(
@@ -250,7 +250,7 @@ async def test_a_head_that_was_removed_by_hand_is_noticed(
 ) -> None:
     write_posts(publishing, 1)
     await sealed(connections)
-    await tamper(connections, "DELETE FROM log_heads")
+    await tamper(connections, "DELETE FROM log_checkpoints")
     with pytest.raises(SealsDamaged):
         await sealed(connections)
     found = (await verified(connections)).finding
@@ -264,7 +264,7 @@ async def test_seals_are_append_only(publishing: Publishing, connections: Connec
     await sealed(connections)
     statements: tuple[LiteralString, ...] = (
         "DELETE FROM log_leaves",
-        "UPDATE log_heads SET position = 99",
+        "UPDATE log_checkpoints SET position = 99",
         "TRUNCATE log_leaves",
     )
     async with connections.connection() as connection:
