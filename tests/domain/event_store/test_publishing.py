@@ -18,6 +18,7 @@ from domain.errors import (
 from domain.event_store.publishing import Publishing
 from domain.event_store.recorder import VersionTaken
 from domain.events import topic_of
+from domain.jobs import jobs_after
 from tests.histories import confirm_upload, create_post, publishing_commands
 
 CUT_OFF = """
@@ -74,6 +75,17 @@ def test_a_full_queue_refuses_and_stores_nothing_and_takes_the_same_command_late
     assert publishing.execute(command, queue_capacity=1).post.status == "processing"
 
 
+def test_jobs_of_other_lanes_do_not_fill_a_queue(publishing: Publishing, database_url: str) -> None:
+    post_id = uuid4()
+    publishing.execute(create_post(post_id))
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('bulk', 'any')"
+        )
+    publishing.execute(confirm_upload(post_id), queue_capacity=1)
+    assert publishing.post(post_id).status == "processing"
+
+
 def test_of_many_who_say_the_same_at_once_one_is_stored(
     publishing: Publishing, database_url: str
 ) -> None:
@@ -121,6 +133,19 @@ def test_an_append_whose_reply_was_lost_is_recognised_as_stored(
     (uploaded,) = publishing.execute(confirm_upload(post_id)).events
     row = publishing.mapper.to_stored_event(uploaded)  # type: ignore[arg-type]
     assert publishing.recorder.insert_events([row]) == [2]
+    assert len(ask(database_url, "SELECT id FROM procrastinate_jobs")) == 1
+
+
+def test_an_append_that_is_repeated_while_the_queue_is_full_is_recognised_as_stored(
+    publishing: Publishing, database_url: str
+) -> None:
+    post_id = uuid4()
+    publishing.execute(create_post(post_id))
+    outcome = publishing.execute(confirm_upload(post_id), queue_capacity=1)
+    (uploaded,) = outcome.events
+    row = publishing.mapper.to_stored_event(uploaded)  # type: ignore[arg-type]
+    repeated = {"jobs": jobs_after(uploaded, outcome.post), "queue_capacity": 1}
+    assert publishing.recorder.insert_events([row], **repeated) == [outcome.position]
     assert len(ask(database_url, "SELECT id FROM procrastinate_jobs")) == 1
 
 

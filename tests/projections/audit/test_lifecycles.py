@@ -1,5 +1,6 @@
 """Audited lifecycles: what the log says of each post, and of those that nobody works on."""
 
+from typing import LiteralString
 from uuid import uuid4
 
 import psycopg
@@ -49,17 +50,28 @@ async def test_posts_are_counted_where_they_are(publishing: Publishing, database
     }
 
 
-async def test_a_post_that_nobody_works_on_is_named(
-    publishing: Publishing, database_url: str
+@pytest.mark.parametrize(
+    ("jobs", "is_forgotten"),
+    [
+        ("DELETE FROM procrastinate_jobs", True),
+        ("UPDATE procrastinate_jobs SET status = 'failed'", True),
+        ("UPDATE procrastinate_jobs SET lock = 'post:' || gen_random_uuid()", True),
+        ("UPDATE procrastinate_jobs SET status = 'doing'", False),
+        ("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 minute'", False),
+    ],
+    ids=["no job", "a job that ended", "another post's job", "a running job", "a waiting job"],
+)
+async def test_a_post_that_is_processing_is_forgotten_unless_its_job_is_unfinished(
+    publishing: Publishing, database_url: str, jobs: LiteralString, *, is_forgotten: bool
 ) -> None:
     post_id = uuid4()
     publishing.execute(create_post(post_id))
     publishing.execute(confirm_upload(post_id))
     with psycopg.connect(database_url) as connection:
-        connection.execute("DELETE FROM procrastinate_jobs")
+        connection.execute(jobs)
     lifecycles = await lifecycles_of(database_url)
-    assert not lifecycles.are_legal
-    assert lifecycles.forgotten == [post_id]
+    assert lifecycles.forgotten == ([post_id] if is_forgotten else [])
+    assert lifecycles.are_legal != is_forgotten
 
 
 async def test_a_history_that_cannot_be_is_named(publishing: Publishing, database_url: str) -> None:

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from domain.event_store.publishing import Publishing
-from domain.events import PostReprocessed, VariantReady
+from domain.events import PostReprocessed, VariantReady, topic_of
 from domain.keys import original_key, variant_key
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import (
@@ -124,12 +124,19 @@ async def test_what_is_young_may_still_be_recorded(
     assert await remove_orphans(store, connections, before=store.changed_at) == 0
 
 
+@pytest.mark.parametrize("last", ["post.uploaded", "post.variant_ready", "post.retried"])
 async def test_variants_of_a_post_that_is_worked_on_may_be_recorded_at_any_time(
-    store: FakeObjectStore, publishing: Publishing, connections: Connections
+    store: FakeObjectStore, publishing: Publishing, connections: Connections, last: str
 ) -> None:
     post_id = uuid4()
     publishing.execute(create_post(post_id))
     publishing.execute(confirm_upload(post_id))
+    if last == "post.variant_ready":
+        publishing.execute(record_variant(post_id, "thumbnail"))
+    if last == "post.retried":
+        publishing.execute(fail_post(post_id))
+        publishing.execute(retry_post(post_id))
+    assert topic_of(publishing.history(post_id)[-1]) == last
     store.arrive(variant_key(post_id, "medium", sha256="f" * 64), b"stored, not recorded yet")
     assert await found(store, connections) == {}
 
