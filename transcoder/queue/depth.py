@@ -28,15 +28,13 @@ async def queue_depth(
     connection: AsyncConnection[object], queue_name: str = TRANSCODE_QUEUE
 ) -> QueueDepth:
     """Count the jobs of one queue."""
-    async with connection.cursor(row_factory=class_row(QueueDepth)) as cursor:
-        await cursor.execute(_DEPTH, {"queue_name": queue_name})
-        depth = await cursor.fetchone()
-    return depth or QueueDepth(waiting=0, running=0)
+    cursor = connection.cursor(row_factory=class_row(QueueDepth))
+    await cursor.execute(_DEPTH, {"queue_name": queue_name})
+    return await cursor.fetchone() or QueueDepth(waiting=0, running=0)
 
 
 async def seconds_per_post(connection: AsyncConnection[object]) -> float | None:
     """The mean time between two posts that leave a full queue; None while no job is running."""
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_SECONDS_PER_POST)
-        pace: float | None = await cursor.fetchone()
-    return pace
+    cursor = connection.cursor(row_factory=scalar_row)
+    seconds: float | None = await (await cursor.execute(_SECONDS_PER_POST)).fetchone()
+    return seconds

@@ -69,17 +69,15 @@ async def requeue_lost(connection: AsyncConnection[object], job_id: int) -> None
 
 async def lost_jobs(connection: AsyncConnection[object], *, idle_for: timedelta) -> list[LostJob]:
     """Jobs of posts that were started longer than `idle_for` ago and have not ended."""
-    async with connection.cursor(row_factory=class_row(LostJob)) as cursor:
-        await cursor.execute(_LOST, {"idle_for": idle_for})
-        return await cursor.fetchall()
+    cursor = connection.cursor(row_factory=class_row(LostJob))
+    return await (await cursor.execute(_LOST, {"idle_for": idle_for})).fetchall()
 
 
 async def waiting_jobs(connection: AsyncConnection[object], post_id: UUID) -> list[int]:
     """The ids of a post's transcode jobs that are waiting."""
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        parameters = {"lock": lock_of(post_id), "task_name": TRANSCODE_TASK}
-        await cursor.execute(_WAITING, parameters)
-        return await cursor.fetchall()
+    cursor = connection.cursor(row_factory=scalar_row)
+    parameters = {"lock": lock_of(post_id), "task_name": TRANSCODE_TASK}
+    return await (await cursor.execute(_WAITING, parameters)).fetchall()
 
 
 async def cancel_jobs(connection: AsyncConnection[object], job_ids: Iterable[int]) -> None:

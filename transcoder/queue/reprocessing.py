@@ -16,7 +16,6 @@ SET args = args || jsonb_build_object(
     'correlation_id', %(run_id)s::text, 'causation_id', %(run_id)s::text
 )
 WHERE lock = %(lock)s AND task_name = %(task_name)s AND status IN ('todo', 'doing')
-RETURNING id
 """
 _JOBS: Final = """
 SELECT count(*) FROM procrastinate_jobs
@@ -31,15 +30,13 @@ async def enqueue_reprocessing(
     """Queue the reprocessing of a post; its unfinished job of an earlier run joins this run."""
     job = reprocess_job(post_id, user_id, run_id=run_id)
     parameters = {"lock": job.lock, "task_name": job.task_name, "run_id": str(run_id)}
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_ADOPT, parameters)
-        adopted = await cursor.fetchall()
-    if not adopted:
+    adopted = await connection.execute(_ADOPT, parameters)
+    if not adopted.rowcount:
         await enqueue(connection, job)
 
 
 async def jobs_of_run(connection: AsyncConnection[object], run_id: UUID) -> int:
     """How many jobs of a run are unfinished."""
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_JOBS, {"queue_name": BULK_QUEUE, "run_id": str(run_id)})
-        return int(await cursor.fetchone() or 0)
+    cursor = connection.cursor(row_factory=scalar_row)
+    await cursor.execute(_JOBS, {"queue_name": BULK_QUEUE, "run_id": str(run_id)})
+    return int(await cursor.fetchone() or 0)
