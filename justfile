@@ -56,6 +56,10 @@ faults *ARGS:
 mutants *ARGS:
     pytest tests/mutants/kill.py --numprocesses=2 --dist=worksteal --tb=line "$@"
 
+# Write the generated parts of docs/architecture.md.
+docs:
+    python -m tests.architecture.generated
+
 # Print the percentiles of the real stack for the per-post target.
 bench *ARGS:
     pytest benchmarks/test_per_post.py --benchmark-enable --benchmark-only "$@"
