@@ -61,7 +61,7 @@ def _parameter(mutant: Mutant) -> Any:
 
 
 @pytest.mark.timeout(0)
-@pytest.mark.parametrize("mutant", map(_parameter, _MUTANTS))
+@pytest.mark.parametrize("mutant", [_parameter(mutant) for mutant in _MUTANTS])
 def test_the_tests_kill(
     mutant: Mutant, tree: Path, record_property: Callable[[str, object], None]
 ) -> None:
