@@ -80,7 +80,7 @@ class FailPost(Struct, frozen=True, kw_only=True):
     retries: int | None = None
     code: str
     message: str
-    stage: Stage
+    stage: Stage | None
     attempt: int
 
 

@@ -90,13 +90,17 @@ class PostPublished(Fact, frozen=True, kw_only=True, tag="post.published"):
 
 
 class PostFailed(Fact, frozen=True, kw_only=True, tag="post.failed"):
-    """The photo could not be published: `code` for machines, `message` for people."""
+    """The photo could not be published: `code` for machines, `message` for people.
+
+    `stage` is what was going on when the attempt failed. It is null when nothing was: an operator
+    cancelled the post, or its attempts took their workers down. Version 1 named some stage always.
+    """
 
     code: str
     message: str
-    stage: Stage
+    stage: Stage | None
     attempt: int
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
 
 
 class PostRetried(Fact, frozen=True, kw_only=True, tag="post.retried"):

@@ -33,8 +33,6 @@ QUEUES: Final = (TRANSCODE_QUEUE, BULK_QUEUE, HOUSEKEEPING_QUEUE, DUTIES_QUEUE)
 TRANSCODE_TASK: Final = "post.transcode"
 REPROCESS_TASK: Final = "post.reprocess"
 REMOVE_OBJECTS_TASK: Final = "post.remove_objects"
-# What it was called when it removed nothing but originals; such jobs may still wait.
-REMOVE_ORIGINAL_TASK: Final = "post.remove_original"
 
 # Longer than an upload URL lives and a slow PUT takes: what comes until then goes too.
 REMOVE_OBJECTS_DELAY_SECONDS: Final = 30 * 60

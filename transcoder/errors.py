@@ -17,7 +17,7 @@
         ├── RendererCrashed           the image process died; one more try
         ├── RenderTimedOut            it took too long; one more try
         ├── OutOfMemory               it needed too much memory; one more try
-        └── UnexpectedTrouble         something that nobody foresaw
+        └── UnexpectedFailure         something that nobody foresaw
 
 `code` is for machines and never changes; `message` is for the person who uploaded the photo.
 Every error survives the way out of an image process: facts are plain attributes.
@@ -223,7 +223,7 @@ class OutOfMemory(RetryableFailure):
     max_attempts = 2
 
 
-class UnexpectedTrouble(RetryableFailure):
+class UnexpectedFailure(RetryableFailure):
     """Something that nobody foresaw; the log has it."""
 
     code = "internal_error"

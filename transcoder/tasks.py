@@ -1,19 +1,14 @@
-"""The tasks: what each kind of job does, and when a failed attempt is tried again.
+"""The tasks: every job and duty of a worker, registered with the queue under its stored name."""
 
-The queue retries whatever raises, for ever and ever more slowly: giving up is the job's own
-decision, recorded as an event, so that no post is ever left without an end.
-"""
-
-import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from functools import partial
 from typing import Final
 
 import structlog
+from anyio import CapacityLimiter
 from msgspec import Struct
 from procrastinate import App, JobContext
-from procrastinate.jobs import Job, Status
-from procrastinate.retry import BaseRetryStrategy, RetryDecision
+from procrastinate.jobs import Job
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
@@ -23,29 +18,31 @@ from domain.jobs import (
     DUTIES_QUEUE,
     HOUSEKEEPING_QUEUE,
     REMOVE_OBJECTS_TASK,
-    REMOVE_ORIGINAL_TASK,
     REPROCESS_TASK,
     TRANSCODE_QUEUE,
     TRANSCODE_TASK,
 )
+from transcoder.async_publishing import AsyncPublishing
+from transcoder.duties.ended_jobs import delete_ended_jobs
 from transcoder.duties.expired_uploads import close_expired_uploads
 from transcoder.duties.lost_posts import rescue_lost_posts
 from transcoder.duties.orphans import ORPHANS_OLDER_THAN, remove_orphans
-from transcoder.errors import TranscoderError
+from transcoder.duties.stalled_jobs import take_over_stalled_jobs
 from transcoder.jobs.attempt import attempt
-from transcoder.jobs.remove_objects import remove_objects
+from transcoder.jobs.remove_objects import ObjectRemoval
 from transcoder.jobs.reprocess import Reprocessing
+from transcoder.jobs.retry import RetryForever
 from transcoder.jobs.transcode import Transcoding
-from transcoder.jobs.work import EventStore, Renderer, Work
+from transcoder.jobs.work import PostJob, Renderer
 from transcoder.object_store.protocol import ObjectStore
 from transcoder.object_store.transfer import Transfer
-from transcoder.queue.lanes import STALLED_AFTER_SECONDS
-from transcoder.queue.queued_jobs import WORKER_LOST, note_failure
 
-LONGEST_PAUSE_SECONDS: Final = 60
-# Fetched before the objects of deleted posts.
+# Appends take turns anyway: more threads would only wait in the database.
+APPENDING_THREADS: Final = 4
+# A few times what the event store itself needs to notice that the database is down.
+APPEND_WITHIN_SECONDS: Final = 60.0
+# Fetched before the objects of deleted posts, which share the queue.
 DUTY_PRIORITY: Final = 10
-ENDED_JOBS_HOURS: Final = 72
 EVERY_NIGHT: Final = "17 3 * * *"
 EVERY_MINUTE: Final = "* * * * *"
 EVERY_TEN_SECONDS: Final = "* * * * * */10"
@@ -54,13 +51,13 @@ _log = structlog.get_logger(__name__)
 
 
 class Parts(Struct, frozen=True, kw_only=True):
-    """What the tasks work with; `in_bulk` is a transcoding that never makes the other one wait."""
+    """What the tasks use; `in_bulk` is a transcoding that never delays the live one."""
 
     transcoding: Transcoding
     in_bulk: Transcoding
     reprocessing: Reprocessing
-    events: EventStore
-    publishing: Publishing
+    removal: ObjectRemoval
+    publishing: AsyncPublishing
     store: ObjectStore
     connections: AsyncConnectionPool[AsyncConnection[object]]
 
@@ -73,147 +70,105 @@ def assemble(
     renderer: Renderer,
     bulk_renderer: Renderer,
 ) -> Parts:
-    """The parts around a writer, an object store and what renders."""
-    events, transfer = EventStore(publishing), Transfer(store)
+    """Build the parts around a writer, an object store and two renderers."""
+    writer = AsyncPublishing(
+        publishing,
+        limiter=CapacityLimiter(APPENDING_THREADS),
+        timeout_seconds=APPEND_WITHIN_SECONDS,
+    )
+    transfer = Transfer(store)
     return Parts(
-        transcoding=Transcoding(events=events, transfer=transfer, renderer=renderer),
-        in_bulk=Transcoding(events=events, transfer=transfer, renderer=bulk_renderer),
-        reprocessing=Reprocessing(events=events, transfer=transfer, renderer=bulk_renderer),
-        events=events,
-        publishing=publishing,
+        transcoding=Transcoding(publishing=writer, transfer=transfer, renderer=renderer),
+        in_bulk=Transcoding(publishing=writer, transfer=transfer, renderer=bulk_renderer),
+        reprocessing=Reprocessing(publishing=writer, transfer=transfer, renderer=bulk_renderer),
+        removal=ObjectRemoval(publishing=writer, store=store),
+        publishing=writer,
         store=store,
         connections=connections,
     )
 
 
-class RetryForEver(BaseRetryStrategy):
-    """Wait 2, 4, 8 … up to 60 s; not at all when the worker was told to stop in the middle."""
-
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
-        """When the next attempt is due."""
-        if isinstance(exception, asyncio.CancelledError):
-            return RetryDecision(retry_in={"seconds": 0})
-        pause = min(2 ** (job.attempts + 1), LONGEST_PAUSE_SECONDS)
-        return RetryDecision(retry_in={"seconds": pause})
-
-
 def add_tasks(queue: App, parts: Parts) -> None:
-    """Teach `queue` every kind of job and every periodic duty."""
-    _add_transcode(queue, parts)
-    _add_reprocess(queue, parts)
-    _add_remove_objects(queue, parts)
-    _add_close_expired_uploads(queue, parts)
-    _add_remove_orphans(queue, parts)
-    _add_forget_ended_jobs(queue)
-    _add_take_over_stalled_jobs(queue, parts)
-    _add_rescue_posts(queue, parts)
+    """Register every kind of job and every duty."""
+    _add_jobs(queue, parts)
+    _add_duties(queue, parts)
 
 
-def _add_transcode(queue: App, parts: Parts) -> None:
-    @queue.task(name=TRANSCODE_TASK, queue=TRANSCODE_QUEUE, pass_context=True, retry=RetryForEver())
-    async def transcode(context: JobContext, /, **_: object) -> None:
-        transcoding = parts.in_bulk if context.job.queue == BULK_QUEUE else parts.transcoding
-        give_up = partial(transcoding.give_up_or_raise, stage="record")
-        await attempt(context.job, parts.connections, run=transcoding.run, give_up=give_up)
+def _add_jobs(queue: App, parts: Parts) -> None:
+    def transcoding_of(job: Job) -> Transcoding:
+        return parts.in_bulk if job.queue == BULK_QUEUE else parts.transcoding
 
-
-def _add_reprocess(queue: App, parts: Parts) -> None:
-    @queue.task(name=REPROCESS_TASK, queue=BULK_QUEUE, pass_context=True, retry=RetryForEver())
-    async def reprocess(context: JobContext, /, **_: object) -> None:
-        job, reprocessing = context.job, parts.reprocessing
-        give_up = reprocessing.give_up_or_raise
-        await attempt(job, parts.connections, run=reprocessing.run, give_up=give_up)
-
-
-def _add_remove_objects(queue: App, parts: Parts) -> None:
-    @queue.task(
-        name=REMOVE_OBJECTS_TASK,
-        aliases=[REMOVE_ORIGINAL_TASK],
-        queue=HOUSEKEEPING_QUEUE,
-        pass_context=True,
-        retry=RetryForEver(),
+    _add_job(queue, parts, TRANSCODE_TASK, queue_name=TRANSCODE_QUEUE, job_of=transcoding_of)
+    _add_job(
+        queue, parts, REPROCESS_TASK, queue_name=BULK_QUEUE, job_of=lambda _: parts.reprocessing
     )
-    async def remove(context: JobContext, /, **_: object) -> None:
-        await attempt(context.job, parts.connections, run=run, give_up=never_give_up)
-
-    async def run(work: Work) -> None:
-        _log.info("removing_objects")
-        await remove_objects(parts.store, parts.events, post_id=work.post_id)
-
-    async def never_give_up(failure: TranscoderError, *, work: Work) -> None:
-        _log.error("objects_remain", attempt=work.attempt)
-        raise failure
-
-
-def _add_close_expired_uploads(queue: App, parts: Parts) -> None:
-    name = "expired_uploads.close"
-
-    @queue.periodic(cron=EVERY_MINUTE)
-    @queue.task(
-        name=name,
-        queue=HOUSEKEEPING_QUEUE,
-        lock=name,
-        queueing_lock=name,
-        priority=DUTY_PRIORITY,
-        pass_context=True,
+    _add_job(
+        queue,
+        parts,
+        REMOVE_OBJECTS_TASK,
+        queue_name=HOUSEKEEPING_QUEUE,
+        job_of=lambda _: parts.removal,
     )
-    async def close_expired(context: JobContext, timestamp: int) -> None:
-        _log.debug("closing_expired_uploads", job_id=context.job.id, tick=timestamp)
+
+
+def _add_job(
+    queue: App, parts: Parts, name: str, *, queue_name: str, job_of: Callable[[Job], PostJob]
+) -> None:
+    @queue.task(name=name, queue=queue_name, pass_context=True, retry=RetryForever())
+    async def run(context: JobContext, /, **_: object) -> None:
+        job = context.job
+        await attempt(job, job_of(job), publishing=parts.publishing, connections=parts.connections)
+
+
+def _add_duties(queue: App, parts: Parts) -> None:
+    async def close_expired(_: datetime) -> None:
         await close_expired_uploads(parts.connections, parts.publishing)
 
-
-def _add_remove_orphans(queue: App, parts: Parts) -> None:
-    name = "orphans.remove"
-
-    @queue.periodic(cron=EVERY_NIGHT)
-    @queue.task(name=name, queue=HOUSEKEEPING_QUEUE, lock=name, queueing_lock=name)
-    async def remove(timestamp: int) -> None:
-        before = datetime.fromtimestamp(timestamp, UTC) - ORPHANS_OLDER_THAN
+    async def remove_old_orphans(now: datetime) -> None:
+        before = now - ORPHANS_OLDER_THAN
         await remove_orphans(parts.store, parts.connections, before=before)
 
+    async def delete_ended(_: datetime) -> None:
+        await delete_ended_jobs(queue)
 
-def _add_forget_ended_jobs(queue: App) -> None:
-    name = "ended_jobs.forget"
+    async def take_over(_: datetime) -> None:
+        await take_over_stalled_jobs(queue, parts.connections)
 
-    @queue.periodic(cron=EVERY_NIGHT)
-    @queue.task(name=name, queue=DUTIES_QUEUE, queueing_lock=name)
-    async def forget(timestamp: int) -> None:
-        _log.debug("forgetting_ended_jobs", tick=timestamp)
-        # Of duties that failed or were interrupted: everything else is deleted or goes on.
-        await queue.job_manager.delete_old_jobs(
-            nb_hours=ENDED_JOBS_HOURS,
-            include_failed=True,
-            include_cancelled=True,
-            include_aborted=True,
-        )
-
-
-def _add_take_over_stalled_jobs(queue: App, parts: Parts) -> None:
-    name = "stalled_jobs.take_over"
-
-    @queue.periodic(cron=EVERY_TEN_SECONDS)
-    @queue.task(name=name, queue=DUTIES_QUEUE, queueing_lock=name, pass_context=True)
-    async def take_over(context: JobContext, timestamp: int) -> None:
-        jobs = queue.job_manager
-        for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
-            _log.warning(
-                "took_over_stalled_job", job_id=job.id, by_job_id=context.job.id, tick=timestamp
-            )
-            if "post_id" not in job.task_kwargs:
-                # A duty: the next one comes by itself.
-                await jobs.finish_job(job, status=Status.FAILED, delete_job=True)
-                continue
-            async with parts.connections.connection() as connection:
-                await note_failure(connection, job.id or 0, WORKER_LOST)
-            await jobs.retry_job(job)
-
-
-def _add_rescue_posts(queue: App, parts: Parts) -> None:
-    name = "posts.rescue"
-
-    @queue.periodic(cron=EVERY_MINUTE)
-    @queue.task(name=name, queue=DUTIES_QUEUE, queueing_lock=name)
-    async def rescue(timestamp: int) -> None:
-        _log.debug("rescuing_posts", tick=timestamp)
+    async def rescue(_: datetime) -> None:
         async with parts.connections.connection() as connection:
             await rescue_lost_posts(connection)
+
+    _add_duty(
+        queue, "expired_uploads.close", close_expired, cron=EVERY_MINUTE, lane=HOUSEKEEPING_QUEUE
+    )
+    _add_duty(
+        queue, "orphans.remove", remove_old_orphans, cron=EVERY_NIGHT, lane=HOUSEKEEPING_QUEUE
+    )
+    _add_duty(queue, "ended_jobs.forget", delete_ended, cron=EVERY_NIGHT)
+    _add_duty(queue, "stalled_jobs.take_over", take_over, cron=EVERY_TEN_SECONDS)
+    _add_duty(queue, "posts.rescue", rescue, cron=EVERY_MINUTE)
+
+
+def _add_duty(
+    queue: App,
+    name: str,
+    duty: Callable[[datetime], Awaitable[None]],
+    *,
+    cron: str,
+    lane: str = DUTIES_QUEUE,
+) -> None:
+    """Register a duty that runs on a schedule; a run that is due while one waits is skipped."""
+    # Elsewhere than in its own lane, a duty is one job among many, and never runs twice at once.
+    shares_lane = lane != DUTIES_QUEUE
+
+    @queue.periodic(cron=cron)
+    @queue.task(
+        name=name,
+        queue=lane,
+        queueing_lock=name,
+        lock=name if shares_lane else None,
+        priority=DUTY_PRIORITY if shares_lane else 0,
+    )
+    async def run(timestamp: int) -> None:
+        _log.debug("duty", name=name, tick=timestamp)
+        await duty(datetime.fromtimestamp(timestamp, UTC))

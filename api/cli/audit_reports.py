@@ -106,7 +106,7 @@ def _told(event: AuditedEvent) -> str:
     """The few words that tell one event from others of its kind."""
     names = ("filename", "name", "milliseconds", "code", "stage", "reason", "unreadable_state")
     facts = {**event.data, **event.data.get("variant", {})}
-    return " ".join(f"{name}={facts[name]}" for name in names if name in facts)
+    return " ".join(f"{name}={facts[name]}" for name in names if facts.get(name) is not None)
 
 
 def _stats_table(stats: AuditStats) -> Table:

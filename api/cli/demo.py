@@ -143,7 +143,8 @@ def _told(event: Event) -> str:
             size = f"{made.width} × {made.height}, {made.file_size:,} bytes"
             return f"{made.name}: {size}, q{made.quality}, {made.milliseconds:.0f} ms"
         case PostFailed():
-            return f"[red]{escape(event.message)}[/red] ({event.code} at {event.stage})"
+            where = f" in {event.stage}" if event.stage else ""
+            return f"[red]{escape(event.message)}[/red] ({event.code}{where})"
         case _:
             return ""
 

@@ -3,24 +3,25 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
 
-from anyio import to_thread
+from anyio import CapacityLimiter
 from msgspec import Struct
 from psycopg import AsyncConnection
 
 from api.cli.audit_session import cli_actor
-from domain.commands import Command, FailPost, Origin, RetryPost, origin_of_request
+from domain.commands import FailPost, Origin, RetryPost, origin_of_request
 from domain.errors import PostNotFailed, PostNotFound
-from domain.event_store.publishing import Outcome, Publishing
+from domain.event_store.publishing import Publishing
 from domain.jobs import Lane
 from projections.connection import CONNECT_TIMEOUT_SECONDS
 from projections.queries.unfinished import UnfinishedFilter, UnfinishedPost, unfinished_posts
+from transcoder.async_publishing import AsyncPublishing
 from transcoder.queue.queued_jobs import cancel_jobs, waiting_jobs
 
 PAGE: Final = 200
+APPEND_WITHIN_SECONDS: Final = 60.0
 _CANCELLED: Final = "The photo was taken out of the queue. It can be tried again."
 
 
@@ -28,7 +29,7 @@ class JobsDesk(Struct, frozen=True):
     """A connection to look, and the writer."""
 
     connection: AsyncConnection[object]
-    publishing: Publishing
+    publishing: AsyncPublishing
 
     async def posts(self, asked: UnfinishedFilter) -> AsyncGenerator[UnfinishedPost]:
         """The unfinished posts as they are now, oldest first, page by page."""
@@ -45,7 +46,7 @@ class JobsDesk(Struct, frozen=True):
             DomainError: it has not failed, or there is none.
         """
         command = RetryPost(origin=_origin(), post_id=post_id, user_id=None)
-        await self._execute(command, lane=lane)
+        await self.publishing.execute(command, lane=lane)
 
     async def retry_in_bulk(self, post_id: UUID) -> bool:
         """The same where it makes no live post wait; False if it is not failed any more."""
@@ -68,22 +69,19 @@ class JobsDesk(Struct, frozen=True):
         job_ids = await waiting_jobs(self.connection, post_id)
         asked = UnfinishedFilter(post_id=post_id)
         found = await unfinished_posts(self.connection, asked, limit=1)
-        outcome = await self._execute(
+        outcome = await self.publishing.execute(
             FailPost(
                 origin=_origin(),
                 post_id=post_id,
                 code="cancelled",
                 message=_CANCELLED,
-                stage="download",
+                stage=None,
                 attempt=sum(post.attempts for post in found),
             )
         )
         if outcome.events:
             await cancel_jobs(self.connection, job_ids)
         return bool(outcome.events)
-
-    async def _execute(self, command: Command, *, lane: Lane = "live") -> Outcome:
-        return await to_thread.run_sync(partial(self.publishing.execute, command, lane=lane))
 
 
 def _origin() -> Origin:
@@ -102,4 +100,8 @@ async def open_jobs_desk(url: str) -> AsyncGenerator[JobsDesk]:
     ) as connection:
         await connection.execute("SET TIME ZONE 'UTC'")
         with Publishing(url, pool_size=1) as publishing:
-            yield JobsDesk(connection, publishing)
+            limiter = CapacityLimiter(1)
+            writer = AsyncPublishing(
+                publishing, limiter=limiter, timeout_seconds=APPEND_WITHIN_SECONDS
+            )
+            yield JobsDesk(connection, writer)

@@ -6,15 +6,13 @@ answered, the read tables are brought past its position.
 
 import math
 import time
-from collections.abc import Callable
-from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 from uuid import UUID
 
 import anyio
 import psycopg
 import structlog
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 from opentelemetry import trace
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
@@ -23,23 +21,22 @@ from structlog.contextvars import bind_contextvars
 from api.http.errors import NotYetReadable, TranscodeQueueFull
 from api.telemetry import trace_appends
 from domain.commands import Command
-from domain.errors import EventStoreUnavailable, PostNotFound, QueueFull
+from domain.errors import PostNotFound, QueueFull
 from domain.event_store.mapper import UnreadableEvent
 from domain.event_store.publishing import Outcome, Publishing
 from domain.post import Post
 from projections.follow.catch_up import catch_up
 from projections.follow.projection import POSTS
+from transcoder.async_publishing import AsyncPublishing
 from transcoder.queue.depth import seconds_per_post
 
 VISIBLE_WITHIN_SECONDS: Final = 5.0
-THREAD_WITHIN_SECONDS: Final = 10.0
+APPEND_WITHIN_SECONDS: Final = 10.0
 # Refusing costs nothing when many are refused.
 PACE_HOLDS_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 60
 # Nobody works just now, or never has yet.
 UNKNOWN_PAUSE_SECONDS: Final = 10
-
-Answer = TypeVar("Answer")
 
 _log = structlog.get_logger(__name__)
 
@@ -54,9 +51,12 @@ class Writer:
         *,
         pool_size: int,
     ) -> None:
-        self._publishing = publishing
+        self._publishing = AsyncPublishing(
+            publishing,
+            limiter=CapacityLimiter(pool_size),
+            timeout_seconds=APPEND_WITHIN_SECONDS,
+        )
         self._connections = connections
-        self._threads = CapacityLimiter(pool_size)
         self._pace: float | None = None
         self._pace_known_until = -math.inf
 
@@ -67,7 +67,7 @@ class Writer:
             PostNotFound: there is none, or not of this user, and no later read shows it.
         """
         bind_contextvars(post_id=str(post_id))
-        post = await self._in_a_thread(partial(self._publishing.post, post_id))
+        post = await self._publishing.post(post_id)
         if post.user_id != user_id:
             raise PostNotFound(post_id)
         if post.status == "deleted":
@@ -87,12 +87,11 @@ class Writer:
         """
         # Whatever this request logs from here on says which post it is about.
         bind_contextvars(post_id=str(command.post_id))
-        execute = partial(
-            self._publishing.execute, command, known=known, queue_capacity=queue_capacity
-        )
         started = time.time_ns()
         try:
-            outcome = await self._in_a_thread(execute)
+            outcome = await self._publishing.execute(
+                command, known=known, queue_capacity=queue_capacity
+            )
         except PostNotFound:
             # Somebody else has just deleted it: no read may show it after this answer either.
             await self._make_visible(None)
@@ -104,19 +103,6 @@ class Writer:
             trace_appends(outcome.events, started=started)
         await self._make_visible(outcome.position)
         return outcome
-
-    async def _in_a_thread(self, ask: Callable[[], Answer]) -> Answer:
-        """What the event store answers.
-
-        Raises:
-            EventStoreUnavailable: all threads wait for a database that hangs; nothing was begun.
-        """
-        try:
-            # What has begun is waited for, however long it takes: nobody could say how it ended.
-            with anyio.fail_after(THREAD_WITHIN_SECONDS):
-                return await to_thread.run_sync(ask, limiter=self._threads)
-        except TimeoutError as error:
-            raise EventStoreUnavailable("it answers nobody") from error
 
     async def _seconds_until_room(self, capacity: int) -> int:
         """When half of the queue should be empty: room for many, and work for the workers."""

@@ -35,6 +35,10 @@ def _reprocessed_2(fields: Fields) -> None:
         variant["name"] = variant.pop("variant")
 
 
+def _failed_2(_: Fields) -> None:
+    """The stage may be null since; an older one stays what it is."""
+
+
 def _published_2(fields: Fields) -> None:
     fields.update(blurhash=None, dominant_colour=None)
 
@@ -62,6 +66,7 @@ _STEPS: Final[dict[tuple[object, object], Callable[[Fields], None]]] = {
     ("post.variant_ready", 1): _variant_ready_2,
     ("post.variant_ready", 2): _variant_ready_3,
     ("post.reprocessed", 1): _reprocessed_2,
+    ("post.failed", 1): _failed_2,
     ("post.published", 1): _published_2,
     ("post.published", 2): _published_3,
 }

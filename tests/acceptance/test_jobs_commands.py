@@ -88,7 +88,7 @@ async def test_what_waits_can_be_taken_out_and_says_so(
     assert run_jobs(database_url, "cancel", waiting).returncode == 0
     failure = publishing.post(waiting).failure
     assert failure is not None
-    assert failure.code == "cancelled"
+    assert (failure.code, failure.stage) == ("cancelled", None)
     assert "tried again" in failure.message
     with psycopg.connect(database_url) as connection:
         left = "SELECT count(*) FROM procrastinate_jobs WHERE args ->> 'post_id' = %s"

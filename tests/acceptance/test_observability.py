@@ -104,7 +104,7 @@ def test_one_trace_leads_from_complete_to_published(
     assert complete[1].parent_span_id == b""
     assert uploaded[1].parent_span_id == complete[1].span_id
     assert attempt[1].parent_span_id == uploaded[1].span_id
-    for stage in ("download", "render", "publish"):
+    for stage in ("download", "render", "upload"):
         assert spans[stage][1].parent_span_id == attempt[1].span_id
     assert post_id in str(attempt[1].attributes)
 

@@ -3,21 +3,53 @@
 import hashlib
 from uuid import UUID, uuid4
 
+from anyio import CapacityLimiter
 from msgspec.structs import replace
 
 from domain.event_store.publishing import Publishing
 from domain.formats import ContentType
 from domain.recipes import RECIPES
+from transcoder.async_publishing import AsyncPublishing
+from transcoder.jobs.attempt import run_or_record_failure
+from transcoder.jobs.reprocess import Reprocessing
 from transcoder.jobs.transcode import Transcoding
-from transcoder.jobs.work import EventStore, Renderer, Work
+from transcoder.jobs.work import PostJob, Renderer, Work
 from transcoder.object_store.protocol import ObjectStore
 from transcoder.object_store.transfer import Transfer
 from transcoder.rendering import RenderedVariant, Rendering
 
 
-def transcoding_with(publishing: Publishing, store: ObjectStore, renderer: Renderer) -> Transcoding:
-    """A transcoding around these."""
-    return Transcoding(events=EventStore(publishing), transfer=Transfer(store), renderer=renderer)
+def in_threads(publishing: Publishing) -> AsyncPublishing:
+    """The writer for the event loop."""
+    return AsyncPublishing(publishing, limiter=CapacityLimiter(4), timeout_seconds=60)
+
+
+class Attempts:
+    """Attempts at one kind of job, without a queue."""
+
+    def __init__(self, post_job: PostJob, publishing: Publishing) -> None:
+        self._post_job = post_job
+        self._publishing = publishing
+
+    async def run(self, work: Work) -> None:
+        """Make one; raises if the job must be retried."""
+        await run_or_record_failure(self._post_job, work, in_threads(self._publishing))
+
+
+def transcoding_with(publishing: Publishing, store: ObjectStore, renderer: Renderer) -> Attempts:
+    """Transcode jobs around these."""
+    transcoding = Transcoding(
+        publishing=in_threads(publishing), transfer=Transfer(store), renderer=renderer
+    )
+    return Attempts(transcoding, publishing)
+
+
+def reprocessing_with(publishing: Publishing, store: ObjectStore, renderer: Renderer) -> Attempts:
+    """Reprocess jobs around these."""
+    reprocessing = Reprocessing(
+        publishing=in_threads(publishing), transfer=Transfer(store), renderer=renderer
+    )
+    return Attempts(reprocessing, publishing)
 
 
 def next_attempt(post_id: UUID, **failures: int) -> Work:

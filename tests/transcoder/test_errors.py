@@ -26,7 +26,7 @@ from transcoder.errors import (
     TooManyPixels,
     TooMuchMemory,
     TranscoderError,
-    UnexpectedTrouble,
+    UnexpectedFailure,
 )
 
 EXAMPLES: Final[tuple[TranscoderError, ...]] = (
@@ -44,7 +44,7 @@ EXAMPLES: Final[tuple[TranscoderError, ...]] = (
     RendererCrashed(),
     RenderTimedOut(seconds=30.0),
     OutOfMemory(),
-    UnexpectedTrouble(),
+    UnexpectedFailure(),
 )
 JARGON: Final = re.compile(
     r"libvips|bytes|header|decod|encod|pipeline|process died|memory|timeout|exception|sha|mime"

@@ -1,11 +1,10 @@
-"""Expired uploads: announced photos that never came are closed."""
+"""Expired uploads: announced photos that were not uploaded in time are closed."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
 import structlog
-from anyio import to_thread
 from psycopg import AsyncConnection
 from psycopg.rows import scalar_row
 from psycopg_pool import AsyncConnectionPool
@@ -13,12 +12,13 @@ from psycopg_pool import AsyncConnectionPool
 from domain.commands import ExpireUpload, Origin
 from domain.errors import PostNotFound
 from domain.event_store.mapper import UnreadableEvent
-from domain.event_store.publishing import Publishing
+from transcoder.async_publishing import AsyncPublishing
 
 ACTOR: Final = "system:expired-uploads"
-# A PUT that began just before its URL expired gets this long to end before its object goes.
+# A PUT that began just before its URL expired may still be running: its object comes first.
 GRACE: Final = timedelta(minutes=5)
-AT_MOST: Final = 1000
+# Per run: what is left over is closed by the next one, a minute later.
+MAX_UPLOADS: Final = 1000
 
 # Defined beside the read table that it reads.
 _EXPIRED: Final = "SELECT post_id FROM expired_uploads(%(before)s, %(at_most)s)"
@@ -27,40 +27,46 @@ _log = structlog.get_logger(__name__)
 
 
 async def close_expired_uploads(
-    pool: AsyncConnectionPool[AsyncConnection[object]],
-    publishing: Publishing,
+    connections: AsyncConnectionPool[AsyncConnection[object]],
+    publishing: AsyncPublishing,
     *,
     now: datetime | None = None,
 ) -> int:
-    """Close up to `AT_MOST` uploads whose time is over and return how many were closed.
+    """Close up to `MAX_UPLOADS` expired uploads and return how many were closed.
 
-    Each close queues a job, in the same transaction, that removes whatever may have come. Their
-    time is over by the database's clock: this machine's may be wrong.
+    Each close queues, in the same transaction, a job that removes whatever was uploaded. `now` is
+    the database's clock if not given: this machine's may be wrong.
     """
+    now = now or await _now(connections)
     closed = 0
-    now = now or await _now(pool)
-    for post_id in await _expired(pool, before=now - GRACE):
-        origin = Origin(
-            command_id=uuid4(), actor=ACTOR, at=now, correlation_id=uuid4(), causation_id=post_id
-        )
-        command = ExpireUpload(origin=origin, post_id=post_id)
-        try:
-            outcome = await to_thread.run_sync(publishing.execute, command)
-        except PostNotFound:
-            # The read table is a moment behind: its owner has just deleted it.
-            continue
-        except UnreadableEvent:
-            # Whoever skipped it knows; the others' uploads are closed all the same.
-            _log.exception("not_closed", post_id=str(post_id))
-            continue
-        closed += bool(outcome.events)
+    for post_id in await _expired(connections, before=now - GRACE):
+        closed += await _close(post_id, publishing, now=now)
     if closed:
         _log.info("closed_expired_uploads", uploads=closed)
     return closed
 
 
-async def _now(pool: AsyncConnectionPool[AsyncConnection[object]]) -> datetime:
-    async with pool.connection() as connection, connection.cursor(row_factory=scalar_row) as cursor:
+async def _close(post_id: UUID, publishing: AsyncPublishing, *, now: datetime) -> bool:
+    origin = Origin(
+        command_id=uuid4(), actor=ACTOR, at=now, correlation_id=uuid4(), causation_id=post_id
+    )
+    try:
+        outcome = await publishing.execute(ExpireUpload(origin=origin, post_id=post_id))
+    except PostNotFound:
+        # The read table is a moment behind: the owner has just deleted the post.
+        return False
+    except UnreadableEvent:
+        # An operator skipped this event; the other uploads are closed all the same.
+        _log.exception("not_closed", post_id=str(post_id))
+        return False
+    return bool(outcome.events)
+
+
+async def _now(connections: AsyncConnectionPool[AsyncConnection[object]]) -> datetime:
+    async with (
+        connections.connection() as connection,
+        connection.cursor(row_factory=scalar_row) as cursor,
+    ):
         await cursor.execute("SELECT now()")
         found: datetime | None = await cursor.fetchone()
     assert found is not None  # noqa: S101 - there is always a now
@@ -68,8 +74,11 @@ async def _now(pool: AsyncConnectionPool[AsyncConnection[object]]) -> datetime:
 
 
 async def _expired(
-    pool: AsyncConnectionPool[AsyncConnection[object]], *, before: datetime
+    connections: AsyncConnectionPool[AsyncConnection[object]], *, before: datetime
 ) -> list[UUID]:
-    async with pool.connection() as connection, connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_EXPIRED, {"before": before, "at_most": AT_MOST})
+    async with (
+        connections.connection() as connection,
+        connection.cursor(row_factory=scalar_row) as cursor,
+    ):
+        await cursor.execute(_EXPIRED, {"before": before, "at_most": MAX_UPLOADS})
         return await cursor.fetchall()

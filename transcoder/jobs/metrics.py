@@ -7,6 +7,7 @@ from typing import Any, Final
 from procrastinate import JobContext
 from prometheus_client import Counter, Histogram
 
+from domain.events import Event, PostFailed, PostNotReprocessed
 from transcoder.errors import codes
 
 JOBS: Final = Counter("nova_jobs", "Attempts at jobs, by how they ended.", ["task", "outcome"])
@@ -85,12 +86,18 @@ def count_failed_attempt(*, code: str) -> None:
     FAILED_ATTEMPTS.labels(code).inc()
 
 
-def count_failed(*, attempt: int, code: str) -> None:
-    """Count a post that has failed."""
-    POSTS.labels("failed", code).inc()
-    ATTEMPTS.observe(attempt)
+def count_final_failure(event: Event, *, attempt: int) -> None:
+    """Count a post that has failed, or that could not be reprocessed."""
+    match event:
+        case PostFailed(code=code):
+            POSTS.labels("failed", code).inc()
+            ATTEMPTS.observe(attempt)
+        case PostNotReprocessed(code=code):
+            count_reprocessed(code=code)
+        case _:
+            pass
 
 
 def count_reprocessed(*, code: str) -> None:
-    """Count a post that was made again; a `code` says why it could not be."""
+    """Count a reprocessed post; `code` says why it could not be, and is empty if it was."""
     REPROCESSED.labels("failed" if code else "reprocessed", code).inc()

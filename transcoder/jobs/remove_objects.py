@@ -1,22 +1,37 @@
-"""Deleted posts: their objects go, the original and whatever was ever stored of its variants."""
+"""The removal job: deletes the original of a deleted post, and all variants ever stored of it."""
 
-from uuid import UUID
+import structlog
 
 from domain.keys import variants_prefix
-from transcoder.jobs.work import EventStore
+from transcoder.async_publishing import AsyncPublishing
+from transcoder.jobs.work import Failure, Work
 from transcoder.object_store.protocol import ObjectStore
 
+_log = structlog.get_logger(__name__)
 
-async def remove_objects(store: ObjectStore, events: EventStore, *, post_id: UUID) -> None:
-    """Remove the objects of a deleted post, if any ever came.
 
-    Raises:
-        ObjectStoreUnavailable: the removal has to be tried again.
-    """
-    post = await events.post(post_id)
-    if post.status != "deleted":
-        return
-    await store.remove(post.image_key)
-    while page := await store.list_page(variants_prefix(post_id)):
-        for found in page:
-            await store.remove(found.key)
+class ObjectRemoval:
+    """What all removal jobs share; they may run concurrently. Retried until nothing is left."""
+
+    def __init__(self, *, publishing: AsyncPublishing, store: ObjectStore) -> None:
+        self._publishing = publishing
+        self._store = store
+
+    async def run(self, work: Work) -> None:
+        """Remove the objects of a deleted post, if there are any.
+
+        Raises:
+            ObjectStoreUnavailable: objects may be left.
+        """
+        post = await self._publishing.post(work.post_id)
+        if post.status != "deleted":
+            return
+        _log.info("removing_objects")
+        await self._store.remove(post.image_key)
+        while page := await self._store.list_page(variants_prefix(post.id)):
+            for found in page:
+                await self._store.remove(found.key)
+
+    def failure_command(self, failure: Failure, *, work: Work) -> None:
+        """Never give up: objects of a deleted post must not stay."""
+        _log.error("objects_remain", code=failure.error.code, attempt=work.attempt)

@@ -1,20 +1,20 @@
-"""The reprocess job: a published post's original once more through today's recipes.
+"""The reprocess job: renders a published post's original again with the current recipes.
 
-Its variants are replaced all at once, by one event, and until then stay what they were. Whatever
-goes wrong leaves the post as it is, and is recorded with a reason.
+One event replaces all variants at once. A failure leaves the post as it is and is recorded.
 """
 
 import anyio
 import structlog
 
 from domain.commands import LeaveVariants, ReplaceVariants
-from domain.errors import PostNotFound, PostNotPublished
 from domain.post import Post
 from domain.recipes import RECIPE_VERSION, VariantName
 from domain.variants import StoredVariant
-from transcoder.errors import TranscoderError, UnexpectedTrouble, first_failure
+from transcoder.async_publishing import AsyncPublishing
+from transcoder.errors import first_failure
 from transcoder.jobs.metrics import count_reprocessed
-from transcoder.jobs.work import EventStore, Renderer, Work
+from transcoder.jobs.stages import Stages
+from transcoder.jobs.work import Failure, Renderer, Work
 from transcoder.object_store.transfer import Transfer
 from transcoder.rendering import RenderedVariant, Rendering
 
@@ -22,69 +22,53 @@ _log = structlog.get_logger(__name__)
 
 
 class Reprocessing:
-    """Everything that reprocess jobs share; its jobs may run concurrently."""
+    """What all reprocess jobs share; they may run concurrently."""
 
-    def __init__(self, *, events: EventStore, transfer: Transfer, renderer: Renderer) -> None:
-        self._events = events
+    def __init__(
+        self, *, publishing: AsyncPublishing, transfer: Transfer, renderer: Renderer
+    ) -> None:
+        self._publishing = publishing
         self._transfer = transfer
         self._renderer = renderer
 
     async def run(self, work: Work) -> None:
-        """Replace the variants or record why not; leave quietly when nothing is left to do.
-
-        Raises:
-            TranscoderError: this attempt failed and another one may succeed.
-        """
-        post = await self._events.post(work.post_id)
+        """Replace the variants of a published post that has older ones."""
+        post = await self._publishing.post(work.post_id)
         if post.status != "published" or post.recipe_version >= RECIPE_VERSION:
             _log.info("nothing_to_do", status=post.status, recipe_version=post.recipe_version)
             return
-        if work.loses_workers():
-            await self._give_up(UnexpectedTrouble(), work=work)
-            return
-        try:
-            if await self._replace(post, work):
-                count_reprocessed(code="")
-                _log.info("reprocessed", recipe_version=RECIPE_VERSION)
-        except (PostNotFound, PostNotPublished) as gone:
-            _log.info("post_gone", reason=str(gone))
-        except TranscoderError as failure:
-            await self.give_up_or_raise(failure, work=work)
+        if await self._replace(post, work):
+            count_reprocessed(code="")
+            _log.info("reprocessed", recipe_version=RECIPE_VERSION)
 
-    async def give_up_or_raise(self, failure: TranscoderError, *, work: Work) -> None:
-        """Record a failure that is final; hand any other back for the next attempt.
-
-        Raises:
-            TranscoderError: `failure` itself, when another attempt may succeed.
-        """
-        if work.is_tried_again(failure):
-            raise failure
-        await self._give_up(failure, work=work)
-
-    async def _give_up(self, failure: TranscoderError, *, work: Work) -> None:
-        command = LeaveVariants(
+    def failure_command(self, failure: Failure, *, work: Work) -> LeaveVariants:
+        """Record that the post keeps its variants, and why."""
+        return LeaveVariants(
             origin=work.origin(),
             post_id=work.post_id,
-            code=failure.code,
-            message=failure.message,
+            code=failure.error.code,
+            message=failure.error.message,
             recipe_version=RECIPE_VERSION,
         )
-        if (await self._events.execute(command)).events:
-            count_reprocessed(code=failure.code)
-            _log.warning("not_reprocessed", code=failure.code)
 
     async def _replace(self, post: Post, work: Work) -> bool:
-        """Whether it was this attempt that replaced them."""
-        original = await self._transfer.download(post)
-        rendering = await self._renderer.render(original, content_type=post.content_type)
+        """Whether this attempt replaced the variants."""
+        stages = Stages(post)
+        with stages.enter("download"):
+            original = await self._transfer.download(post)
+        with stages.enter("render"):
+            rendering = await self._renderer.render(original, content_type=post.content_type)
+        with stages.enter("upload"):
+            variants = await self._store(post, rendering)
         command = ReplaceVariants(
             origin=work.origin(),
             post_id=post.id,
-            variants=await self._store(post, rendering),
+            variants=variants,
             blurhash=rendering.blurhash,
             dominant_colour=rendering.dominant_colour,
         )
-        return bool((await self._events.execute(command, known=post)).events)
+        with stages.enter("record"):
+            return bool((await self._publishing.execute(command, known=post)).events)
 
     async def _store(self, post: Post, rendering: Rendering) -> tuple[StoredVariant, ...]:
         """Store the variants in parallel."""

@@ -1,23 +1,19 @@
-"""Work: one attempt at one job of a post, and what every kind of such work shares."""
+"""Work: one attempt at one job of a post, and how it failed."""
 
 from datetime import UTC, datetime
-from functools import partial
 from typing import Final, Protocol
 from uuid import UUID, uuid4
 
-from anyio import CapacityLimiter, to_thread
 from msgspec import Struct
-from opentelemetry import trace
 
 from domain.commands import Command, Origin
-from domain.event_store.publishing import Outcome, Publishing
+from domain.events import Stage
 from domain.formats import ContentType
 from domain.post import Post
 from transcoder.errors import MAX_ATTEMPTS, TranscoderError
 from transcoder.queue.queued_jobs import WORKER_LOST
 from transcoder.rendering import Rendering
 
-_tracer = trace.get_tracer(__name__)
 ACTOR: Final = "system:transcoder"
 
 
@@ -34,17 +30,17 @@ class Work(Struct, frozen=True, kw_only=True):
     attempt: int
     failures: dict[str, int] = {}
 
-    def is_tried_again(self, failure: TranscoderError) -> bool:
-        """Whether another attempt is worth while after this one has met `failure`."""
-        met = self.failures.get(failure.code, 0) + 1
-        return failure.retryable and met < failure.max_attempts
+    def is_retried_after(self, error: TranscoderError) -> bool:
+        """Whether another attempt follows this one, which failed with `error`."""
+        failed = self.failures.get(error.code, 0) + 1
+        return error.retryable and failed < error.max_attempts
 
-    def loses_workers(self) -> bool:
-        """Whether attempt after attempt took its whole worker down: there is not to be another."""
+    def has_lost_workers(self) -> bool:
+        """Whether so many attempts took their worker process down that no other may start."""
         return self.failures.get(WORKER_LOST, 0) >= MAX_ATTEMPTS
 
     def origin(self) -> Origin:
-        """The origin of a command that this attempt gives."""
+        """The origin of a command issued by this attempt."""
         return Origin(
             command_id=uuid4(),
             actor=ACTOR,
@@ -54,27 +50,36 @@ class Work(Struct, frozen=True, kw_only=True):
         )
 
 
-class Renderer(Protocol):
-    """Turns the bytes of an original into variants; the pool does."""
+class Failure(Struct, frozen=True, kw_only=True):
+    """Why an attempt failed: in which stage, and with the post as the attempt found it.
 
-    async def render(self, content: bytes, *, content_type: ContentType) -> Rendering:
-        """All variants of one original, or a TranscoderError that says why not."""
+    Both are None if the attempt failed outside any stage.
+    """
+
+    error: TranscoderError
+    stage: Stage | None = None
+    post: Post | None = None
+
+
+class PostJob(Protocol):
+    """One kind of job: what it does, and which command records that it failed for good."""
+
+    async def run(self, work: Work) -> None:
+        """Do the job, or return if nothing is left to do. Any exception is a failed attempt."""
+        ...
+
+    def failure_command(self, failure: Failure, *, work: Work) -> Command | None:
+        """The command that records a final failure; None to retry until the job succeeds."""
         ...
 
 
-class EventStore:
-    """The writer, off the event loop; a few threads are plenty, as appends take turns anyway."""
+class Renderer(Protocol):
+    """Turns the bytes of an original into variants."""
 
-    def __init__(self, publishing: Publishing) -> None:
-        self._publishing = publishing
-        self._threads = CapacityLimiter(4)
+    async def render(self, content: bytes, *, content_type: ContentType) -> Rendering:
+        """Render all variants of one original.
 
-    async def post(self, post_id: UUID) -> Post:
-        """See `Publishing.post`."""
-        return await to_thread.run_sync(self._publishing.post, post_id, limiter=self._threads)
-
-    async def execute(self, command: Command, *, known: Post | None = None) -> Outcome:
-        """See `Publishing.execute`."""
-        execute = partial(self._publishing.execute, command, known=known)
-        with _tracer.start_as_current_span("append"):
-            return await to_thread.run_sync(execute, limiter=self._threads)
+        Raises:
+            TranscoderError: the original cannot be rendered, now or ever.
+        """
+        ...

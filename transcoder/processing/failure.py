@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from transcoder.errors import CorruptImage, OutOfMemory, TranscoderError, UnexpectedTrouble
+from transcoder.errors import CorruptImage, OutOfMemory, TranscoderError, UnexpectedFailure
 
 # There is no error code for it: the words of libvips, libjpeg and libheif, and those of glib when
 # no thread can start.
@@ -24,7 +24,7 @@ def failure_of(error: Exception) -> TranscoderError:
 
 def trouble_of(error: Exception) -> TranscoderError:
     """The same for an error after decoding: then the pixels are good and the fault is ours."""
-    return OutOfMemory() if _lacks_memory(error) else UnexpectedTrouble(str(error))
+    return OutOfMemory() if _lacks_memory(error) else UnexpectedFailure(str(error))
 
 
 def _lacks_memory(error: Exception) -> bool:

@@ -14,6 +14,7 @@ from tests.fake_object_store import FakeObjectStore
 from tests.histories import EXPIRY, OWNER, confirm_upload, create_post, delete_post
 from tests.sql import Connections, run
 from tests.transcoder.jobs.queue_runs import CONTENT, uploaded, work_again, work_once
+from tests.transcoder.rendered import in_threads
 from transcoder.duties.expired_uploads import GRACE, close_expired_uploads
 
 pytestmark = pytest.mark.anyio
@@ -28,11 +29,12 @@ async def test_an_upload_that_never_completed_is_closed_and_its_object_removed(
         store.arrive(original_key(post_id), CONTENT)
     publishing.execute(confirm_upload(completed))
     await catch_up(connections, POSTS, position=None)
+    writer = in_threads(publishing)
     late = EXPIRY + GRACE + timedelta(seconds=1)
     early = EXPIRY + timedelta(seconds=1)
-    assert await close_expired_uploads(connections, publishing, now=early) == 0
-    assert await close_expired_uploads(connections, publishing, now=late) == 1
-    assert await close_expired_uploads(connections, publishing, now=late) == 0
+    assert await close_expired_uploads(connections, writer, now=early) == 0
+    assert await close_expired_uploads(connections, writer, now=late) == 1
+    assert await close_expired_uploads(connections, writer, now=late) == 0
     await run(connections, "DELETE FROM procrastinate_jobs WHERE queue_name = 'transcode'")
     await work_once(queue)
     assert len(store.objects) == 2
@@ -71,28 +73,15 @@ async def test_objects_that_cannot_be_removed_are_tried_again_and_it_is_told_why
     assert not store.objects
 
 
-async def test_a_job_of_the_name_that_removals_had_before_is_done_too(
-    queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
-) -> None:
-    deleted = uploaded(publishing, store)
-    publishing.execute(delete_post(deleted))
-    await run(
-        connections,
-        "UPDATE procrastinate_jobs SET task_name = 'post.remove_original'"
-        " WHERE task_name = 'post.remove_objects'",
-    )
-    await work_once(queue)
-    assert not store.objects
-
-
-async def test_orphans_are_removed_every_night(
+async def test_orphans_are_removed_in_the_night_after_a_whole_day(
     queue: App, publishing: Publishing, store: FakeObjectStore
 ) -> None:
     deleted = uuid4()
     publishing.execute(create_post(deleted))
     publishing.execute(delete_post(deleted))
     store.arrive(original_key(deleted), CONTENT)
-    tomorrow = store.changed_at + timedelta(days=2)
-    await queue.configure_task("orphans.remove").defer_async(timestamp=int(tomorrow.timestamp()))
-    await work_once(queue)
-    assert not store.objects
+    for days, left in ((0.9, 1), (2, 0)):
+        night = store.changed_at + timedelta(days=days)
+        await queue.configure_task("orphans.remove").defer_async(timestamp=int(night.timestamp()))
+        await work_once(queue)
+        assert len(store.objects) == left

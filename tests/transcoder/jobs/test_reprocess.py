@@ -12,11 +12,15 @@ from domain.keys import original_key
 from domain.recipes import RECIPE_VERSION
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import confirm_upload, create_post, delete_post
-from tests.transcoder.rendered import FakeRenderer, next_attempt, transcoding_with, with_facts
+from tests.transcoder.rendered import (
+    Attempts,
+    FakeRenderer,
+    next_attempt,
+    reprocessing_with,
+    transcoding_with,
+    with_facts,
+)
 from transcoder.errors import MAX_ATTEMPTS, RendererCrashed
-from transcoder.jobs.reprocess import Reprocessing
-from transcoder.jobs.work import EventStore
-from transcoder.object_store.transfer import Transfer
 from transcoder.rendering import Rendering
 
 pytestmark = pytest.mark.anyio
@@ -40,8 +44,8 @@ def renderer() -> TodaysRenderer:
 @pytest.fixture
 def reprocessing(
     publishing: Publishing, store: FakeObjectStore, renderer: TodaysRenderer
-) -> Reprocessing:
-    return Reprocessing(events=EventStore(publishing), transfer=Transfer(store), renderer=renderer)
+) -> Attempts:
+    return reprocessing_with(publishing, store, renderer)
 
 
 @pytest.fixture
@@ -57,7 +61,7 @@ async def post_id(publishing: Publishing, store: FakeObjectStore) -> UUID:
 
 
 async def test_all_variants_are_made_again_and_stored_beside_the_old_ones(
-    reprocessing: Reprocessing, publishing: Publishing, store: FakeObjectStore, post_id: UUID
+    reprocessing: Attempts, publishing: Publishing, store: FakeObjectStore, post_id: UUID
 ) -> None:
     before = publishing.post(post_id)
     await reprocessing.run(next_attempt(post_id))
@@ -70,7 +74,7 @@ async def test_all_variants_are_made_again_and_stored_beside_the_old_ones(
 
 
 async def test_a_second_run_has_nothing_to_do(
-    reprocessing: Reprocessing,
+    reprocessing: Attempts,
     publishing: Publishing,
     renderer: TodaysRenderer,
     post_id: UUID,
@@ -82,7 +86,7 @@ async def test_a_second_run_has_nothing_to_do(
 
 
 async def test_an_original_that_is_gone_leaves_the_post_as_it_is_with_a_reason(
-    reprocessing: Reprocessing, publishing: Publishing, store: FakeObjectStore, post_id: UUID
+    reprocessing: Attempts, publishing: Publishing, store: FakeObjectStore, post_id: UUID
 ) -> None:
     await store.remove(original_key(post_id))
     await reprocessing.run(next_attempt(post_id))
@@ -93,7 +97,7 @@ async def test_an_original_that_is_gone_leaves_the_post_as_it_is_with_a_reason(
 
 
 async def test_what_may_help_is_tried_again_and_not_for_ever(
-    reprocessing: Reprocessing, publishing: Publishing, renderer: TodaysRenderer, post_id: UUID
+    reprocessing: Attempts, publishing: Publishing, renderer: TodaysRenderer, post_id: UUID
 ) -> None:
     renderer.trouble = [RendererCrashed(), RendererCrashed()]
     with pytest.raises(RendererCrashed):
@@ -103,7 +107,7 @@ async def test_what_may_help_is_tried_again_and_not_for_ever(
 
 
 async def test_a_post_whose_every_attempt_took_its_worker_down_is_left_alone(
-    reprocessing: Reprocessing, publishing: Publishing, renderer: TodaysRenderer, post_id: UUID
+    reprocessing: Attempts, publishing: Publishing, renderer: TodaysRenderer, post_id: UUID
 ) -> None:
     await reprocessing.run(next_attempt(post_id, worker_lost=MAX_ATTEMPTS))
     assert renderer.rendered == 0
@@ -118,7 +122,6 @@ async def test_a_post_that_is_deleted_meanwhile_stays_deleted(
             publishing.execute(delete_post(post_id))
             return await super().render(content, content_type=content_type)
 
-    events, transfer = EventStore(publishing), Transfer(store)
-    reprocessing = Reprocessing(events=events, transfer=transfer, renderer=DeletesMeanwhile())
+    reprocessing = reprocessing_with(publishing, store, DeletesMeanwhile())
     await reprocessing.run(next_attempt(post_id))
     assert publishing.post(post_id).status == "deleted"

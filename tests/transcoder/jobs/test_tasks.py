@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from procrastinate import App, utils
 
+from domain.errors import EventStoreUnavailable
 from domain.event_store.publishing import Publishing
 from projections.follow.catch_up import catch_up
 from projections.follow.projection import POSTS
@@ -14,8 +15,11 @@ from tests.histories import fail_post, retry_post
 from tests.sql import Connections, run
 from tests.transcoder.jobs.queue_runs import uploaded, work_again, work_once
 from tests.transcoder.rendered import FakeRenderer
+from transcoder.duties.stalled_jobs import take_over_stalled_jobs
 from transcoder.errors import MAX_ATTEMPTS, NoSlotFree, RendererCrashed
+from transcoder.queue.app import open_queue
 from transcoder.queue.depth import QueueDepth, queue_depth
+from transcoder.tasks import add_tasks, assemble
 
 pytestmark = pytest.mark.anyio
 
@@ -127,7 +131,9 @@ async def test_bulk_work_waits_in_a_lane_of_its_own_and_is_done_all_the_same(
     assert {publishing.post(each).status for each in (post_id, other)} == {"published"}
 
 
-async def test_bulk_work_that_found_no_room_is_no_trouble_of_its_photo(
+@pytest.mark.parametrize("error", [NoSlotFree(), EventStoreUnavailable("it is down")])
+async def test_what_is_not_the_photos_fault_uses_up_none_of_its_attempts(
+    error: Exception,
     queue: App,
     publishing: Publishing,
     store: FakeObjectStore,
@@ -135,7 +141,41 @@ async def test_bulk_work_that_found_no_room_is_no_trouble_of_its_photo(
     connections: Connections,
 ) -> None:
     post_id = uploaded(publishing, store)
-    renderer.trouble = [NoSlotFree() for _ in range(MAX_ATTEMPTS + 1)]
+    renderer.trouble = [error] * (MAX_ATTEMPTS + 1)
     for _ in range(MAX_ATTEMPTS + 2):
         await work_again(queue, connections)
     assert publishing.post(post_id).status == "published"
+
+
+async def test_a_lost_worker_counts_as_a_failed_attempt_of_its_job(
+    queue: App, publishing: Publishing, store: FakeObjectStore, connections: Connections
+) -> None:
+    post_id = uploaded(publishing, store)
+    for _ in range(MAX_ATTEMPTS):
+        await run(connections, "UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL")
+        await take_over_stalled_jobs(queue, connections)
+    await work_once(queue)
+    failed = publishing.post(post_id).failure
+    assert failed is not None
+    assert (failed.code, failed.stage) == ("internal_error", None)
+
+
+async def test_jobs_of_the_bulk_lane_use_the_bulk_renderer(
+    database_url: str, publishing: Publishing, store: FakeObjectStore, connections: Connections
+) -> None:
+    live, bulk = FakeRenderer(), FakeRenderer()
+    parts = assemble(
+        publishing=publishing,
+        store=store,
+        connections=connections,
+        renderer=live,
+        bulk_renderer=bulk,
+    )
+    queue = open_queue(database_url, pool_size=3)
+    add_tasks(queue, parts)
+    post_id = uploaded(publishing, store)
+    await run(connections, "UPDATE procrastinate_jobs SET queue_name = 'bulk'")
+    async with queue.open_async():
+        await work_once(queue)
+    assert publishing.post(post_id).status == "published"
+    assert (live.rendered, bulk.rendered) == (0, 1)

@@ -13,16 +13,15 @@ from domain.events import PostFailed, topic_of
 from domain.keys import original_key
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import confirm_upload, create_post, delete_post
-from tests.transcoder.rendered import FakeRenderer, next_attempt, transcoding_with
+from tests.transcoder.rendered import Attempts, FakeRenderer, next_attempt, transcoding_with
 from transcoder.errors import (
     MAX_ATTEMPTS,
     CorruptImage,
     ObjectStoreUnavailable,
     RendererCrashed,
     TranscoderError,
-    UnexpectedTrouble,
+    UnexpectedFailure,
 )
-from transcoder.jobs.transcode import Transcoding
 
 pytestmark = pytest.mark.anyio
 
@@ -36,9 +35,7 @@ def without_waiting() -> Iterator[None]:
 
 
 @pytest.fixture
-def transcoding(
-    publishing: Publishing, store: FakeObjectStore, renderer: FakeRenderer
-) -> Transcoding:
+def transcoding(publishing: Publishing, store: FakeObjectStore, renderer: FakeRenderer) -> Attempts:
     return transcoding_with(publishing, store, renderer)
 
 
@@ -60,7 +57,7 @@ def failure(publishing: Publishing, post_id: UUID) -> PostFailed:
 
 
 async def test_an_original_becomes_three_stored_variants_and_a_published_post(
-    transcoding: Transcoding, publishing: Publishing, store: FakeObjectStore, post_id: UUID
+    transcoding: Attempts, publishing: Publishing, store: FakeObjectStore, post_id: UUID
 ) -> None:
     asked = next_attempt(post_id)
     await transcoding.run(asked)
@@ -81,7 +78,7 @@ async def test_an_original_becomes_three_stored_variants_and_a_published_post(
 
 
 async def test_the_same_job_again_and_twice_at_once_changes_nothing(
-    transcoding: Transcoding, publishing: Publishing, renderer: FakeRenderer, post_id: UUID
+    transcoding: Attempts, publishing: Publishing, renderer: FakeRenderer, post_id: UUID
 ) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(transcoding.run, next_attempt(post_id))
@@ -94,7 +91,7 @@ async def test_the_same_job_again_and_twice_at_once_changes_nothing(
 
 
 async def test_trouble_that_is_permanent_fails_the_post_at_once_with_a_message_for_people(
-    transcoding: Transcoding, publishing: Publishing, renderer: FakeRenderer, post_id: UUID
+    transcoding: Attempts, publishing: Publishing, renderer: FakeRenderer, post_id: UUID
 ) -> None:
     renderer.trouble = [CorruptImage(reason="VipsJpeg: premature end")]
     await transcoding.run(next_attempt(post_id))
@@ -104,7 +101,7 @@ async def test_trouble_that_is_permanent_fails_the_post_at_once_with_a_message_f
 
 
 async def test_an_original_that_is_gone_or_another_fails_the_post(
-    transcoding: Transcoding, publishing: Publishing, store: FakeObjectStore, post_id: UUID
+    transcoding: Attempts, publishing: Publishing, store: FakeObjectStore, post_id: UUID
 ) -> None:
     store.objects[original_key(post_id)] = b"other bytes, swapped in by somebody"
     await transcoding.run(next_attempt(post_id))
@@ -121,7 +118,7 @@ async def test_an_original_that_is_gone_or_another_fails_the_post(
 
 
 async def test_a_passing_fault_of_the_object_store_is_retried_within_the_attempt(
-    transcoding: Transcoding, publishing: Publishing, store: FakeObjectStore, post_id: UUID
+    transcoding: Attempts, publishing: Publishing, store: FakeObjectStore, post_id: UUID
 ) -> None:
     store.failures_to_come = 3
     await transcoding.run(next_attempt(post_id))
@@ -129,7 +126,7 @@ async def test_a_passing_fault_of_the_object_store_is_retried_within_the_attempt
 
 
 async def test_a_lasting_fault_is_left_to_later_attempts_and_fails_the_post_when_they_are_used_up(
-    transcoding: Transcoding, publishing: Publishing, store: FakeObjectStore, post_id: UUID
+    transcoding: Attempts, publishing: Publishing, store: FakeObjectStore, post_id: UUID
 ) -> None:
     store.down = True
     for met in range(MAX_ATTEMPTS - 1):
@@ -142,7 +139,7 @@ async def test_a_lasting_fault_is_left_to_later_attempts_and_fails_the_post_when
 
 
 async def test_a_fault_in_the_middle_of_storing_leaves_nothing_to_do_twice(
-    transcoding: Transcoding, publishing: Publishing, store: FakeObjectStore, post_id: UUID
+    transcoding: Attempts, publishing: Publishing, store: FakeObjectStore, post_id: UUID
 ) -> None:
     class StopsAfterOnePut(FakeObjectStore):
         async def put(self, new: object) -> None:
@@ -161,7 +158,7 @@ async def test_a_fault_in_the_middle_of_storing_leaves_nothing_to_do_twice(
 
 
 async def test_a_picture_that_kills_its_process_gets_one_more_try(
-    transcoding: Transcoding, publishing: Publishing, renderer: FakeRenderer, post_id: UUID
+    transcoding: Attempts, publishing: Publishing, renderer: FakeRenderer, post_id: UUID
 ) -> None:
     renderer.trouble = [RendererCrashed(), RendererCrashed()]
     with pytest.raises(RendererCrashed):
@@ -172,15 +169,15 @@ async def test_a_picture_that_kills_its_process_gets_one_more_try(
 
 
 async def test_a_post_that_took_every_worker_down_is_given_up(
-    transcoding: Transcoding, publishing: Publishing, renderer: FakeRenderer, post_id: UUID
+    transcoding: Attempts, publishing: Publishing, renderer: FakeRenderer, post_id: UUID
 ) -> None:
     await transcoding.run(next_attempt(post_id, worker_lost=MAX_ATTEMPTS))
-    assert failure(publishing, post_id).code == UnexpectedTrouble.code
+    assert failure(publishing, post_id).code == UnexpectedFailure.code
     assert renderer.rendered == 0
 
 
 async def test_a_post_that_is_deleted_meanwhile_is_left_alone(
-    transcoding: Transcoding, publishing: Publishing, post_id: UUID
+    transcoding: Attempts, publishing: Publishing, post_id: UUID
 ) -> None:
     publishing.execute(delete_post(post_id))
     await transcoding.run(next_attempt(post_id))

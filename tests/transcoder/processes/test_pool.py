@@ -24,7 +24,7 @@ from transcoder.errors import (
     RenderTimedOut,
     TooManyPixels,
     TranscoderError,
-    UnexpectedTrouble,
+    UnexpectedFailure,
 )
 from transcoder.processes import renderer, sandbox
 from transcoder.processes.pool import RenderPool
@@ -220,7 +220,7 @@ async def test_too_little_memory_is_told_apart_from_a_damaged_photo(kind: str) -
         ("VipsJpeg: Insufficient memory (case 4)", OutOfMemory),
         ("glib: Error creating thread: Resource temporarily unavailable", OutOfMemory),
         ("Memory allocation error: Security limit exceeded", OutOfMemory),
-        ("resize: something else", UnexpectedTrouble),
+        ("resize: something else", UnexpectedFailure),
     ],
 )
 def test_an_error_of_libvips_while_encoding_never_leaves_the_process(
