@@ -7,6 +7,7 @@ import anyio
 from psycopg.rows import dict_row
 
 from domain.event_store.publishing import Publishing
+from projections.follow.projection import PROJECTIONS
 from tests.histories import (
     confirm_upload,
     create_post,
@@ -18,7 +19,7 @@ from tests.histories import (
 )
 from tests.sql import Connections
 
-TABLES = ("posts", "post_images", "post_metadata", "upload_sessions", "usage_posts")
+TABLES = [table.name for projection in PROJECTIONS.values() for table in projection.tables]
 
 
 async def rows(connections: Connections) -> dict[str, list[dict[str, Any]]]:

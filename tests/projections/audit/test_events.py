@@ -65,13 +65,16 @@ async def positions(
     """All positions, page by page."""
     found: list[int] = []
     after: int | None = None
-    while True:
-        async with connections.connection() as connection:
-            page = await page_of_events(connection, asked, limit=limit, order=order, after=after)
-        found += [event.position for event in page.items]
-        after = page.next_after
-        if after is None:
-            return found
+    with anyio.fail_after(60):
+        while True:
+            async with connections.connection() as connection:
+                page = await page_of_events(
+                    connection, asked, limit=limit, order=order, after=after
+                )
+            found += [event.position for event in page.items]
+            after = page.next_after
+            if after is None:
+                return found
 
 
 async def test_a_history_shows_every_event_with_all_that_it_says(
@@ -374,3 +377,34 @@ async def test_only_uploads_of_the_span_are_measured(
         async for meter in measure_slo(connection, since=since, until=None):  # noqa: B007
             pass
     assert meter.result(since=since, until=None).unfinished == 2
+
+
+async def test_a_stream_ends_at_the_head_of_the_log_as_it_was_when_it_began(
+    publishing: Publishing, connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "BATCH", 2)
+    for _ in range(5):
+        publishing.execute(create_post())
+    found: list[int] = []
+    with anyio.fail_after(60):
+        async for events in stream_events(connections.connection, EventFilter()):
+            found += [event.position for event in events]
+            publishing.execute(create_post())
+            publishing.execute(create_post())
+            assert len(found) <= 5
+    assert found == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("since", [None, NOON])
+async def test_a_stream_goes_no_further_than_it_is_asked_to(
+    publishing: Publishing, connections: Connections, since: datetime | None
+) -> None:
+    for _ in range(5):
+        publishing.execute(create_post())
+    asked = EventFilter(since=since, at_most=3)
+    found = [
+        event.position
+        async for events in stream_events(connections.connection, asked)
+        for event in events
+    ]
+    assert found == [1, 2, 3]

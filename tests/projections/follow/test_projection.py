@@ -71,20 +71,6 @@ async def test_reprocessing_with_another_set_of_variants_leaves_that_set(
     assert images == {(variant.name, variant.key) for variant in variants}
 
 
-async def test_any_number_of_followers_project_each_event_once(
-    publishing: Publishing, connections: Connections
-) -> None:
-    write_all_kinds_of_posts(publishing)
-    async with anyio.create_task_group() as tasks:
-        for _ in range(4):
-            tasks.start_soon(_catch_up_now, connections)
-    assert len((await rows(connections))["posts"]) == 5
-
-
-async def _catch_up_now(connections: Connections) -> None:
-    await catch_up(connections, POSTS, position=None)
-
-
 async def test_a_runner_follows_what_is_written_also_after_its_connection_was_cut(
     publishing: Publishing, connections: Connections, database_url: str
 ) -> None:

@@ -88,6 +88,7 @@ async def test_pages_show_every_post_once_newest_first(
     async with connections.connection() as connection:
         while page := await list_posts(connection, asked, limit=2, start=start):
             seen += page
+            assert len(seen) <= 5
             start = PageStart(page[-1].created_at, page[-1].id)
     assert [post.created_at.minute for post in seen] == [5, 3, 2, 2, 1]
     assert len({post.id for post in seen}) == 5
