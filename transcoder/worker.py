@@ -24,7 +24,7 @@ from transcoder.object_store.s3 import open_s3
 from transcoder.processes.pool import BulkRenderer, RenderPool
 from transcoder.processes.prctl import hide_memory
 from transcoder.queue.app import connection_stats, open_queue
-from transcoder.queue.connection_metrics import PoolCollector, Stats, measured
+from transcoder.queue.connection_metrics import ConnectionPoolCollector, Stats, register_collectors
 from transcoder.queue.lanes import STALLED_AFTER_SECONDS
 from transcoder.settings import WorkerSettings
 from transcoder.tasks import Parts, add_tasks, assemble
@@ -78,7 +78,7 @@ async def run_worker(settings: WorkerSettings) -> None:
             "writes": parts.publishing.connection_stats,
         }
         async with queue.open_async():
-            with measured(PoolCollector(pools)):
+            with register_collectors(ConnectionPoolCollector(pools)):
                 await work(queue, lanes)
 
 

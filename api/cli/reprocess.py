@@ -24,7 +24,7 @@ from projections.queries.outdated import (
     PublishedFilter,
     count_published,
     find_outdated,
-    renewals,
+    reprocess_outcomes,
 )
 from transcoder.queue.depth import queue_depth
 from transcoder.queue.lanes import lanes_alive
@@ -111,7 +111,7 @@ class _Run:
 
     async def report(self) -> bool:
         """Say what was done; whether everything could be."""
-        ended = await renewals(self._connection, self._id, position=self._position)
+        ended = await reprocess_outcomes(self._connection, self._id, position=self._position)
         failed = [renewal for renewal in ended if renewal.code is not None]
         for renewal in failed:
             if self._as_json:

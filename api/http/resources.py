@@ -17,7 +17,7 @@ from domain.event_store.publishing import Publishing
 from projections.connection import check_quickly, configure
 from transcoder.object_store.protocol import ObjectStore
 from transcoder.object_store.s3 import open_s3
-from transcoder.queue.connection_metrics import PoolCollector, measured
+from transcoder.queue.connection_metrics import ConnectionPoolCollector, register_collectors
 
 Connections: TypeAlias = AsyncConnectionPool[AsyncConnection[object]]
 
@@ -63,7 +63,9 @@ async def services_with(store: ObjectStore, settings: ApiSettings) -> AsyncItera
     async with connections:
         with Publishing(settings.database.url, pool_size=settings.database.pool_size) as publishing:
             pools = {"reads": connections.get_stats, "writes": publishing.connection_stats}
-            with measured(PoolCollector(pools), DatabaseCollector(settings.database.url)):
+            with register_collectors(
+                ConnectionPoolCollector(pools), DatabaseCollector(settings.database.url)
+            ):
                 writer = Writer(publishing, connections, pool_size=settings.database.pool_size)
                 yield Services(
                     settings=settings, connections=connections, store=store, writer=writer

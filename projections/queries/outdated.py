@@ -1,4 +1,4 @@
-"""Outdated posts: published with an older recipe, and what came of making them again."""
+"""Outdated posts: published with an older recipe, and the outcome of reprocessing them."""
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
@@ -17,14 +17,14 @@ from projections.log.shards import Posts
 PAGE: Final = 200
 _FIRST: Final = UUID(int=0)
 
-_CHOSEN: Final = """
+_SELECTED: Final = """
 FROM posts WHERE status = 'published'
   AND (%(since)s::timestamptz IS NULL OR published_at >= %(since)s)
   AND (%(user_id)s::uuid IS NULL OR user_id = %(user_id)s)
 """
-_PAGE: Final = f"SELECT id {_CHOSEN} AND id > %(after)s ORDER BY id LIMIT %(limit)s"
-_COUNT: Final = f"SELECT count(*) {_CHOSEN}"
-# What a run has led to, from the position on where it began.
+_PAGE: Final = f"SELECT id {_SELECTED} AND id > %(after)s ORDER BY id LIMIT %(limit)s"
+_COUNT: Final = f"SELECT count(*) {_SELECTED}"
+# The events of one run; `position` is where the log ended when it began.
 _OUTCOMES: Final = """
 SELECT originator_id AS post_id, event_field(state, 'code') AS code,
        event_field(state, 'message') AS message
@@ -36,7 +36,7 @@ ORDER BY notification_id
 
 
 class PublishedFilter(Struct, frozen=True, kw_only=True):
-    """Which published posts are asked for; everything without a value."""
+    """Published posts to look at; None selects all."""
 
     since: datetime | None = None
     user_id: UUID | None = None
@@ -50,58 +50,58 @@ class OutdatedPost(Struct, frozen=True, kw_only=True):
     recipe_version: int
 
 
-class Renewal(Struct, frozen=True, kw_only=True):
-    """How making one post again has ended; `code` and `message` say why it could not be."""
+class ReprocessOutcome(Struct, frozen=True, kw_only=True):
+    """How reprocessing one post ended; `code` and `message` are those of a failure."""
 
     post_id: UUID
     code: str | None
     message: str | None
 
 
-class Visited(Struct, frozen=True, kw_only=True):
-    """So many published posts were looked at, and these of them are outdated."""
+class CheckedPage(Struct, frozen=True, kw_only=True):
+    """How many published posts were checked, and those of them that are outdated."""
 
     posts: int
     outdated: list[OutdatedPost]
 
 
-async def count_published(connection: AsyncConnection[object], asked: PublishedFilter) -> int:
-    """How many posts there are to look at."""
-    return int(await fetch_value(connection, _COUNT, _parameters(asked)))
+async def count_published(connection: AsyncConnection[object], wanted: PublishedFilter) -> int:
+    """How many posts there are to check."""
+    return int(await fetch_value(connection, _COUNT, _parameters(wanted)))
 
 
 async def find_outdated(
-    connection: AsyncConnection[object], asked: PublishedFilter, *, recipe_version: int
-) -> AsyncGenerator[Visited]:
-    """Walk through the published posts, page by page, and pick those of older recipes.
+    connection: AsyncConnection[object], wanted: PublishedFilter, *, recipe_version: int
+) -> AsyncGenerator[CheckedPage]:
+    """Check the published posts page by page for older recipes than `recipe_version`.
 
     Raises:
-        UnreadableEvent: an event of theirs is something this code cannot read.
+        UnreadableEvent: one of their events cannot be read.
     """
-    page = await _page(connection, asked, after=_FIRST)
+    page = await _page(connection, wanted, after=_FIRST)
     while page:
         found = await _outdated(connection, page, recipe_version=recipe_version)
-        yield Visited(posts=len(page), outdated=found)
-        page = await _page(connection, asked, after=page[-1])
+        yield CheckedPage(posts=len(page), outdated=found)
+        page = await _page(connection, wanted, after=page[-1])
 
 
-async def renewals(
+async def reprocess_outcomes(
     connection: AsyncConnection[object], run_id: UUID, *, position: int
-) -> list[Renewal]:
-    """What the jobs of one run have led to after `position`."""
+) -> list[ReprocessOutcome]:
+    """The outcomes of one run that were recorded after `position`."""
     parameters = {"position": position, "run_id": str(run_id)}
-    return await fetch_all(connection, Renewal, _OUTCOMES, parameters)
+    return await fetch_all(connection, ReprocessOutcome, _OUTCOMES, parameters)
 
 
 async def _page(
-    connection: AsyncConnection[object], asked: PublishedFilter, *, after: UUID
+    connection: AsyncConnection[object], wanted: PublishedFilter, *, after: UUID
 ) -> list[UUID]:
-    parameters = {**_parameters(asked), "after": after, "limit": PAGE}
+    parameters = {**_parameters(wanted), "after": after, "limit": PAGE}
     return await fetch_values(connection, _PAGE, parameters)
 
 
-def _parameters(asked: PublishedFilter) -> dict[str, object]:
-    return {"since": asked.since, "user_id": asked.user_id}
+def _parameters(wanted: PublishedFilter) -> dict[str, object]:
+    return {"since": wanted.since, "user_id": wanted.user_id}
 
 
 async def _outdated(

@@ -1,6 +1,6 @@
-"""Reads: what the API asks of the read tables, each question one statement.
+"""Posts as readers see them: one statement per query of the API.
 
-A reader sees its own posts in every status and other people's only when they are published.
+Users see their own posts in every status, and those of others only when published.
 """
 
 from datetime import datetime
@@ -18,7 +18,7 @@ from projections.connection import fetch_one
 from projections.tables.post_images import ImageRow
 from projections.tables.posts import PostRow
 
-# Each row as JSON, which becomes a Struct at once: column by column would take three times as long.
+# Rows as JSON decode into Structs at once: column by column takes three times as long.
 _WITH_IMAGES_AND_COUNTERS: Final[LiteralString] = """
 SELECT to_json(post)::text FROM (
     SELECT page.*,
@@ -55,7 +55,7 @@ WITH page AS (
 )
 {_WITH_IMAGES_AND_COUNTERS}
 """
-_OF_SOMEBODY: Final[LiteralString] = f"""
+_OF_OTHER_USER: Final[LiteralString] = f"""
 WITH page AS (
     SELECT * FROM posts
     WHERE user_id = %(user_id)s AND status = 'published' AND {_STATUS} AND {_BEFORE}
@@ -63,7 +63,7 @@ WITH page AS (
 )
 {_WITH_IMAGES_AND_COUNTERS}
 """
-_OF_EVERYBODY: Final[LiteralString] = f"""
+_OF_ALL_USERS: Final[LiteralString] = f"""
 WITH page AS (
     SELECT * FROM (
         (SELECT * FROM posts
@@ -92,7 +92,7 @@ WHERE tracking.projection = %(projection)s
 
 
 class Lag(Struct, frozen=True, kw_only=True):
-    """How far a projection is behind the head of the log."""
+    """The positions of the log's head and of a projection, and how many positions lie between."""
 
     head: int
     position: int
@@ -115,14 +115,14 @@ _POST: Final = msgspec.json.Decoder(ReadablePost)
 
 
 class PageStart(Struct, frozen=True, array_like=True):
-    """Where a page starts: right after this post, going back in time."""
+    """The start of a page: the next older post than this one."""
 
     before_at: datetime
     before_id: UUID
 
 
 class PostFilter(Struct, frozen=True, kw_only=True):
-    """Which posts a reader asks for."""
+    """Posts that a reader wants to see; None selects all."""
 
     reader_id: UUID
     user_id: UUID | None = None
@@ -132,26 +132,26 @@ class PostFilter(Struct, frozen=True, kw_only=True):
 async def get_post(
     connection: AsyncConnection[object], post_id: UUID, *, reader_id: UUID
 ) -> ReadablePost | None:
-    """One post, or None when there is none that this reader may see."""
+    """One post; None if there is none that this reader may see."""
     posts = await _posts(connection, _ONE, {"post_id": post_id, "reader_id": reader_id})
     return posts[0] if posts else None
 
 
 async def list_posts(
     connection: AsyncConnection[object],
-    asked: PostFilter,
+    wanted: PostFilter,
     *,
     limit: int,
     start: PageStart | None = None,
 ) -> list[ReadablePost]:
     """Up to `limit` posts that the reader may see, newest first, from `start` on."""
     parameters = {
-        **msgspec.structs.asdict(asked),
+        **msgspec.structs.asdict(wanted),
         "limit": limit,
         "before_at": start.before_at if start else None,
         "before_id": start.before_id if start else None,
     }
-    return await _posts(connection, _listing(asked), parameters)
+    return await _posts(connection, _listing(wanted), parameters)
 
 
 async def get_image(connection: AsyncConnection[object], key: str) -> Image | None:
@@ -160,16 +160,16 @@ async def get_image(connection: AsyncConnection[object], key: str) -> Image | No
 
 
 async def projection_lag(connection: AsyncConnection[object], projection: str) -> Lag:
-    """Where a projection stands."""
+    """How far a projection has followed the log."""
     lag = await fetch_one(connection, Lag, _LAG, {"projection": projection})
     assert lag is not None  # noqa: S101 - migrations give each projection a position
     return lag
 
 
-def _listing(asked: PostFilter) -> LiteralString:
-    if asked.user_id is None:
-        return _OF_EVERYBODY
-    return _OF_READER if asked.user_id == asked.reader_id else _OF_SOMEBODY
+def _listing(wanted: PostFilter) -> LiteralString:
+    if wanted.user_id is None:
+        return _OF_ALL_USERS
+    return _OF_READER if wanted.user_id == wanted.reader_id else _OF_OTHER_USER
 
 
 async def _posts(

@@ -1,4 +1,4 @@
-"""Unfinished posts: what waits, what runs and what has failed, with the job behind each."""
+"""Unfinished posts: waiting, running, failed or forgotten, with the job behind each."""
 
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
@@ -11,7 +11,7 @@ from projections.connection import fetch_all
 
 State: TypeAlias = Literal["waiting", "running", "failed", "forgotten"]
 
-# Oldest first, from one post on: a post that ends meanwhile moves no other.
+# Pages start after a post, not at an offset: posts that end between two pages shift no other.
 _UNFINISHED: Final = """
 SELECT * FROM (
     SELECT posts.id AS post_id, posts.user_id, posts.updated_at AS since,
@@ -46,11 +46,10 @@ _BEFORE_ALL: Final = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
 
 
 class UnfinishedPost(Struct, frozen=True, kw_only=True):
-    """A post without a good end: `attempts` counts the one that runs; `since` its last event.
+    """A post that is not published: `since` is its last event, `attempts` include a running one.
 
-    `code` says why it has failed, or why its last attempt did if another one follows; there is a
-    `message` for those only that have failed. A `forgotten` one waits for the periodic job that
-    queues it again.
+    `code` is that of its failure, or of its last attempt's if another one follows; only failed
+    posts have a `message`. A `forgotten` post has no job; a periodic duty queues it again.
     """
 
     post_id: UUID
@@ -64,7 +63,7 @@ class UnfinishedPost(Struct, frozen=True, kw_only=True):
 
 
 class UnfinishedFilter(Struct, frozen=True, kw_only=True):
-    """Which posts are asked for; everything without a value."""
+    """Unfinished posts to find; None selects all."""
 
     post_id: UUID | None = None
     state: State | None = None
@@ -75,19 +74,19 @@ class UnfinishedFilter(Struct, frozen=True, kw_only=True):
 
 async def unfinished_posts(
     connection: AsyncConnection[object],
-    asked: UnfinishedFilter,
+    wanted: UnfinishedFilter,
     *,
     limit: int,
     after: UnfinishedPost | None = None,
 ) -> list[UnfinishedPost]:
-    """Up to `limit` of them, oldest first, following one of an earlier page."""
+    """Up to `limit` of these posts, oldest first; `after` is the last one of the page before."""
     after_at, after_id = (after.since, after.post_id) if after else _BEFORE_ALL
     parameters = {
-        "post_id": asked.post_id,
-        "state": asked.state,
-        "since": asked.since,
-        "until": asked.until,
-        "code": asked.code,
+        "post_id": wanted.post_id,
+        "state": wanted.state,
+        "since": wanted.since,
+        "until": wanted.until,
+        "code": wanted.code,
         "after_at": after_at,
         "after_id": after_id,
         "limit": limit,

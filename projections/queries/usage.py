@@ -9,9 +9,9 @@ from uuid import UUID
 
 from msgspec import Struct
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
 
 from domain.post import Status
+from projections.connection import fetch_all
 
 UPLOADS_WITHIN: Final = timedelta(hours=24)
 
@@ -54,9 +54,7 @@ async def usage_of(connection: AsyncConnection[object], user_id: UUID, *, at: da
     It costs one scan of an index that is as long as the user has posts.
     """
     parameters = {"user_id": user_id, "since": at - UPLOADS_WITHIN, "at": at}
-    async with connection.cursor(row_factory=class_row(_StatusSums)) as cursor:
-        await cursor.execute(_BY_STATUS, parameters)
-        sums = await cursor.fetchall()
+    sums = await fetch_all(connection, _StatusSums, _BY_STATUS, parameters)
     return Usage(
         posts={each.status: each.posts for each in sums},
         original_bytes=sum(each.original_bytes for each in sums),

@@ -1,4 +1,4 @@
-"""Metrics of connection pools: how busy those of a process are, and who waits for them."""
+"""Metrics of connection pools: how many connections are busy, and how many requests are waiting."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,13 +8,13 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-# What a pool of psycopg tells of itself.
+# The statistics of a psycopg connection pool.
 Stats: TypeAlias = Callable[[], dict[str, int]]
 
 
 @contextmanager
-def measured(*collectors: Collector) -> Iterator[None]:
-    """Show what these collect for as long as the block runs."""
+def register_collectors(*collectors: Collector) -> Iterator[None]:
+    """Export the metrics of these collectors while the block runs."""
     for collector in collectors:
         REGISTRY.register(collector)
     try:
@@ -24,16 +24,16 @@ def measured(*collectors: Collector) -> Iterator[None]:
             REGISTRY.unregister(collector)
 
 
-class Undescribed(Collector):
-    """Is not asked what it will say, which it would have to ask others for."""
+class UncheckedCollector(Collector):
+    """Not checked for duplicate names when it is registered: that would collect its metrics."""
 
     def describe(self) -> Iterator[Metric]:
         """See `Collector.describe`."""
         return iter(())
 
 
-class PoolCollector(Undescribed):
-    """Each pool under the name of what it is for."""
+class ConnectionPoolCollector(UncheckedCollector):
+    """The connection pools of a process, each under its name."""
 
     def __init__(self, pools: Mapping[str, Stats]) -> None:
         self._pools = pools
@@ -44,13 +44,13 @@ class PoolCollector(Undescribed):
             "nova_db_pool_connections", "Connections to the database.", labels=["pool", "state"]
         )
         waiting = GaugeMetricFamily(
-            "nova_db_pool_waiting", "Who waits for a connection.", labels=["pool"]
+            "nova_db_pool_waiting", "Requests that are waiting for a connection.", labels=["pool"]
         )
         for name, stats in self._pools.items():
-            told = stats()
-            open_now, idle = told.get("pool_size", 0), told.get("pool_available", 0)
+            counts = stats()
+            open_now, idle = counts.get("pool_size", 0), counts.get("pool_available", 0)
             connections.add_metric([name, "idle"], idle)
             connections.add_metric([name, "busy"], open_now - idle)
-            waiting.add_metric([name], told.get("requests_waiting", 0))
+            waiting.add_metric([name], counts.get("requests_waiting", 0))
         yield connections
         yield waiting

@@ -1,12 +1,12 @@
-"""The job manager: what the queue's library says to the database, where it says too little.
+"""Overrides of the queue library's job manager, for lost connections, clocks and stalled lanes.
 
-Ends of jobs are noted by the database's clock, and said again while it does not answer. The library
-would note the end of an attempt once, and by this machine's clock: a lost answer would leave the
-job to a process that has long forgotten it, and machines whose clocks differ would try again
-minutes too late, or at once.
+The end of an attempt is retried until the database has it, and the next attempt is timed by the
+database's clock. The library writes the end once, by this machine's clock: a lost reply would leave
+the job with a process that no longer runs it, and on a machine whose clock is wrong the next
+attempt would start minutes late, or at once.
 
-A lane that was paused, and taken for dead meanwhile, is told so: the library would let it go on
-giving signs of a life that nobody counts.
+A lane that was considered stalled while it was paused is stopped: the library would let it go on
+updating the heartbeat of a worker that has been removed.
 """
 
 from datetime import datetime
@@ -20,44 +20,48 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Status
 from procrastinate.manager import JobManager
 
-SAY_AGAIN_WITHIN_SECONDS: Final = 20.0
+RETRY_WITHIN_SECONDS: Final = 20.0
 
 _RETRY: Final = """
 SELECT requeue_job(
-    %(job_id)s, %(pause)s::interval, %(new_priority)s, %(new_queue_name)s, %(new_lock)s
+    %(job_id)s, %(delay)s::interval, %(new_priority)s, %(new_queue_name)s, %(new_lock)s
 )
 """
 
-_GIVE_SIGN_OF_LIFE: Final = """
+_UPDATE_HEARTBEAT: Final = """
 UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker_id)s RETURNING id
 """
 
 _log = structlog.get_logger(__name__)
 
 
-def _is_lost(error: Exception) -> bool:
-    """Whether there was no answer: saying it again is safe."""
-    is_of_ours = isinstance(error, ConnectorException)
-    return is_of_ours and isinstance(error.__cause__, psycopg.OperationalError)
+def _is_connection_lost(error: Exception) -> bool:
+    """Whether the database did not reply: retrying is safe, also when it did what it was told."""
+    is_from_queue = isinstance(error, ConnectorException)
+    return is_from_queue and isinstance(error.__cause__, psycopg.OperationalError)
 
 
-_say_again = stamina.retry(
-    on=_is_lost, attempts=None, timeout=SAY_AGAIN_WITHIN_SECONDS, wait_initial=0.1, wait_max=2.0
+_retry_lost = stamina.retry(
+    on=_is_connection_lost,
+    attempts=None,
+    timeout=RETRY_WITHIN_SECONDS,
+    wait_initial=0.1,
+    wait_max=2.0,
 )
 
 
 class PersistentJobManager(JobManager):
-    """Takes the place of the library's own."""
+    """Replaces the library's own."""
 
-    @_say_again
+    @_retry_lost
     async def finish_job_by_id_async(self, job_id: int, status: Status, delete_job: bool) -> None:  # noqa: FBT001 - the library's signature
-        """See `JobManager`; a job that is not there has ended already."""
+        """See `JobManager`; a job that is gone has ended already."""
         try:
             await super().finish_job_by_id_async(job_id, status, delete_job)
         except ConnectorException as error:
             _pass_if_ended(error, job_id)
 
-    @_say_again
+    @_retry_lost
     async def retry_job_by_id_async(
         self,
         job_id: int,
@@ -66,12 +70,12 @@ class PersistentJobManager(JobManager):
         queue: str | None = None,
         lock: str | None = None,
     ) -> None:
-        """See `JobManager`; as long from the database's now as `retry_at` is from ours."""
+        """See `JobManager`; keeps the delay of `retry_at`, counted by the database's clock."""
         try:
             await self.connector.execute_query_async(
                 query=_RETRY,
                 job_id=job_id,
-                pause=retry_at - utils.utcnow(),
+                delay=retry_at - utils.utcnow(),
                 new_priority=priority,
                 new_queue_name=queue,
                 new_lock=lock,
@@ -83,17 +87,17 @@ class PersistentJobManager(JobManager):
         """See `JobManager`.
 
         Raises:
-            ConnectorException: the lane was taken for dead; it has to begin again.
+            ConnectorException: the lane was considered stalled and has to start again.
         """
         known = await self.connector.execute_query_all_async(
-            query=_GIVE_SIGN_OF_LIFE, worker_id=worker_id
+            query=_UPDATE_HEARTBEAT, worker_id=worker_id
         )
         if not known:
-            raise ConnectorException(f"lane {worker_id} was taken for dead")
+            raise ConnectorException(f"lane {worker_id} was considered stalled")
 
 
 def _pass_if_ended(error: ConnectorException, job_id: int) -> None:
-    """A job that was taken over, or whose end was noted and the answer lost, is nobody's loss."""
+    """Ignore that the job is not running: it was taken over, or the reply to its end was lost."""
     if not isinstance(error.__cause__, psycopg.errors.RaiseException):
         raise error
     _log.info("job_had_ended", job_id=job_id)

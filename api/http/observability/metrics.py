@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 
 from projections.follow.projection import PROJECTIONS
 from projections.follow.status import Status, statuses
-from transcoder.queue.connection_metrics import Undescribed
+from transcoder.queue.connection_metrics import UncheckedCollector
 from transcoder.queue.lanes import LaneState, lane_states, lanes_alive
 
 DATABASE_WITHIN_SECONDS: Final = 3.0
@@ -28,7 +28,7 @@ REQUEST_SECONDS: Final = Histogram(
 _log = structlog.get_logger(__name__)
 
 
-class DatabaseCollector(Undescribed):
+class DatabaseCollector(UncheckedCollector):
     """What waits and what lags, as the database tells it at this moment."""
 
     def __init__(self, url: str) -> None:

@@ -13,10 +13,10 @@ from projections.follow.projection import POSTS
 from projections.queries import outdated
 from projections.queries.outdated import (
     PublishedFilter,
-    Renewal,
+    ReprocessOutcome,
     count_published,
     find_outdated,
-    renewals,
+    reprocess_outcomes,
 )
 from tests.histories import (
     NOON,
@@ -119,12 +119,14 @@ async def test_a_run_is_told_what_became_of_its_own_posts(
     assert position is not None
 
     async with connections.connection() as connection:
-        of_first = await renewals(connection, replacing.origin.correlation_id, position=0)
-        of_second = await renewals(connection, leaving.origin.correlation_id, position=0)
-        later = await renewals(connection, leaving.origin.correlation_id, position=position)
+        of_first = await reprocess_outcomes(connection, replacing.origin.correlation_id, position=0)
+        of_second = await reprocess_outcomes(connection, leaving.origin.correlation_id, position=0)
+        later = await reprocess_outcomes(
+            connection, leaving.origin.correlation_id, position=position
+        )
 
-    assert of_first == [Renewal(post_id=renewed[0], code=None, message=None)]
+    assert of_first == [ReprocessOutcome(post_id=renewed[0], code=None, message=None)]
     assert of_second == [
-        Renewal(post_id=left[0], code=leaving.code, message=leaving.message),
+        ReprocessOutcome(post_id=left[0], code=leaving.code, message=leaving.message),
     ]
     assert later == []

@@ -1,4 +1,4 @@
-"""Ends of jobs: however often the answer is lost, and whatever this machine's clock says."""
+"""The end of a job is recorded whatever replies are lost and whatever this machine's clock says."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -27,7 +27,7 @@ async def queue(database_url: str) -> AsyncIterator[App]:
 
 @pytest.fixture
 async def job(queue: App) -> Job:
-    """One that runs."""
+    """A running job."""
     await queue.configure_task("nothing").defer_async()
     worker_id = await queue.job_manager.register_worker()
     job = await queue.job_manager.fetch_job(None, worker_id)
@@ -35,19 +35,19 @@ async def job(queue: App) -> Job:
     return job
 
 
-def lose_answers(queue: App, monkeypatch: pytest.MonkeyPatch, *, number: int) -> None:
-    """What is asked next is done, and nobody hears of it."""
+def lose_replies(queue: App, monkeypatch: pytest.MonkeyPatch, *, number: int) -> None:
+    """Let the next statements succeed and their replies be lost."""
     connector = queue.job_manager.connector
-    ask, lost = connector.execute_query_async, 0
+    execute, lost = connector.execute_query_async, 0
 
-    async def ask_and_lose(**asked: Any) -> None:
+    async def execute_and_lose(**statement: Any) -> None:
         nonlocal lost
-        await ask(**asked)
+        await execute(**statement)
         if lost < number:
             lost += 1
             raise ConnectorException from psycopg.OperationalError("the connection is gone")
 
-    monkeypatch.setattr(connector, "execute_query_async", ask_and_lose)
+    monkeypatch.setattr(connector, "execute_query_async", execute_and_lose)
 
 
 async def statuses(connections: AsyncConnectionPool[AsyncConnection[object]]) -> list[Any]:
@@ -56,34 +56,34 @@ async def statuses(connections: AsyncConnectionPool[AsyncConnection[object]]) ->
         return [row[0] for row in await found.fetchall()]  # type: ignore[index]
 
 
-async def test_the_end_of_a_job_is_said_until_it_is_heard(
+async def test_the_end_of_a_job_is_retried_until_the_database_replies(
     queue: App,
     job: Job,
     connections: AsyncConnectionPool[AsyncConnection[object]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    lose_answers(queue, monkeypatch, number=2)
+    lose_replies(queue, monkeypatch, number=2)
     await queue.job_manager.finish_job(job, status=Status.SUCCEEDED, delete_job=True)
     assert await statuses(connections) == []
 
 
-async def test_so_is_that_it_is_to_be_tried_again(
+async def test_the_retry_of_a_job_is_retried_until_the_database_replies(
     queue: App,
     job: Job,
     connections: AsyncConnectionPool[AsyncConnection[object]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    lose_answers(queue, monkeypatch, number=1)
+    lose_replies(queue, monkeypatch, number=1)
     await queue.job_manager.retry_job(job)
     assert await statuses(connections) == ["todo"]
 
 
-async def test_what_is_wrong_with_the_question_is_said_at_once(queue: App, job: Job) -> None:
+async def test_a_statement_that_is_wrong_is_not_retried(queue: App, job: Job) -> None:
     with pytest.raises(ConnectorException):
         await queue.job_manager.retry_job(job, queue="x" * 1000)
 
 
-async def test_a_pause_is_as_long_as_it_should_be_whatever_the_clock_says(
+async def test_the_next_attempt_waits_its_time_whatever_this_machines_clock_says(
     queue: App,
     job: Job,
     connections: AsyncConnectionPool[AsyncConnection[object]],
@@ -99,9 +99,9 @@ async def test_a_pause_is_as_long_as_it_should_be_whatever_the_clock_says(
         assert await found.fetchone() == (True,)
 
 
-async def test_a_lane_that_was_taken_for_dead_is_told_so(queue: App) -> None:
+async def test_a_lane_that_was_considered_stalled_is_stopped(queue: App) -> None:
     worker_id = await queue.job_manager.register_worker()
     await queue.job_manager.update_heartbeat(worker_id)
     assert await queue.job_manager.prune_stalled_workers(-1) == [worker_id]
-    with pytest.raises(ConnectorException, match="taken for dead"):
+    with pytest.raises(ConnectorException, match="considered stalled"):
         await queue.job_manager.update_heartbeat(worker_id)
