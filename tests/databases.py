@@ -1,7 +1,9 @@
 """Fixtures: a migrated database per test, and what writes and reads it."""
 
+import hashlib
 from collections.abc import AsyncIterator, Iterator
-from typing import LiteralString
+from pathlib import Path
+from typing import Final, LiteralString
 from uuid import uuid4
 
 import psycopg
@@ -13,6 +15,8 @@ from psycopg_pool import AsyncConnectionPool
 from api.migrate import migrate
 from domain.event_store.publishing import Publishing
 
+_ROOT: Final = Path(__file__).parents[1]
+
 
 @pytest.fixture
 def anyio_backend() -> str:
@@ -22,10 +26,20 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres_server: str) -> str:
-    """The name of a migrated database that others are copied from."""
-    _run(postgres_server, "CREATE DATABASE {}", "nova_template")
-    migrate(_with_database(postgres_server, "nova_template"))
-    return "nova_template"
+    """The name of a migrated database that others are copied from.
+
+    Named after its SQL, so that test sessions which share a server share it as well.
+    """
+    sql_files = sorted(path for path in _ROOT.glob("[!.]*/**/*.sql"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sql_files)).hexdigest()
+    name = f"nova_template_{digest[:16]}"
+    with psycopg.connect(postgres_server) as connection:
+        query = "SELECT FROM pg_database WHERE datname = %s"
+        is_there = connection.execute(query, [name]).fetchone() is not None
+    if not is_there:
+        _run(postgres_server, "CREATE DATABASE {}", name)
+        migrate(_with_database(postgres_server, name))
+    return name
 
 
 @pytest.fixture

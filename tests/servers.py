@@ -4,6 +4,7 @@ Import the fixtures in `tests/conftest.py`. They are synchronous, so that sync a
 use them: the servers are supervised from a thread of their own.
 """
 
+import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -25,7 +26,11 @@ def postgres_server() -> Iterator[str]:
     """The URL, as superuser, of the database `postgres` of an empty PostgreSQL 18.
 
     Tests create databases of their own there. What it stores does not survive a power cut.
+    `NOVA_TEST_POSTGRES` names one that is already running.
     """
+    if running := os.environ.get("NOVA_TEST_POSTGRES"):
+        yield running
+        return
     with temporary_stack_folder() as folder, start_blocking_portal() as portal:
         server = portal.wrap_async_context_manager(_postgres(folder))
         with server as url:

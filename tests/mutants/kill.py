@@ -7,9 +7,7 @@ would cost, and some are SQL. pytest selects them, runs them in parallel and sum
 import compileall
 import os
 import shutil
-import signal
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -17,12 +15,15 @@ from typing import Any
 
 import pytest
 
+from tests.mutants.forked_pytest import run_pytest
 from tests.mutants.mutants import ROOT, Mutant, applied, load_mutants
 
 # More than the slowest named tests take on a busy machine. Reaching it is a failure: every test
 # has a limit, and must end without this one.
 LIMIT_SECONDS = 900
 _TESTS_FAILED = 1
+# Rewritten assertions explain failures that nobody reads here.
+_OPTIONS = ["--exitfirst", "--quiet", "--assert=plain", "-p", "no:cacheprovider"]
 _LIST_FILES = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
 
 _MUTANTS = load_mutants()
@@ -48,8 +49,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [list(group) for _, group in groupby(_NODE_IDS, key=lambda name: name.partition("::")[0])],
     ids=lambda node_ids: node_ids[0].partition("::")[0],
 )
-def test_the_unbroken_project_passes(node_ids: list[str], tree: Path) -> None:
-    code, output = _run_tests(node_ids, tree)
+def test_the_unbroken_project_passes(node_ids: list[str], tree: Path, postgres_server: str) -> None:
+    code, output = _run_tests(node_ids, tree, postgres_server)
 
     assert code == 0, output
 
@@ -63,32 +64,28 @@ def _parameter(mutant: Mutant) -> Any:
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("mutant", [_parameter(mutant) for mutant in _MUTANTS])
 def test_the_tests_kill(
-    mutant: Mutant, tree: Path, record_property: Callable[[str, object], None]
+    mutant: Mutant,
+    tree: Path,
+    postgres_server: str,
+    record_property: Callable[[str, object], None],
 ) -> None:
     record_property("package", Path(mutant.file).parts[0])
     with applied(mutant, tree):
-        code, output = _run_tests(mutant.tests, tree)
+        code, output = _run_tests(mutant.tests, tree, postgres_server)
 
     assert code == _TESTS_FAILED, f"exit code {code}: {output}"
 
 
-def _run_tests(node_ids: Sequence[str], tree: Path) -> tuple[int, str]:
-    command = [sys.executable, "-m", "pytest", "--exitfirst", "--quiet", "-p", "no:cacheprovider"]
+def _run_tests(node_ids: Sequence[str], tree: Path, postgres_server: str) -> tuple[int | None, str]:
     inherited = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
-    # Subprocesses import the copy as well, and no mutant leaves compiled files to the next one.
-    environ = {**inherited, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    with subprocess.Popen(
-        [*command, *node_ids],
-        cwd=tree,
-        env=environ,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
-        try:
-            output, _ = process.communicate(timeout=LIMIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            return -1, f"no end within {LIMIT_SECONDS} s"
-    return process.returncode, output[-2000:]
+    environ = {
+        **inherited,
+        "NOVA_TEST_POSTGRES": postgres_server,
+        # Subprocesses of the tests import the copy as well, and leave nothing compiled behind.
+        "PYTHONPATH": str(tree),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    code, output = run_pytest(
+        [*_OPTIONS, *node_ids], tree=tree, environ=environ, limit_seconds=LIMIT_SECONDS
+    )
+    return code, output[-2000:]
