@@ -16,7 +16,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from api.cli.client import TIMEOUT_SECONDS, Client, Photo, read_photo
 from api.http.authentication.bearer import User, create_token
-from api.http.schemas.posts import UploadOpened
+from api.http.schemas.uploads import UploadOpened
 from api.stack.local import LocalStack
 from benchmarks.conftest import Report
 from benchmarks.targets import HARD_LIMIT_SECONDS, TARGET_SECONDS

@@ -110,7 +110,7 @@ def events(  # noqa: PLR0913, PLR0917 - an option for each thing that can be ask
 ) -> None:
     """List events of the whole log; with --json one line for each."""
     from api.cli.audit_reports import report_events
-    from api.http.schemas.audit import PageQuestion
+    from api.http.schemas.audit import EventPageQuery
     from projections.audit.events import EventFilter
 
     asked = EventFilter(
@@ -121,7 +121,7 @@ def events(  # noqa: PLR0913, PLR0917 - an option for each thing that can be ask
         since=since,
         until=until,
     )
-    page = PageQuestion(after=after, limit=limit, order=order.value)
+    page = EventPageQuery(after=after, limit=limit, order=order.value)
     _at_the_desk(lambda desk: report_events(desk, asked, page, as_json=as_json))
 
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.audit_session import AuditDesk
-from api.http.schemas.audit import PageQuestion, PostHistory
+from api.http.schemas.audit import EventPageQuery, PostHistory
 from domain.errors import PostNotFound
 from projections.audit.accesses import newest_accesses
 from projections.audit.events import AuditedEvent, EventFilter, audited, history_of, stream_events
@@ -45,7 +45,7 @@ async def report_post(desk: AuditDesk, post_id: UUID, *, as_json: bool) -> None:
 
 
 async def report_events(
-    desk: AuditDesk, asked: EventFilter, page: PageQuestion, *, as_json: bool
+    desk: AuditDesk, asked: EventFilter, page: EventPageQuery, *, as_json: bool
 ) -> None:
     """Events of the whole log."""
     filters = {**msgspec.to_builtins(asked), **msgspec.to_builtins(page)}

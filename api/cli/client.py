@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from api.http.problems import Problem
-from api.http.schemas.posts import PostView, UploadCompleted, UploadOpened
+from api.http.schemas.posts import PostAccepted, PostView
+from api.http.schemas.uploads import UploadOpened
 from domain.formats import SNIFF_BYTES, sniff
 
 TIMEOUT_SECONDS = 30.0
@@ -67,7 +68,7 @@ class Client:
         if answer.status_code != httpx.codes.PRECONDITION_FAILED:
             answer.raise_for_status()
 
-    async def complete(self, upload: UploadOpened) -> UploadCompleted:
+    async def complete(self, upload: UploadOpened) -> PostAccepted:
         """Say that the bytes are there.
 
         Raises:
@@ -75,7 +76,7 @@ class Client:
         """
         said = {"post_id": str(upload.post_id), "upload_token": upload.upload_token}
         answer = await self._post("/api/v1/posts/upload/complete", said)
-        return msgspec.json.decode(answer.content, type=UploadCompleted)
+        return msgspec.json.decode(answer.content, type=PostAccepted)
 
     async def post(self, post_id: UUID) -> PostView:
         """Read a post.

@@ -17,7 +17,8 @@ from api.cli.client import TIMEOUT_SECONDS, Client, Photo, Refused, read_photo
 from api.cli.foreground import foreground_stack
 from api.http.app import API_PATH, DOCS_PATH
 from api.http.authentication.bearer import User, create_token
-from api.http.schemas.posts import PostView, UploadOpened
+from api.http.schemas.posts import PostView
+from api.http.schemas.uploads import UploadOpened
 from api.stack.environment import LOOPBACK
 from api.stack.local import LocalStack
 from domain.events import Event, PostDeleted, PostFailed, PostPublished, VariantReady, topic_of

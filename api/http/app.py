@@ -1,4 +1,4 @@
-"""The app: Litestar with its routes, errors, authentication and documentation."""
+"""The Litestar application: routes, problems, authentication and documentation."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -12,9 +12,9 @@ from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.types import ControllerRouterHandler
 
 from api.http.authentication.bearer import bearer_auth
-from api.http.observability.correlation import HEADER, answer_with_correlation_id
+from api.http.observability.correlation import HEADER, add_correlation_id
 from api.http.problems import respond_with_problem
-from api.http.resources import Services, open_services
+from api.http.resources import Resources, open_resources
 from api.http.routes.audit import audit_router
 from api.http.routes.capabilities import read_capabilities
 from api.http.routes.health import health_router
@@ -25,25 +25,27 @@ from api.settings import ApiSettings
 
 API_PATH = "/api/v1"
 DOCS_PATH = "/docs"
-# Requests are small JSON; photos go to the object store, never through here.
+# Requests are small JSON documents; photos go to the object store directly.
 MAX_BODY_BYTES = 64 * 1024
 
 
-OpenServices: TypeAlias = Callable[[ApiSettings], AbstractAsyncContextManager[Services]]
+OpenResources: TypeAlias = Callable[[ApiSettings], AbstractAsyncContextManager[Resources]]
 
 
-def create_app(settings: ApiSettings, *, open_services: OpenServices = open_services) -> Litestar:
-    """The ASGI application; it opens its services when it starts and closes them when it stops."""
+def create_app(
+    settings: ApiSettings, *, open_resources: OpenResources = open_resources
+) -> Litestar:
+    """The ASGI application; its lifespan opens and closes its resources."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_services(settings) as services:
-            app.state.services = services
+        async with open_resources(settings) as resources:
+            app.state.resources = resources
             yield
 
-    # Takes nothing: working out what a dependency depends on would take longer than a log line.
-    def services() -> Services:
-        opened: Services = app.state.services
+    # Takes no parameters: resolving those of a dependency costs more than a log line.
+    def resources() -> Resources:
+        opened: Resources = app.state.resources
         return opened
 
     api = Router(
@@ -62,9 +64,9 @@ def create_app(settings: ApiSettings, *, open_services: OpenServices = open_serv
     app = Litestar(
         route_handlers=routes,
         lifespan=[lifespan],
-        dependencies={"services": Provide(services, sync_to_thread=False)},
+        dependencies={"resources": Provide(resources, sync_to_thread=False)},
         on_app_init=[bearer_auth(settings.jwt_secret).on_app_init],
-        before_send=[answer_with_correlation_id],
+        before_send=[add_correlation_id],
         exception_handlers={Exception: respond_with_problem},
         cors_config=CORSConfig(
             allow_origins=["*"], expose_headers=["ETag", "Location", "Retry-After", HEADER]
@@ -73,7 +75,7 @@ def create_app(settings: ApiSettings, *, open_services: OpenServices = open_serv
         openapi_config=OpenAPIConfig(
             title="Nova Publishing",
             version="1",
-            description="Photos in, web-ready variants behind a CDN out.",
+            description="Upload photos, get web-ready variants behind a CDN.",
             path=DOCS_PATH,
             render_plugins=[ScalarRenderPlugin()],
         ),

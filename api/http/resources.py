@@ -1,4 +1,4 @@
-"""Services: what request handlers work with, opened once per API process."""
+"""Resources: what request handlers work with, opened once per API process."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,8 +22,8 @@ from transcoder.queue.connection_metrics import ConnectionPoolCollector, registe
 Connections: TypeAlias = AsyncConnectionPool[AsyncConnection[object]]
 
 
-class Services(Struct, frozen=True, kw_only=True):
-    """The open parts of the process."""
+class Resources(Struct, frozen=True, kw_only=True):
+    """The settings and open connections of the process."""
 
     settings: ApiSettings
     connections: Connections
@@ -31,25 +31,28 @@ class Services(Struct, frozen=True, kw_only=True):
     writer: Writer
 
     def media_url(self, request: Request[Any, Any, Any]) -> str:
-        """What an object key is appended to: the CDN, or this process as the client reached it."""
+        """The URL to prefix object keys with: of the CDN, or else of this API."""
         cdn = self.settings.cloudfront_url
         return f"{request.base_url}media/" if cdn is None else cdn.rstrip("/") + "/"
 
 
-# How a request handler asks for them.
-UseServices: TypeAlias = NamedDependency[Services]
+# How a request handler declares that it needs them.
+UseResources: TypeAlias = NamedDependency[Resources]
 
 
 @asynccontextmanager
-async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
+async def open_resources(settings: ApiSettings) -> AsyncIterator[Resources]:
     """The composition root of the API process: open everything, close it in reverse."""
-    async with open_s3(settings.object_store) as store, services_with(store, settings) as services:
-        yield services
+    async with (
+        open_s3(settings.object_store) as store,
+        resources_with(store, settings) as resources,
+    ):
+        yield resources
 
 
 @asynccontextmanager
-async def services_with(store: ObjectStore, settings: ApiSettings) -> AsyncIterator[Services]:
-    """The services around a given object store."""
+async def resources_with(store: ObjectStore, settings: ApiSettings) -> AsyncIterator[Resources]:
+    """The resources with a given object store."""
     connections: Connections = AsyncConnectionPool(
         settings.database.url,
         min_size=1,
@@ -67,6 +70,6 @@ async def services_with(store: ObjectStore, settings: ApiSettings) -> AsyncItera
                 ConnectionPoolCollector(pools), DatabaseCollector(settings.database.url)
             ):
                 writer = Writer(publishing, connections, pool_size=settings.database.pool_size)
-                yield Services(
+                yield Resources(
                     settings=settings, connections=connections, store=store, writer=writer
                 )

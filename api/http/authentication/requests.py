@@ -1,4 +1,4 @@
-"""Requests: what handlers know of an authenticated caller, and the commands that follow from it."""
+"""Authenticated requests, and the commands that follow from them."""
 
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -13,16 +13,10 @@ from domain.commands import Origin, origin_of_request
 AuthenticatedRequest: TypeAlias = Request[User, Token, Any]
 
 
-def origin_of(request: AuthenticatedRequest) -> Origin:
-    """The origin of a command that this request gives."""
+def command_origin(request: AuthenticatedRequest) -> Origin:
+    """The origin of a command that follows from this request."""
     return origin_of_request(
         actor=request.user.actor,
         at=datetime.now(UTC),
         correlation_id=correlation_id_of(request),
     )
-
-
-def matches_etag(request: Request[Any, Any, Any], etag: str) -> bool:
-    """Whether the client has this very representation already (`If-None-Match`)."""
-    known = request.headers.get("If-None-Match", "").split(",")
-    return any(each.strip().removeprefix("W/") in {etag, "*"} for each in known)

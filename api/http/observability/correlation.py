@@ -36,7 +36,7 @@ def correlation_id_of(connection: ASGIConnection[Any, Any, Any, Any]) -> UUID:
     return correlation_id_of_scope(connection.scope)
 
 
-async def answer_with_correlation_id(message: Message, scope: Scope) -> None:
+async def add_correlation_id(message: Message, scope: Scope) -> None:
     """Before an answer of any kind is sent: put the id on it, and log how the request ended.
 
     Reads that succeed are counted, and not logged: apps ask again and again how a post is doing.

@@ -15,20 +15,19 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 
-from api.http.audit_state import events_until, state_after
 from api.http.authentication.requests import AuthenticatedRequest
 from api.http.errors import InsufficientRole, InvalidQuery
 from api.http.observability.correlation import correlation_id_of
-from api.http.openapi import answer, problem_responses
-from api.http.resources import Connections, UseServices
+from api.http.openapi import json_response, problem_responses
+from api.http.resources import Connections, UseResources
 from api.http.schemas.audit import (
     DEFAULT_EVENTS,
     MAX_EVENTS,
-    AnswerFormat,
-    PageQuestion,
+    EventPageQuery,
     PostHistory,
+    ResponseFormat,
 )
-from api.http.schemas.posts import PostView
+from api.http.schemas.posts import PostView, view_of
 from domain.errors import PostNotFound
 from domain.event_store.mapper import decode_event
 from projections.audit.accesses import Access, record_access
@@ -43,6 +42,7 @@ from projections.audit.events import (
     page_of_events,
     stream_events,
 )
+from projections.queries.past_posts import events_until, post_after
 
 MAX_POSITION: Final = 2**63 - 1
 NDJSON: Final = "application/x-ndjson"
@@ -76,20 +76,20 @@ def asked_page(
     after: Position = None,
     limit: Annotated[int | None, QueryParameter(ge=1, le=MAX_POSITION)] = None,
     order: FromQuery[Order] = "newest",
-    answer_format: Annotated[AnswerFormat, QueryParameter(name="format")] = "json",
-) -> PageQuestion:
+    answer_format: Annotated[ResponseFormat, QueryParameter(name="format")] = "json",
+) -> EventPageQuery:
     """Which part of them, and how, from the query."""
     if answer_format == "json" and limit is not None and limit > MAX_EVENTS:
         raise InvalidQuery(f"Use limit={MAX_EVENTS} at most, or format=ndjson for more events.")
-    return PageQuestion(after=after, limit=limit, order=order, format=answer_format)
+    return EventPageQuery(after=after, limit=limit, order=order, format=answer_format)
 
 
 @get("/posts/{post_id:uuid}/events", responses=problem_responses(404))
 async def read_history(
-    post_id: FromPath[UUID], request: AuthenticatedRequest, services: UseServices
+    post_id: FromPath[UUID], request: AuthenticatedRequest, resources: UseResources
 ) -> PostHistory:
     """Every event of a post, also of a deleted one: for its owner, auditors and operators."""
-    rows = await _history(services.connections, post_id, request=request)
+    rows = await _history(resources.connections, post_id, request=request)
     return PostHistory(post_id=post_id, items=[audited(row) for row in rows])
 
 
@@ -97,7 +97,7 @@ async def read_history(
 async def read_state(
     post_id: FromPath[UUID],
     request: AuthenticatedRequest,
-    services: UseServices,
+    resources: UseResources,
     as_of: FromQuery[datetime | None] = None,
     version: Position = None,
 ) -> PostView:
@@ -105,14 +105,17 @@ async def read_state(
     if (as_of is None) == (version is None):
         raise InvalidQuery("Pass either as_of or version.")
     _refuse_local_times(as_of=as_of)
-    rows = await _history(services.connections, post_id, request=request)
+    rows = await _history(resources.connections, post_id, request=request)
     events = events_until([decode_event(row) for row in rows], as_of=as_of, version=version)
-    return state_after(post_id, events, media_url=services.media_url(request))
+    post = post_after(events)
+    if post is None:
+        raise PostNotFound(post_id)
+    return view_of(post, media_url=resources.media_url(request))
 
 
 @get(
     "/audit/events",
-    responses={**answer(EventPage), **problem_responses(403)},
+    responses={**json_response(EventPage), **problem_responses(403)},
     dependencies={
         "asked": Provide(asked_events, sync_to_thread=False),
         "page": Provide(asked_page, sync_to_thread=False),
@@ -120,9 +123,9 @@ async def read_state(
 )
 async def read_events(
     asked: NamedDependency[EventFilter],
-    page: NamedDependency[PageQuestion],
+    page: NamedDependency[EventPageQuery],
     request: AuthenticatedRequest,
-    services: UseServices,
+    resources: UseResources,
 ) -> Response[Any]:
     """Events of the whole log: a page after a position, or with `format=ndjson` all of them.
 
@@ -130,10 +133,10 @@ async def read_events(
     is not. Pass `next_after` as `after` for the page that follows.
     """
     filters = {**msgspec.to_builtins(asked), **msgspec.to_builtins(page)}
-    await _record(services.connections, request, filters=filters)
+    await _record(resources.connections, request, filters=filters)
     if page.format == "ndjson":
-        return Stream(_lines(services.connections, asked, page), media_type=NDJSON)
-    return Response(await _page(services.connections, asked, page))
+        return Stream(_lines(resources.connections, asked, page), media_type=NDJSON)
+    return Response(await _page(resources.connections, asked, page))
 
 
 async def _history(
@@ -168,7 +171,7 @@ async def _record(
         await record_access(connection, access)
 
 
-async def _page(connections: Connections, asked: EventFilter, page: PageQuestion) -> EventPage:
+async def _page(connections: Connections, asked: EventFilter, page: EventPageQuery) -> EventPage:
     async with connections.connection() as connection:
         return await page_of_events(
             connection,
@@ -180,7 +183,7 @@ async def _page(connections: Connections, asked: EventFilter, page: PageQuestion
 
 
 async def _lines(
-    connections: Connections, asked: EventFilter, page: PageQuestion
+    connections: Connections, asked: EventFilter, page: EventPageQuery
 ) -> AsyncIterator[bytes]:
     encoder = msgspec.json.Encoder()
     batches = stream_events(

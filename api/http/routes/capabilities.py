@@ -1,19 +1,52 @@
-"""Capabilities: what the service accepts and produces, from the very tables it works with."""
+"""Capabilities: what the service accepts and produces, from the tables it works with."""
 
 from litestar import get
+from msgspec import Struct
 from msgspec.structs import asdict
 
-from api.http.resources import UseServices
+from api.http.resources import UseResources
 from api.http.routes.uploads import TOKEN_LIFETIME, URL_LIFETIME
-from api.http.schemas.posts import MAX_CAPTION_CHARACTERS, Capabilities, UploadLimits, VariantView
+from api.http.schemas.uploads import MAX_CAPTION_CHARACTERS
 from domain.formats import accepted_content_types
-from domain.recipes import MAX_SIDE, RECIPE_VERSION, RECIPES, VARIANT_CONTENT_TYPE
+from domain.recipes import MAX_SIDE, RECIPE_VERSION, RECIPES, VARIANT_CONTENT_TYPE, VariantName
+
+
+class VariantView(Struct, frozen=True, kw_only=True):
+    """Bounds of a variant, in pixels and bytes."""
+
+    variant: VariantName
+    content_type: str
+    max_width: int
+    max_height: int
+    quality: int
+    max_bytes: int
+
+
+class UploadLimits(Struct, frozen=True, kw_only=True):
+    """What `upload/init` accepts: sizes in bytes, lifetimes in seconds."""
+
+    min_bytes: int
+    max_bytes: int
+    max_pixels: int
+    max_side: int
+    max_caption_characters: int
+    presigned_url_seconds: int
+    upload_token_seconds: int
+
+
+class Capabilities(Struct, frozen=True, kw_only=True):
+    """What this service accepts and produces."""
+
+    content_types: list[str]
+    upload: UploadLimits
+    variants: list[VariantView]
+    recipe_version: int
 
 
 @get("/capabilities", sync_to_thread=False)
-def read_capabilities(services: UseServices) -> Capabilities:
-    """The accepted types, the limits, and the variants that every published post has."""
-    settings = services.settings
+def read_capabilities(resources: UseResources) -> Capabilities:
+    """Accepted content types, upload limits, and the variants of a published post."""
+    settings = resources.settings
     return Capabilities(
         content_types=list(accepted_content_types(heif=settings.photos.accept_heif)),
         upload=UploadLimits(

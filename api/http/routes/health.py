@@ -8,7 +8,7 @@ import psycopg
 from litestar import Response, Router, get
 from msgspec import Struct
 
-from api.http.resources import Services, UseServices
+from api.http.resources import Resources, UseResources
 from projections.follow.projection import POSTS
 from projections.queries.posts import Lag, projection_lag
 from transcoder.errors import ObjectStoreUnavailable
@@ -34,9 +34,9 @@ def live() -> dict[str, str]:
 
 
 @get(["/", "/ready"])
-async def ready(services: UseServices) -> Response[Health]:
+async def ready(resources: UseResources) -> Response[Health]:
     """The database and the object store answer too: 200 if so, 503 if not."""
-    parts = _Parts(services)
+    parts = _Parts(resources)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_quietly, parts.ask_database)
         tasks.start_soon(_quietly, parts.ask_object_store)
@@ -45,8 +45,8 @@ async def ready(services: UseServices) -> Response[Health]:
 
 
 class _Parts:
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, resources: Resources) -> None:
+        self._services = resources
         self._queue: QueueDepth | None = None
         self._lag: Lag | None = None
         self._object_store_up = False

@@ -6,8 +6,8 @@ from litestar import HttpMethod, Request, Response, route
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from api.http.authentication.requests import matches_etag
-from api.http.resources import Services, UseServices
+from api.http.resources import Resources, UseResources
+from api.http.routes.responses import matches_etag
 from domain.keys import is_variant_key
 from projections.queries.posts import Image, get_image
 from transcoder.object_store.protocol import IMMUTABLE
@@ -19,10 +19,10 @@ from transcoder.object_store.protocol import IMMUTABLE
     include_in_schema=False,
 )
 async def read_media(
-    key: FromPath[str], request: Request[Any, Any, Any], services: UseServices
+    key: FromPath[str], request: Request[Any, Any, Any], resources: UseResources
 ) -> Response[Any]:
     """A variant of a post that is not deleted; originals are never served."""
-    image = await _image(services, key.removeprefix("/"))
+    image = await _image(resources, key.removeprefix("/"))
     headers = {
         "ETag": f'"{image.sha256}"',
         "Cache-Control": IMMUTABLE,
@@ -30,15 +30,15 @@ async def read_media(
     }
     if matches_etag(request, headers["ETag"]):
         return Response(None, status_code=304, headers=headers)
-    content = await services.store.read(image.key)
+    content = await resources.store.read(image.key)
     if content is None:
         raise NotFoundException
     return Response(content, media_type=image.content_type, headers=headers)
 
 
-async def _image(services: Services, key: str) -> Image:
+async def _image(resources: Resources, key: str) -> Image:
     if is_variant_key(key):
-        async with services.connections.connection() as connection:
+        async with resources.connections.connection() as connection:
             image = await get_image(connection, key)
         if image is not None:
             return image

@@ -1,4 +1,4 @@
-"""Posts: read one, list them newest first, delete one's own."""
+"""Posts: read, list, delete and retry."""
 
 import base64
 import binascii
@@ -13,15 +13,15 @@ from litestar.response.base import ASGIResponse
 from litestar.status_codes import HTTP_202_ACCEPTED
 from litestar.types import ASGIApp
 
-from api.http.authentication.requests import AuthenticatedRequest, matches_etag, origin_of
+from api.http.authentication.requests import AuthenticatedRequest, command_origin
 from api.http.errors import InvalidCursor
-from api.http.openapi import answer, being_published, problem_responses
-from api.http.resources import UseServices
-from api.http.schemas.posts import FailureView, ImageView, PostPage, PostView, UploadCompleted
+from api.http.openapi import json_response, problem_responses
+from api.http.resources import UseResources
+from api.http.routes.responses import matches_etag, respond_accepted
+from api.http.schemas.posts import PostAccepted, PostPage, PostView, view_of
 from domain.commands import DeletePost, RetryPost
 from domain.errors import PostNotFound
 from domain.post import ReadableStatus
-from domain.recipes import VariantName
 from projections.queries.posts import (
     PageStart,
     PostFilter,
@@ -32,24 +32,20 @@ from projections.queries.posts import (
 
 MAX_PAGE: Final = 100
 DEFAULT_PAGE: Final = 20
-# The reader's own browser may keep an answer, and asks each time whether it still holds.
+# The reader's own browser may cache a response, but revalidates it every time.
 CACHE_CONTROL: Final = "private, no-cache"
-# Fields of the answer that are columns of the row, under the same names.
-_FROM_ROW: Final = tuple(
-    name for name in PostView.__struct_fields__ if name not in {"images", "failure"}
-)
 
 
-@get("/posts/{post_id:uuid}", responses={**answer(PostView), **problem_responses(404)})
+@get("/posts/{post_id:uuid}", responses={**json_response(PostView), **problem_responses(404)})
 async def read_post(
-    post_id: FromPath[UUID], request: AuthenticatedRequest, services: UseServices
+    post_id: FromPath[UUID], request: AuthenticatedRequest, resources: UseResources
 ) -> ASGIApp:
-    """A post with the variants that are ready. `If-None-Match` spares sending it again."""
-    async with services.connections.connection() as connection:
+    """Read a post with the variants that are ready. Send `If-None-Match` to poll cheaply."""
+    async with resources.connections.connection() as connection:
         row = await get_post(connection, post_id, reader_id=request.user.id)
     if row is None:
         raise PostNotFound(post_id)
-    content = msgspec.json.encode(_view(row, media_url=services.media_url(request)))
+    content = msgspec.json.encode(view_of(row, media_url=resources.media_url(request)))
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": CACHE_CONTROL}
     if matches_etag(request, etag):
@@ -60,32 +56,32 @@ async def read_post(
 @get("/posts", responses=problem_responses())
 async def read_posts(
     request: AuthenticatedRequest,
-    services: UseServices,
+    resources: UseResources,
     user_id: FromQuery[UUID | None] = None,
     status: FromQuery[ReadableStatus | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE,
     cursor: Annotated[str | None, QueryParameter(max_length=200)] = None,
 ) -> PostPage:
-    """The posts that one may see, newest first: one's own in every status, others' published."""
-    asked = PostFilter(reader_id=request.user.id, user_id=user_id, status=status)
+    """List posts, newest first: your own in every status, and those that others published."""
+    post_filter = PostFilter(reader_id=request.user.id, user_id=user_id, status=status)
     start = _page_start(cursor) if cursor else None
-    async with services.connections.connection() as connection:
-        rows = await list_posts(connection, asked, limit=limit + 1, start=start)
+    async with resources.connections.connection() as connection:
+        rows = await list_posts(connection, post_filter, limit=limit + 1, start=start)
     page = rows[:limit]
-    media_url = services.media_url(request)
+    media_url = resources.media_url(request)
     return PostPage(
-        items=[_view(row, media_url=media_url) for row in page],
+        items=[view_of(row, media_url=media_url) for row in page],
         next_cursor=_cursor(page[-1]) if len(rows) > limit else None,
     )
 
 
 @delete("/posts/{post_id:uuid}", responses=problem_responses(404, 503))
 async def delete_post(
-    post_id: FromPath[UUID], request: AuthenticatedRequest, services: UseServices
+    post_id: FromPath[UUID], request: AuthenticatedRequest, resources: UseResources
 ) -> None:
-    """Delete one's own post; it is gone from every read at once."""
-    await services.writer.execute(
-        DeletePost(origin=origin_of(request), post_id=post_id, user_id=request.user.id)
+    """Delete your own post. It disappears from every read at once."""
+    await resources.writer.execute(
+        DeletePost(origin=command_origin(request), post_id=post_id, user_id=request.user.id)
     )
 
 
@@ -95,32 +91,14 @@ async def delete_post(
     responses=problem_responses(404, 409, 503),
 )
 async def retry_post(
-    post_id: FromPath[UUID], request: AuthenticatedRequest, services: UseServices
-) -> Response[UploadCompleted]:
-    """Try one's own failed photo once more, without uploading it again."""
-    outcome = await services.writer.execute(
-        RetryPost(origin=origin_of(request), post_id=post_id, user_id=request.user.id),
-        queue_capacity=services.settings.uploads.queue_capacity,
+    post_id: FromPath[UUID], request: AuthenticatedRequest, resources: UseResources
+) -> Response[PostAccepted]:
+    """Retry your own failed post without uploading the photo again."""
+    outcome = await resources.writer.execute(
+        RetryPost(origin=command_origin(request), post_id=post_id, user_id=request.user.id),
+        queue_capacity=resources.settings.uploads.queue_capacity,
     )
-    return being_published(outcome.post)
-
-
-def _view(row: ReadablePost, *, media_url: str) -> PostView:
-    images: dict[VariantName, ImageView] = {
-        name: ImageView(
-            url=media_url + image.key,
-            width=image.width,
-            height=image.height,
-            file_size=image.file_size,
-            content_type=image.content_type,
-        )
-        for name, image in row.images.items()
-    }
-    view = PostView(images=images, **{name: getattr(row, name) for name in _FROM_ROW})
-    if row.failure_code is None or row.failure_message is None:
-        return view
-    failure = FailureView(code=row.failure_code, message=row.failure_message)
-    return msgspec.structs.replace(view, failure=failure)
+    return respond_accepted(outcome.post)
 
 
 def _cursor(row: ReadablePost) -> str:

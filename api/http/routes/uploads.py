@@ -1,4 +1,4 @@
-"""Uploads: announce a photo, send it straight to the object store, say that it is there."""
+"""Uploads: announce a photo, PUT it to the object store, complete the upload."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -8,20 +8,21 @@ from litestar import Response, Router, post
 from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_202_ACCEPTED
 
-from api.http.authentication.requests import AuthenticatedRequest, origin_of
+from api.http.authentication.requests import AuthenticatedRequest, command_origin
 from api.http.authentication.upload_tokens import (
     check_expiry,
     create_upload_token,
     read_upload_token,
 )
 from api.http.errors import FileTooLarge, FileTooSmall, NotUploaded, UnsupportedContentType
-from api.http.openapi import being_published, problem_responses
-from api.http.resources import Services, UseServices
-from api.http.schemas.posts import (
+from api.http.openapi import problem_responses
+from api.http.resources import Resources, UseResources
+from api.http.routes.responses import respond_accepted
+from api.http.schemas.posts import PostAccepted
+from api.http.schemas.uploads import (
     CompleteUpload,
     InitUpload,
     RenewUrl,
-    UploadCompleted,
     UploadOpened,
     UrlRenewed,
 )
@@ -38,14 +39,14 @@ TOKEN_LIFETIME: Final = timedelta(hours=1)
 
 @post("/posts/upload/init", responses=problem_responses(413, 415, 503))
 async def init_upload(
-    data: JSONBody[InitUpload], request: AuthenticatedRequest, services: UseServices
+    data: JSONBody[InitUpload], request: AuthenticatedRequest, resources: UseResources
 ) -> UploadOpened:
-    """Announce a photo and get a URL to PUT it to, for exactly these bytes, once."""
-    content_type = _accepted(data, services.settings)
-    origin = origin_of(request)
+    """Announce a photo and get a presigned URL that accepts exactly these bytes, once."""
+    content_type = _accepted_content_type(data, resources.settings)
+    origin = command_origin(request)
     post_id = uuid4()
     token_expires_at = origin.at.replace(microsecond=0) + TOKEN_LIFETIME
-    outcome = await services.writer.execute(
+    outcome = await resources.writer.execute(
         CreatePost(
             origin=origin,
             post_id=post_id,
@@ -59,8 +60,8 @@ async def init_upload(
             upload_expires_at=token_expires_at,
         )
     )
-    upload = await services.store.presign_upload(_announced(outcome.post), lifetime=URL_LIFETIME)
-    secret = services.settings.jwt_secret
+    upload = await resources.store.presign_upload(_announced(outcome.post), lifetime=URL_LIFETIME)
+    secret = resources.settings.jwt_secret
     return UploadOpened(
         post_id=post_id,
         presigned_url=upload.url,
@@ -76,16 +77,16 @@ async def renew_url(
     post_id: FromPath[UUID],
     data: JSONBody[RenewUrl],
     request: AuthenticatedRequest,
-    services: UseServices,
+    resources: UseResources,
 ) -> UrlRenewed:
-    """A fresh URL for an upload whose first one has expired."""
-    post = await services.writer.own_post(post_id, user_id=request.user.id)
-    secret = services.settings.jwt_secret
+    """Get a new presigned URL for an upload whose URL has expired."""
+    post = await resources.writer.own_post(post_id, user_id=request.user.id)
+    secret = resources.settings.jwt_secret
     expires_at = read_upload_token(secret, data.upload_token, post_id=post_id)
     check_expiry(post_id, expires_at)
-    # No PUT may begin when `complete` can no longer follow it.
+    # A PUT must not start so late that the upload can no longer be completed.
     lifetime = min(URL_LIFETIME, expires_at - datetime.now(UTC))
-    upload = await services.store.presign_upload(_announced(post), lifetime=lifetime)
+    upload = await resources.store.presign_upload(_announced(post), lifetime=lifetime)
     return UrlRenewed(
         post_id=post_id,
         presigned_url=upload.url,
@@ -102,40 +103,38 @@ async def renew_url(
 async def complete_upload(
     data: JSONBody[CompleteUpload],
     request: AuthenticatedRequest,
-    services: UseServices,
-) -> Response[UploadCompleted]:
-    """Say that the photo is uploaded; it will be published within a second or so."""
-    post = await services.writer.own_post(data.post_id, user_id=request.user.id)
-    secret = services.settings.jwt_secret
+    resources: UseResources,
+) -> Response[PostAccepted]:
+    """Complete an upload after the PUT: the photo is queued for transcoding. Idempotent."""
+    post = await resources.writer.own_post(data.post_id, user_id=request.user.id)
+    secret = resources.settings.jwt_secret
     expires_at = read_upload_token(secret, data.upload_token, post_id=post.id)
     if post.status == "pending":
         # A completed upload stays completed, however late the client retries.
         check_expiry(post.id, expires_at)
-        await _check_stored(services, post)
-    await services.writer.execute(
-        ConfirmUpload(origin=origin_of(request), post_id=post.id),
+        await _check_stored(resources, post)
+    outcome = await resources.writer.execute(
+        ConfirmUpload(origin=command_origin(request), post_id=post.id),
         known=post,
-        queue_capacity=services.settings.uploads.queue_capacity,
+        queue_capacity=resources.settings.uploads.queue_capacity,
     )
-    return being_published(post)
+    return respond_accepted(outcome.post)
 
 
-def _accepted(data: InitUpload, settings: ApiSettings) -> ContentType:
+def _accepted_content_type(data: InitUpload, settings: ApiSettings) -> ContentType:
     all_accepted = accepted_content_types(heif=settings.photos.accept_heif)
-    for accepted in all_accepted:
-        if data.content_type == accepted:
-            break
-    else:
+    content_type = next((each for each in all_accepted if each == data.content_type), None)
+    if content_type is None:
         raise UnsupportedContentType(data.content_type, accepted=all_accepted)
     if data.file_size > settings.uploads.max_bytes:
         raise FileTooLarge(data.file_size, limit=settings.uploads.max_bytes)
     if data.file_size < settings.uploads.min_bytes:
         raise FileTooSmall(data.file_size, limit=settings.uploads.min_bytes)
-    return accepted
+    return content_type
 
 
-async def _check_stored(services: Services, post: Post) -> None:
-    stored = await services.store.stat(post.image_key)
+async def _check_stored(resources: Resources, post: Post) -> None:
+    stored = await resources.store.stat(post.image_key)
     if stored is None or (stored.file_size, stored.sha256) != (post.file_size, post.sha256):
         raise NotUploaded
 

@@ -1,75 +1,18 @@
-"""Schemas: what clients send and receive, exactly."""
+"""Schemas of posts, and how a row of the read tables becomes one."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Final
 from uuid import UUID
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from domain.post import ReadableStatus
 from domain.recipes import VariantName
-
-MAX_CAPTION_CHARACTERS = 2200
-# PostgreSQL keeps every character in a text but this one.
-NO_NUL = r"^[^\x00]*\Z"
-
-
-class InitUpload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A photo announced: `file_size` in bytes, `sha256` of the file in lower-case hex."""
-
-    filename: Annotated[str, Meta(min_length=1, max_length=255, pattern=NO_NUL)]
-    content_type: Annotated[str, Meta(max_length=100)]
-    file_size: Annotated[int, Meta(ge=1, le=2**63 - 1)]
-    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-    caption: Annotated[str, Meta(max_length=MAX_CAPTION_CHARACTERS, pattern=NO_NUL)] | None = None
-
-
-class UploadOpened(Struct, frozen=True, kw_only=True):
-    """PUT the file to `presigned_url` with exactly `upload_headers`, then complete.
-
-    A PUT answered 412 means that the bytes are already there: complete will succeed.
-    """
-
-    post_id: UUID
-    presigned_url: str
-    upload_headers: dict[str, str]
-    upload_token: str
-    presigned_url_expires_at: datetime
-    upload_token_expires_at: datetime
-
-
-class RenewUrl(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Ask for a fresh URL while the token lives."""
-
-    upload_token: Annotated[str, Meta(max_length=1000)]
-
-
-class UrlRenewed(Struct, frozen=True, kw_only=True):
-    """A fresh URL for the same upload, with the same headers."""
-
-    post_id: UUID
-    presigned_url: str
-    upload_headers: dict[str, str]
-    presigned_url_expires_at: datetime
-
-
-class CompleteUpload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Say that the file is uploaded. Saying it again answers the same and does nothing twice."""
-
-    post_id: UUID
-    upload_token: Annotated[str, Meta(max_length=1000)]
-
-
-class UploadCompleted(Struct, frozen=True, kw_only=True):
-    """The photo is being published: look at `Location` after `Retry-After` seconds."""
-
-    post_id: UUID
-    status: str
-    image_key: str
+from projections.queries.posts import Image, ReadablePost
 
 
 class ImageView(Struct, frozen=True, kw_only=True):
-    """One variant: `width` and `height` in pixels, `file_size` in bytes."""
+    """A variant: `width` and `height` in pixels, `file_size` in bytes."""
 
     url: str
     width: int
@@ -79,17 +22,18 @@ class ImageView(Struct, frozen=True, kw_only=True):
 
 
 class FailureView(Struct, frozen=True, kw_only=True):
-    """Why a photo could not be published: `code` for machines, `message` for people."""
+    """Why a photo could not be published: `code` for programs, `message` for people."""
 
     code: str
     message: str
 
 
 class PostView(Struct, frozen=True, kw_only=True):
-    """A post; `images` fills up as its variants get ready.
+    """A post. `images` gains each variant as it is ready.
 
-    `blurhash` (blurha.sh) and `dominant_colour` (`#rrggbb`) stand in for a published photo while it
-    loads; photos that were published before there were any have null.
+    `blurhash` (blurha.sh) and `dominant_colour` (`#rrggbb`) are placeholders to show while a
+    published photo loads. They are null until the post is published, and for posts published by
+    versions that had no placeholders.
     """
 
     id: UUID
@@ -110,39 +54,41 @@ class PostView(Struct, frozen=True, kw_only=True):
 
 
 class PostPage(Struct, frozen=True, kw_only=True):
-    """Posts, newest first; pass `next_cursor` as `cursor` for the page after this one."""
+    """Posts, newest first. Pass `next_cursor` as `cursor` for the next page; null ends the list."""
 
     items: list[PostView]
     next_cursor: str | None
 
 
-class VariantView(Struct, frozen=True, kw_only=True):
-    """What a variant is bound by; sizes in pixels and bytes."""
+class PostAccepted(Struct, frozen=True, kw_only=True):
+    """The status of the post now. While it is `processing`, poll `Location`."""
 
-    variant: VariantName
-    content_type: str
-    max_width: int
-    max_height: int
-    quality: int
-    max_bytes: int
+    post_id: UUID
+    status: ReadableStatus
+    image_key: str
 
 
-class UploadLimits(Struct, frozen=True, kw_only=True):
-    """What `upload/init` accepts; sizes in bytes, lifetimes in seconds."""
-
-    min_bytes: int
-    max_bytes: int
-    max_pixels: int
-    max_side: int
-    max_caption_characters: int
-    presigned_url_seconds: int
-    upload_token_seconds: int
+# The fields that a view and a row share: a new column of both needs no line here.
+_SHARED: Final = tuple(
+    name for name in PostView.__struct_fields__ if name in ReadablePost.__struct_fields__
+)
 
 
-class Capabilities(Struct, frozen=True, kw_only=True):
-    """What this service accepts and produces, taken from what it really does."""
+def view_of(post: ReadablePost, *, media_url: str) -> PostView:
+    """What clients see of a post; `media_url` precedes the key of each image."""
+    images = {name: _image_view(image, media_url) for name, image in post.images.items()}
+    failure: FailureView | UnsetType = UNSET
+    if post.failure_code is not None and post.failure_message is not None:
+        failure = FailureView(code=post.failure_code, message=post.failure_message)
+    shared = {name: getattr(post, name) for name in _SHARED}
+    return PostView(**{**shared, "images": images, "failure": failure})
 
-    content_types: list[str]
-    upload: UploadLimits
-    variants: list[VariantView]
-    recipe_version: int
+
+def _image_view(image: Image, media_url: str) -> ImageView:
+    return ImageView(
+        url=media_url + image.key,
+        width=image.width,
+        height=image.height,
+        file_size=image.file_size,
+        content_type=image.content_type,
+    )

@@ -8,7 +8,7 @@ import httpx
 
 from api.http.app import create_app
 from api.http.authentication.bearer import Role, User, create_token
-from api.http.resources import Services, services_with
+from api.http.resources import Resources, resources_with
 from api.settings import ApiSettings
 from tests.fake_object_store import FakeObjectStore
 
@@ -40,10 +40,10 @@ async def client_of_api(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client without a token, of an API with these settings."""
 
-    def open_services(settings: ApiSettings) -> AbstractAsyncContextManager[Services]:
-        return services_with(store, settings)
+    def open_resources(settings: ApiSettings) -> AbstractAsyncContextManager[Resources]:
+        return resources_with(store, settings)
 
-    app = create_app(settings, open_services=open_services)
+    app = create_app(settings, open_resources=open_resources)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
     async with (
         app.lifespan(),

@@ -10,14 +10,14 @@ import httpx
 import psycopg
 import pytest
 
-from api.http.audit_state import events_until, state_after
 from domain.event_store.publishing import Publishing
 from projections.audit import events as audit
+from projections.queries.past_posts import post_after
 from tests.api.http.caller import Caller
 from tests.api.http.problem_answers import problem
 from tests.api.http.uploads import open_upload, published_post, upload
 from tests.fake_object_store import FakeObjectStore
-from tests.histories import NOON, after, confirm_upload, create_post, fail_post, origin
+from tests.histories import fail_post
 
 pytestmark = pytest.mark.anyio
 
@@ -110,11 +110,11 @@ async def test_the_state_at_every_version_is_the_fold_of_its_events(
 ) -> None:
     post_id = await published_post(owner, store, publishing)
     events = publishing.history(UUID(post_id))
-    media_url = "http://api.example/media/"
     shown: dict[str, Any] = {}
     for version in range(1, 7):
         shown = (await owner.get(f"/api/v1/posts/{post_id}/state?version={version}")).json()
-        folded = state_after(UUID(post_id), events[:version], media_url=media_url)
+        folded = post_after(events[:version])
+        assert folded is not None
         assert shown["status"] == folded.status
         assert list(shown["images"]) == list(folded.images)
         assert shown["blurhash"] == folded.blurhash
@@ -152,16 +152,6 @@ async def test_a_failed_post_shows_its_failure_as_the_post_itself_does(
     shown = (await owner.get(f"/api/v1/posts/{post_id}/state?version=3")).json()
     assert shown == (await owner.get(f"/api/v1/posts/{post_id}")).json()
     assert shown["failure"]["code"] == "corrupt_image"
-
-
-def test_versions_order_the_events_of_a_post_whatever_the_clocks_said() -> None:
-    post_id = uuid4()
-    _, events = after(
-        create_post(post_id, origin=origin(at=NOON + timedelta(seconds=5))),
-        confirm_upload(post_id, at=NOON),
-    )
-    assert events_until(events, as_of=NOON + timedelta(seconds=4), version=None) == []
-    assert events_until(events, as_of=NOON + timedelta(seconds=5), version=None) == events
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,9 @@ async def path(owner: Caller, store: FakeObjectStore, publishing: Publishing) ->
     sha256 = hashlib.sha256(PICTURE).hexdigest()
     key = variant_key(post_id, "medium", sha256=sha256)
     store.arrive(key, PICTURE)
-    publishing.execute(
-        replace(record_variant(post_id, "medium"), key=key, sha256=sha256, file_size=len(PICTURE))
-    )
+    command = record_variant(post_id, "medium")
+    stored = replace(command.variant, key=key, sha256=sha256, file_size=len(PICTURE))
+    publishing.execute(replace(command, variant=stored))
     await open_upload(owner)
     return f"/media/{key}"
 

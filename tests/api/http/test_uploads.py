@@ -20,7 +20,7 @@ from tests.api.http.caller import SECRET, Caller
 from tests.api.http.problem_answers import problem
 from tests.api.http.uploads import CONTENT, announcement, completion, open_upload, upload
 from tests.fake_object_store import FakeObjectStore
-from tests.histories import delete_post, publishing_commands
+from tests.histories import delete_post, fail_post, publishing_commands
 
 pytestmark = pytest.mark.anyio
 
@@ -190,6 +190,18 @@ async def test_what_was_accepted_stays_accepted_however_late_it_is_said_again(
     token = create_upload_token(SECRET, UUID(post_id), expires_at=past)
     again = await owner.post(COMPLETE, {"post_id": post_id, "upload_token": token})
     assert (again.status_code, again.json()["status"]) == (202, "processing")
+
+
+async def test_completing_again_answers_with_the_status_of_the_post_now(
+    owner: Caller, store: FakeObjectStore, publishing: Publishing
+) -> None:
+    published, failed = await upload(owner, store), await upload(owner, store)
+    for command in publishing_commands(UUID(published["post_id"]))[2:]:
+        publishing.execute(command)
+    publishing.execute(fail_post(UUID(failed["post_id"])))
+    for opened, status in ((published, "published"), (failed, "failed")):
+        again = await owner.post(COMPLETE, completion(opened))
+        assert (again.status_code, again.json()["status"]) == (202, status)
 
 
 async def test_the_post_of_another_is_not_there(owner: Caller, stranger: Caller) -> None:
