@@ -104,8 +104,10 @@ def _event_table(events: Iterable[AuditedEvent]) -> Table:
 
 def _told(event: AuditedEvent) -> str:
     """The few words that tell one event from others of its kind."""
-    names = ("filename", "name", "milliseconds", "code", "stage", "reason", "unreadable_state")
-    facts = {**event.data, **event.data.get("variant", {})}
+    names = ("filename", "variant", "milliseconds", "code", "stage", "reason", "unreadable_state")
+    facts = event.data
+    if isinstance(variant := facts.get("variant"), dict):
+        facts = {**facts, **variant, "variant": variant["name"]}
     return " ".join(f"{name}={facts[name]}" for name in names if facts.get(name) is not None)
 
 
