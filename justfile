@@ -1,8 +1,8 @@
-# The developer's verbs; `just` alone lists them. CI and hooks call nothing else.
+# The developer's recipes; `just` lists them. CI and hooks call nothing else.
 
 set positional-arguments
 
-# Each process has servers of its own, so that a file of tests stays with one.
+# Each process starts its own servers, so all tests of a file run in one process.
 SIDE_BY_SIDE := "--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder"
 ALL_TESTS := SIDE_BY_SIDE + " --cov --cov-report=term-missing:skip-covered"
 
@@ -26,12 +26,12 @@ lint:
     ruff format --check .
     ruff check .
 
-# Check the types, twice.
+# Check the types with mypy and pyright.
 types:
     mypy
     pyright
 
-# Check the direction of imports.
+# Check the import contracts.
 imports:
     lint-imports
 
@@ -40,19 +40,19 @@ deps:
     deptry domain projections transcoder api
     deptry tests benchmarks --ignore DEP002,DEP004
 
-# Run the tests, on real servers; all of them side by side, holding the coverage of the domain.
+# Run the tests on real servers; without arguments all of them in parallel, with the domain's coverage.
 test *ARGS:
     pytest {{ if ARGS == "" { ALL_TESTS } else { "" } }} "$@"
 
-# Run the tests that need no server: under a minute.
+# Run the tests that need no server, in under a minute.
 quick *ARGS:
     pytest -p tests.quick --numprocesses=logical --maxprocesses=4 "$@"
 
-# Break everything, as often and as long as it takes to be sure: ten minutes.
+# Break every part of a running stack, again and again, for ten minutes.
 faults *ARGS:
-    NOVA_FAULTS=full pytest {{ SIDE_BY_SIDE }} tests/faults tests/projections/test_kills.py "$@"
+    NOVA_FAULTS=full pytest {{ SIDE_BY_SIDE }} tests/faults tests/projections/follow/test_kills.py "$@"
 
-# Break one rule after the other and check that the tests notice; `-k auth` or `-k domain/` selects.
+# Break one rule after another and check that the tests notice; select with `-k auth` or `-k domain/`.
 mutants *ARGS:
     pytest tests/mutants/kill.py --numprocesses=2 --dist=worksteal --tb=line "$@"
 
@@ -64,24 +64,24 @@ docs:
 bench *ARGS:
     pytest benchmarks/test_per_post.py --benchmark-enable --benchmark-only "$@"
 
-# Measure the image transcoder against its peers; sharp takes part where Node is.
+# Measure the image transcoder against its peers; sharp takes part where Node is installed.
 bench-transcoder *ARGS:
     if command -v npm >/dev/null; then npm ci --silent --prefix benchmarks/peers || true; fi
     pytest benchmarks/test_transcoder.py --benchmark-enable --capture=no --quiet "$@"
 
-# Put the real stack under load: throughput, latency, the queue, and a plot of it all.
+# Put the real stack under load: throughput, latency, the queue, and a plot.
 bench-load *ARGS:
     pytest benchmarks/test_load.py benchmarks/test_waiting.py benchmarks/test_reading.py benchmarks/test_many_workers.py --benchmark-enable --capture=no --quiet "$@"
 
-# Work for ten minutes at seven tenths of what the workers can do, and see that nothing grows.
+# Run for ten minutes at 70 % of the workers' capacity, and check that nothing grows.
 bench-soak *ARGS:
     pytest benchmarks/test_soak.py --benchmark-enable --capture=no --quiet "$@"
 
-# Measure following, rebuilding, the audit trail and its seals, at up to a million events.
+# Measure following, rebuilding, the audit trail and its checkpoints, at up to a million events.
 bench-projections *ARGS:
     pytest benchmarks/test_projections.py benchmarks/test_audit.py benchmarks/test_log_tree.py --benchmark-enable --capture=no --quiet "$@"
 
-# Run every benchmark once, to see that it runs.
+# Run every benchmark once, without measuring.
 bench-smoke:
     pytest benchmarks --benchmark-disable -qq
 
@@ -93,7 +93,7 @@ bench-gate:
 # Everything that must hold before a change lands.
 check: lint types imports deps test bench-smoke bench-gate
 
-# Publish photos and show what happens.
+# Publish photos and show every event.
 demo *ARGS:
     nova demo "$@"
 
