@@ -12,11 +12,13 @@ from transcoder.settings import ObjectStoreSettings, PhotoSettings, PositiveInt
 
 
 class ServerSettings(Struct, frozen=True, kw_only=True):
-    """Where the API listens, and for how long it still answers after SIGTERM."""
+    """Where the API listens, and how long it keeps serving after SIGTERM."""
 
     host: str = field(default="127.0.0.1", name="APP_HOST")
     port: Annotated[int, Meta(ge=1, le=65535)] = field(default=8000, name="APP_PORT")
-    leave_seconds: Annotated[float, Meta(ge=0)] = field(default=5, name="APP_LEAVE_SECONDS")
+    shutdown_delay_seconds: Annotated[float, Meta(ge=0)] = field(
+        default=5, name="APP_SHUTDOWN_DELAY_SECONDS"
+    )
 
 
 class UploadSettings(Struct, frozen=True, kw_only=True):

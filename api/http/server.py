@@ -1,7 +1,7 @@
-"""The API process: uvicorn around the app, which leaves without letting go of anybody.
+"""The API process: uvicorn, with a shutdown that fails no request.
 
-Told to stop, it goes on answering for a while, but says that it is not ready and asks for each
-connection to be closed: load balancers and clients turn elsewhere before anything is.
+On SIGTERM it keeps serving for a while, but reports that it is not ready and closes each connection
+after its response, so that load balancers and clients move to other processes first.
 """
 
 import asyncio
@@ -11,22 +11,23 @@ import uvicorn
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.app import create_app
-from api.http.observability.middleware import Observed
+from api.http.observability.middleware import ObservabilityMiddleware
 from api.settings import ApiSettings
 
-# Requests that run when the process stops answering get this long to end.
+# How long running requests may take once the process accepts no new ones.
 DRAIN_SECONDS = 5
-# Longer than load balancers keep idle connections: whoever closes first must not be us.
+# Longer than load balancers keep idle connections: if we closed first, they would send into a void.
 KEEP_ALIVE_SECONDS = 75
 READY_PATHS = ("/api/v1/health", "/api/v1/health/", "/api/v1/health/ready")
 
 
 def run_api(settings: ApiSettings) -> None:
-    """Serve until SIGTERM or SIGINT, then turn people away gently and finish what runs."""
+    """Serve until SIGTERM or SIGINT, then drain."""
     traced = settings.telemetry.otlp_endpoint is not None
-    leaving = Leaving(Observed(create_app(settings), traced=traced))
+    observed = ObservabilityMiddleware(create_app(settings), traced=traced)
+    draining = DrainMiddleware(observed)
     config = uvicorn.Config(
-        leaving,
+        draining,
         host=settings.server.host,
         port=settings.server.port,
         loop="uvloop",
@@ -38,25 +39,25 @@ def run_api(settings: ApiSettings) -> None:
         timeout_graceful_shutdown=DRAIN_SECONDS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
-    Server(config, leaving=leaving, leave_within_seconds=settings.server.leave_seconds).run()
+    Server(config, draining=draining, delay_seconds=settings.server.shutdown_delay_seconds).run()
 
 
-class Leaving:
-    """An ASGI application around another one; `begin` is when it starts to leave."""
+class DrainMiddleware:
+    """ASGI middleware that closes connections and reports unready once it drains."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._answer = app
+        self._serve = app
 
-    def begin(self) -> None:
-        """From now on, nobody is to come back."""
-        self._answer = self._turn_away
+    def start(self) -> None:
+        """Start to drain."""
+        self._serve = self._serve_last
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        await self._answer(scope, receive, send)
+        """Serve a request."""
+        await self._serve(scope, receive, send)
 
-    async def _turn_away(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve_last(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_ready_check = scope.get("path") in READY_PATHS
 
         async def send_and_close(message: Message) -> None:
@@ -70,22 +71,22 @@ class Leaving:
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which on the first signal leaves gently, and on the second at once."""
+    """uvicorn that delays its shutdown on the first signal, but not on the second."""
 
     def __init__(
-        self, config: uvicorn.Config, *, leaving: Leaving, leave_within_seconds: float
+        self, config: uvicorn.Config, *, draining: DrainMiddleware, delay_seconds: float
     ) -> None:
         super().__init__(config)
-        self._leaving = leaving
-        self._leave_within_seconds = leave_within_seconds
-        self._is_leaving = False
+        self._draining = draining
+        self._delay_seconds = delay_seconds
+        self._is_draining = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """See uvicorn.Server."""
-        if self._is_leaving or not self.started:
+        """Start to drain, or stop if draining already; overrides uvicorn."""
+        if self._is_draining or not self.started:
             super().handle_exit(sig, frame)
             return
-        self._is_leaving = True
-        self._leaving.begin()
+        self._is_draining = True
+        self._draining.start()
         stop = super().handle_exit
-        asyncio.get_running_loop().call_later(self._leave_within_seconds, stop, sig, frame)
+        asyncio.get_running_loop().call_later(self._delay_seconds, stop, sig, frame)

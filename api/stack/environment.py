@@ -88,7 +88,7 @@ def services_environ(
         "APP_ENV": "development",
         "APP_HOST": LOOPBACK,
         # Nobody stands in front of it.
-        "APP_LEAVE_SECONDS": "0",
+        "APP_SHUTDOWN_DELAY_SECONDS": "0",
         "JWT_SECRET": jwt_secret,
         "S3_BUCKET_NAME": BUCKET,
         "S3_REGION": REGION,

@@ -91,7 +91,7 @@ def serving(
     stack: LocalStack, port: int, *, leave_seconds: float = LEAVE_SECONDS
 ) -> Iterator[subprocess.Popen[str]]:
     """An API on a port, ready."""
-    environ = {"APP_PORT": str(port), "APP_LEAVE_SECONDS": str(leave_seconds)}
+    environ = {"APP_PORT": str(port), "APP_SHUTDOWN_DELAY_SECONDS": str(leave_seconds)}
     with working(stack, sys.executable, "-m", "api", "api", environ=environ) as process:
         with httpx.Client(timeout=2) as http:
             wait_until(lambda: is_ready(http, f"http://127.0.0.1:{port}"))

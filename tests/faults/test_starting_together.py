@@ -42,7 +42,7 @@ def environ(empty_database_url: str, seaweedfs_server: S3Access) -> dict[str, st
         "AWS_SECRET_ACCESS_KEY": seaweedfs_server.secret_access_key,
         "JWT_SECRET": "a secret that is long enough for anybody",
         "WORKER_CONCURRENCY": "1",
-        "APP_LEAVE_SECONDS": "0",
+        "APP_SHUTDOWN_DELAY_SECONDS": "0",
     }
 
 

@@ -1,4 +1,7 @@
-"""Correlation: one id for everything that a request sets in motion, and for its log line."""
+"""Correlation: one id for a request, its response, its log line and everything it causes.
+
+A library such as asgi-correlation-id would parse all headers of every request; this reads one.
+"""
 
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -18,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 
 def correlation_id_of_scope(scope: Any) -> UUID:  # noqa: ANN401 - scopes of servers and of Litestar
-    """The same for whoever stands around the application."""
+    """The correlation id of a request, for middleware outside the application."""
     chosen: UUID | None = scope.setdefault("state", {}).get(_STATE)
     if chosen is None:
         chosen = scope["state"][_STATE] = _given(scope) or uuid4()
@@ -26,20 +29,20 @@ def correlation_id_of_scope(scope: Any) -> UUID:  # noqa: ANN401 - scopes of ser
 
 
 def status_of_scope(scope: Any) -> int:  # noqa: ANN401 - as above
-    """How the request was answered; 500 if it was not."""
+    """The status of the response; 500 if there was none."""
     status: int = scope["state"].get(_STATUS, 500)
     return status
 
 
 def correlation_id_of(connection: ASGIConnection[Any, Any, Any, Any]) -> UUID:
-    """The client's `X-Correlation-ID` if it is a UUID, or one of ours; the same each time."""
+    """The client's `X-Correlation-ID` if it is a UUID, or else a new one, kept for the request."""
     return correlation_id_of_scope(connection.scope)
 
 
 async def add_correlation_id(message: Message, scope: Scope) -> None:
-    """Before an answer of any kind is sent: put the id on it, and log how the request ended.
+    """Add the correlation id to a response before it is sent, and log the request.
 
-    Reads that succeed are counted, and not logged: apps ask again and again how a post is doing.
+    Successful reads are counted but not logged, because apps poll.
     """
     if message["type"] != "http.response.start":
         return
@@ -63,7 +66,7 @@ def _method(scope: Any) -> str:  # noqa: ANN401 - as above
 
 
 def _given(scope: Scope) -> UUID | None:
-    # Servers send names in lower case; a mapping of all headers would cost more than all of this.
+    # Servers send header names in lower case. Litestar's mapping of all headers costs more.
     for name, value in scope["headers"]:
         if name == _RAW_HEADER:
             try:

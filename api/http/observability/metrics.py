@@ -1,4 +1,4 @@
-"""Metrics of an API process: its requests, and what only the database can tell."""
+"""Metrics of an API process: its requests, and the state of queue and projections."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -20,7 +20,7 @@ DATABASE_WITHIN_SECONDS: Final = 3.0
 
 REQUEST_SECONDS: Final = Histogram(
     "nova_http_request_seconds",
-    "Seconds from the first byte of a request to the end of its answer.",
+    "Seconds from the start of a request to the end of its response.",
     ["method", "route", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
@@ -29,37 +29,39 @@ _log = structlog.get_logger(__name__)
 
 
 class DatabaseCollector(UncheckedCollector):
-    """What waits and what lags, as the database tells it at this moment."""
+    """Queue depth, worker lanes and projection lag, read from the database on every scrape."""
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     def collect(self) -> Iterator[Metric]:
-        """See `Collector.collect`; when the database does not answer, that is all that it says."""
+        """Collect all metrics, or `nova_database_up 0` alone while the database is unavailable."""
         try:
-            told = anyio.run(_ask, self._url)
+            state = anyio.run(_read_state, self._url)
         except (psycopg.Error, TimeoutError) as error:
             _log.warning("metrics_without_database", error=type(error).__name__)
-            yield GaugeMetricFamily("nova_database_up", "Whether it answers.", value=0)
+            yield GaugeMetricFamily("nova_database_up", "Whether the database answers.", value=0)
             return
-        yield GaugeMetricFamily("nova_database_up", "Whether it answers.", value=1)
+        yield GaugeMetricFamily("nova_database_up", "Whether the database answers.", value=1)
         yield GaugeMetricFamily(
-            "nova_worker_lanes", "Lanes of workers that live; four each.", value=told.lanes_alive
+            "nova_worker_lanes",
+            "Worker lanes with a recent heartbeat; four per worker.",
+            value=state.lanes_alive,
         )
-        yield from _queue_families(told.lanes)
-        yield from _projection_families(told.projections)
+        yield from _queue_families(state.lanes)
+        yield from _projection_families(state.projections)
 
 
-class _Told(Struct, frozen=True):
+class _State(Struct, frozen=True):
     lanes: list[LaneState]
     lanes_alive: int
     projections: list[Status]
 
 
-async def _ask(url: str) -> _Told:
+async def _read_state(url: str) -> _State:
     with anyio.fail_after(DATABASE_WITHIN_SECONDS):
         async with await AsyncConnection.connect(url, autocommit=True) as connection:
-            return _Told(
+            return _State(
                 await lane_states(connection),
                 await lanes_alive(connection),
                 await statuses(connection, PROJECTIONS.values()),
@@ -67,9 +69,11 @@ async def _ask(url: str) -> _Told:
 
 
 def _queue_families(lanes: list[LaneState]) -> Iterator[Metric]:
-    jobs = GaugeMetricFamily("nova_queue_jobs", "Jobs that wait or run.", labels=["queue", "state"])
+    jobs = GaugeMetricFamily(
+        "nova_queue_jobs", "Jobs in the queue by state.", labels=["queue", "state"]
+    )
     age = GaugeMetricFamily(
-        "nova_queue_age_seconds", "How long the oldest job has been due.", labels=["queue"]
+        "nova_queue_age_seconds", "Seconds since the oldest job became due.", labels=["queue"]
     )
     for lane in lanes:
         jobs.add_metric([lane.queue_name, "waiting"], lane.waiting)
@@ -82,20 +86,24 @@ def _queue_families(lanes: list[LaneState]) -> Iterator[Metric]:
 
 def _projection_families(projections: list[Status]) -> Iterator[Metric]:
     lag = GaugeMetricFamily(
-        "nova_projection_lag_events", "Events that are not projected.", labels=["projection"]
+        "nova_projection_lag_events", "Events not yet projected.", labels=["projection"]
     )
     seconds = GaugeMetricFamily(
-        "nova_projection_lag_seconds", "Age of the oldest of them.", labels=["projection"]
+        "nova_projection_lag_seconds",
+        "Age of the oldest event not yet projected.",
+        labels=["projection"],
     )
     stopped = GaugeMetricFamily(
-        "nova_projection_stopped", "Whether an event has stopped it.", labels=["projection"]
+        "nova_projection_stopped",
+        "Whether the projection has stopped at an event.",
+        labels=["projection"],
     )
     runners = GaugeMetricFamily(
         "nova_projection_runners", "Whether a projector is active.", labels=["projection"]
     )
-    for one in projections:
-        lag.add_metric([one.projection], one.lag_events)
-        seconds.add_metric([one.projection], one.lag_seconds)
-        stopped.add_metric([one.projection], one.stopped_at is not None)
-        runners.add_metric([one.projection], one.running_where is not None)
+    for each in projections:
+        lag.add_metric([each.projection], each.lag_events)
+        seconds.add_metric([each.projection], each.lag_seconds)
+        stopped.add_metric([each.projection], each.stopped_at is not None)
+        runners.add_metric([each.projection], each.running_where is not None)
     yield from (lag, seconds, stopped, runners)

@@ -1,4 +1,4 @@
-"""Observed: what is measured, logged and traced around every request, whatever answers it."""
+"""Middleware that measures, traces and adds log context to every request."""
 
 import time
 from collections.abc import Callable
@@ -15,37 +15,37 @@ from api.http.observability.metrics import REQUEST_SECONDS
 from api.telemetry import span_ids
 from domain.trace_ids import trace_id_of
 
-# One label for all paths that are none: whoever tries many makes no time series.
+# All unknown paths share one label, so that scanning for paths creates no time series.
 NO_ROUTE: Final = "none"
-# Litestar types it as an enumeration, servers send a string.
+# Litestar types the scope type as an enumeration, but servers send a string.
 _HTTP: Final[tuple[str, ...]] = ("http",)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _tracer = trace.get_tracer(__name__)
 
 
-class Observed:
-    """An ASGI application around another one."""
+class ObservabilityMiddleware:
+    """ASGI middleware around the application."""
 
     def __init__(self, app: ASGIApp, *, traced: bool) -> None:
         self._app = app
-        self._answer = self._answer_traced if traced else app
+        self._serve = self._serve_traced if traced else app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, and count it."""
+        """Serve and measure one request."""
         if scope["type"] not in _HTTP:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        # The server gives every request a context of its own: nobody has to unbind this.
+        # The server runs every request in its own context, so there is no need to unbind.
         bind_contextvars(correlation_id=str(correlation_id_of_scope(scope)))
         try:
-            await self._answer(scope, receive, send)
+            await self._serve(scope, receive, send)
         finally:
             observe = _observe(method_of(scope), route_of(scope), status_of_scope(scope))
             observe(time.perf_counter() - started)
 
-    async def _answer_traced(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve_traced(self, scope: Scope, receive: Receive, send: Send) -> None:
         trace_id = trace_id_of(correlation_id_of_scope(scope))
         with span_ids(trace_id=trace_id):
             span = _tracer.start_span(method_of(scope), kind=SpanKind.SERVER)
@@ -57,17 +57,17 @@ class Observed:
 
 @lru_cache(maxsize=1024)
 def _observe(method: str, route: str, status: int) -> Callable[[float], None]:
-    """Where the time of such a request is noted; looking it up takes longer than noting it."""
+    """The histogram child for these labels, cached: looking it up costs more than observing."""
     observe: Callable[[float], None] = REQUEST_SECONDS.labels(method, route, status).observe
     return observe
 
 
 def route_of(scope: Any) -> str:  # noqa: ANN401 - Litestar's scopes of all kinds
-    """The path as the routes declare it, such as `/api/v1/posts/{post_id}`."""
+    """The path template of the route, such as `/api/v1/posts/{post_id}`."""
     return scope.get("path_template") or NO_ROUTE
 
 
 def method_of(scope: Any) -> str:  # noqa: ANN401 - as above
-    """The method, if it is one that HTTP knows."""
+    """The method, or `other` for an unknown one, so that clients cannot create time series."""
     method: str = scope["method"]
     return method if method in _METHODS else "other"

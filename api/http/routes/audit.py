@@ -1,7 +1,7 @@
-"""Audit: the history of a post, the post as it was, and the whole log for those who watch it.
+"""Audit: the history of a post, the post at an earlier time, and the event log.
 
-Owners read the history of their own posts. Auditors and operators read everything, and that they
-did is recorded before they are answered.
+Owners read the history of their own posts. Auditors and operators read everything, and each of
+their queries is recorded before it is answered.
 """
 
 from collections.abc import AsyncIterator
@@ -50,7 +50,7 @@ NDJSON: Final = "application/x-ndjson"
 Position = Annotated[int | None, QueryParameter(ge=0, le=MAX_POSITION)]
 
 
-def asked_events(
+def read_filter(
     event_type: Annotated[Topic | None, QueryParameter(name="type")] = None,
     post_id: FromQuery[UUID | None] = None,
     user_id: FromQuery[UUID | None] = None,
@@ -58,8 +58,8 @@ def asked_events(
     since: FromQuery[datetime | None] = None,
     until: FromQuery[datetime | None] = None,
 ) -> EventFilter:
-    """Which events are asked for, from the query."""
-    _refuse_local_times(since=since, until=until)
+    """Read the filter from the query parameters."""
+    _require_time_zones(since=since, until=until)
     if actor is not None and "\0" in actor:
         raise InvalidQuery("Remove the NUL character from actor.")
     return EventFilter(
@@ -72,23 +72,23 @@ def asked_events(
     )
 
 
-def asked_page(
+def read_page(
     after: Position = None,
     limit: Annotated[int | None, QueryParameter(ge=1, le=MAX_POSITION)] = None,
     order: FromQuery[Order] = "newest",
-    answer_format: Annotated[ResponseFormat, QueryParameter(name="format")] = "json",
+    response_format: Annotated[ResponseFormat, QueryParameter(name="format")] = "json",
 ) -> EventPageQuery:
-    """Which part of them, and how, from the query."""
-    if answer_format == "json" and limit is not None and limit > MAX_EVENTS:
+    """Read the page and the format from the query parameters."""
+    if response_format == "json" and limit is not None and limit > MAX_EVENTS:
         raise InvalidQuery(f"Use limit={MAX_EVENTS} at most, or format=ndjson for more events.")
-    return EventPageQuery(after=after, limit=limit, order=order, format=answer_format)
+    return EventPageQuery(after=after, limit=limit, order=order, format=response_format)
 
 
 @get("/posts/{post_id:uuid}/events", responses=problem_responses(404))
 async def read_history(
     post_id: FromPath[UUID], request: AuthenticatedRequest, resources: UseResources
 ) -> PostHistory:
-    """Every event of a post, also of a deleted one: for its owner, auditors and operators."""
+    """Read all events of a post, even a deleted one. For its owner, auditors and operators."""
     rows = await _history(resources.connections, post_id, request=request)
     return PostHistory(post_id=post_id, items=[audited(row) for row in rows])
 
@@ -101,10 +101,10 @@ async def read_state(
     as_of: FromQuery[datetime | None] = None,
     version: Position = None,
 ) -> PostView:
-    """The post as it was at a time or a version; its counters are 0, since no event tells them."""
+    """Read a post as it was at a time or a version. Counters are 0: events do not record them."""
     if (as_of is None) == (version is None):
         raise InvalidQuery("Pass either as_of or version.")
-    _refuse_local_times(as_of=as_of)
+    _require_time_zones(as_of=as_of)
     rows = await _history(resources.connections, post_id, request=request)
     events = events_until([decode_event(row) for row in rows], as_of=as_of, version=version)
     post = post_after(events)
@@ -117,32 +117,32 @@ async def read_state(
     "/audit/events",
     responses={**json_response(EventPage), **problem_responses(403)},
     dependencies={
-        "asked": Provide(asked_events, sync_to_thread=False),
-        "page": Provide(asked_page, sync_to_thread=False),
+        "event_filter": Provide(read_filter, sync_to_thread=False),
+        "page": Provide(read_page, sync_to_thread=False),
     },
 )
 async def read_events(
-    asked: NamedDependency[EventFilter],
+    event_filter: NamedDependency[EventFilter],
     page: NamedDependency[EventPageQuery],
     request: AuthenticatedRequest,
     resources: UseResources,
 ) -> Response[Any]:
-    """Events of the whole log: a page after a position, or with `format=ndjson` all of them.
+    """Query the event log: one page, or with `format=ndjson` everything after a position.
 
-    `user_id` is who created the post, `actor` who caused the event; `since` is included, `until`
-    is not. Pass `next_after` as `after` for the page that follows.
+    `user_id` created the post, `actor` caused the event. `since` is inclusive, `until` exclusive.
+    Pass `next_after` as `after` for the next page. Every query is recorded.
     """
-    filters = {**msgspec.to_builtins(asked), **msgspec.to_builtins(page)}
+    filters = {**msgspec.to_builtins(event_filter), **msgspec.to_builtins(page)}
     await _record(resources.connections, request, filters=filters)
     if page.format == "ndjson":
-        return Stream(_lines(resources.connections, asked, page), media_type=NDJSON)
-    return Response(await _page(resources.connections, asked, page))
+        return Stream(_lines(resources.connections, event_filter, page), media_type=NDJSON)
+    return Response(await _page(resources.connections, event_filter, page))
 
 
 async def _history(
     connections: Connections, post_id: UUID, *, request: AuthenticatedRequest
 ) -> list[StoredRow]:
-    """The rows of a post that this caller may see; the owner's own reading is nobody's business."""
+    """The rows of a post that this caller may read; an owner's reading is not recorded."""
     async with connections.connection() as connection:
         rows = await history_of(connection, post_id)
     is_owner = bool(rows) and audited(rows[0]).data.get("user_id") == str(request.user.id)
@@ -171,11 +171,13 @@ async def _record(
         await record_access(connection, access)
 
 
-async def _page(connections: Connections, asked: EventFilter, page: EventPageQuery) -> EventPage:
+async def _page(
+    connections: Connections, event_filter: EventFilter, page: EventPageQuery
+) -> EventPage:
     async with connections.connection() as connection:
         return await page_of_events(
             connection,
-            asked,
+            event_filter,
             limit=page.limit or DEFAULT_EVENTS,
             order=page.order,
             after=page.after,
@@ -183,17 +185,17 @@ async def _page(connections: Connections, asked: EventFilter, page: EventPageQue
 
 
 async def _lines(
-    connections: Connections, asked: EventFilter, page: EventPageQuery
+    connections: Connections, event_filter: EventFilter, page: EventPageQuery
 ) -> AsyncIterator[bytes]:
     encoder = msgspec.json.Encoder()
     batches = stream_events(
-        connections.connection, asked, order=page.order, after=page.after, limit=page.limit
+        connections.connection, event_filter, order=page.order, after=page.after, limit=page.limit
     )
     async for batch in batches:
         yield encoder.encode_lines(batch)
 
 
-def _refuse_local_times(**times: datetime | None) -> None:
+def _require_time_zones(**times: datetime | None) -> None:
     for name, time in times.items():
         if time is not None and time.tzinfo is None:
             raise InvalidQuery(f"Add a time zone to {name}, such as Z.")

@@ -1,4 +1,4 @@
-"""Health: whether the process lives, whether it can serve, and how its parts are doing."""
+"""Health: liveness, readiness, and the state of database, object store and queue."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal
@@ -18,7 +18,7 @@ CHECK_SECONDS: Final = 3.0
 
 
 class Health(Struct, frozen=True, kw_only=True):
-    """How the parts are doing; a part that does not answer is `down`, its figures are null."""
+    """The state of each dependency. Figures are null while the database is down."""
 
     status: Literal["up", "down"]
     database: Literal["up", "down"]
@@ -29,35 +29,35 @@ class Health(Struct, frozen=True, kw_only=True):
 
 @get("/live", sync_to_thread=False)
 def live() -> dict[str, str]:
-    """The process answers."""
+    """Liveness: the process responds."""
     return {"status": "up"}
 
 
 @get(["/", "/ready"])
 async def ready(resources: UseResources) -> Response[Health]:
-    """The database and the object store answer too: 200 if so, 503 if not."""
-    parts = _Parts(resources)
+    """Readiness: 200 if the database and the object store respond, else 503."""
+    checks = _Checks(resources)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_quietly, parts.ask_database)
-        tasks.start_soon(_quietly, parts.ask_object_store)
-    health = parts.health()
+        tasks.start_soon(_run_check, checks.check_database)
+        tasks.start_soon(_run_check, checks.check_object_store)
+    health = checks.health()
     return Response(health, status_code=200 if health.status == "up" else 503)
 
 
-class _Parts:
+class _Checks:
     def __init__(self, resources: Resources) -> None:
-        self._services = resources
+        self._resources = resources
         self._queue: QueueDepth | None = None
         self._lag: Lag | None = None
         self._object_store_up = False
 
-    async def ask_database(self) -> None:
-        async with self._services.connections.connection() as connection:
+    async def check_database(self) -> None:
+        async with self._resources.connections.connection() as connection:
             self._queue = await queue_depth(connection)
             self._lag = await projection_lag(connection, POSTS.name)
 
-    async def ask_object_store(self) -> None:
-        await self._services.store.ping()
+    async def check_object_store(self) -> None:
+        await self._resources.store.ping()
         self._object_store_up = True
 
     def health(self) -> Health:
@@ -71,11 +71,11 @@ class _Parts:
         )
 
 
-async def _quietly(ask: Callable[[], Awaitable[None]]) -> None:
-    """Ask one part; what it does not answer in time stays unknown, and counts as down."""
+async def _run_check(check: Callable[[], Awaitable[None]]) -> None:
+    """Run a check; a dependency that does not respond in time counts as down."""
     with anyio.move_on_after(CHECK_SECONDS):
         try:
-            await ask()
+            await check()
         except (psycopg.Error, ObjectStoreUnavailable):
             return
 
