@@ -1,4 +1,4 @@
-"""The event mapper: events to the rows of the event store and back, as JSON by msgspec."""
+"""The event mapper: converts events to rows of the event store and back, as JSON."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -17,7 +17,7 @@ _OF_ANY_SHAPE: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[
 
 
 class EventRow(Struct, frozen=True, kw_only=True, gc=False):
-    """One row of the log as the database holds it."""
+    """One row of the log."""
 
     post_id: UUID
     version: int
@@ -26,10 +26,10 @@ class EventRow(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class UnreadableEvent(Exception):
-    """A stored event that no version of this code wrote: the log is damaged or newer than us."""
+    """A stored event that this code cannot read: damaged, or written by a newer version."""
 
     def __init__(self, row: EventRow, reason: str) -> None:
-        # Both, so that it can travel between processes.
+        # Both, so that it can be pickled for another process.
         super().__init__(row, reason)
         self.row = row
         self.reason = reason
@@ -42,10 +42,10 @@ class UnreadableEvent(Exception):
 
 
 def decode_event(row: EventRow) -> Event:
-    """Read one row of the log.
+    """Decode one row of the log.
 
     Raises:
-        UnreadableEvent: the state is no event, or not the event that its row claims.
+        UnreadableEvent: the state is not an event, or not the event that its row names.
     """
     try:
         event = _decode(row.state)
@@ -74,13 +74,13 @@ def _decode(state: bytes) -> Event:
 
 
 class EventMapper(Mapper[UUID]):
-    """Lets the event-sourcing library store our Structs, which are not its classes."""
+    """Makes the event-sourcing library store our Structs instead of its own event classes."""
 
     def __init__(self) -> None:
         super().__init__(transcoder=JSONTranscoder())
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
-        """The row of an event; its state repeats the row's id and version on purpose."""
+        """The row of an event; its state repeats id and version, which reveals a swapped row."""
         event = cast("Event", domain_event)
         return StoredEvent(
             originator_id=event.post_id,

@@ -1,9 +1,9 @@
 """The recorder: the library's PostgreSQL recorder with an append of one statement.
 
-The statement calls `append_post_events`, a function from the migrations that takes the table
-lock (so that positions appear in commit order and no follower skips an event), checks the room
-in the queue, inserts the events, defers their jobs and notifies, all inside the server: a client
-that stalls or dies never holds the lock.
+The statement calls the SQL function `append_post_events`, which takes the table lock (positions
+appear in commit order, so no follower skips an event), checks the queue's capacity, inserts the
+events, queues their jobs and notifies. All of it runs inside the server: a client that stalls or
+dies never holds the lock.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ from domain.errors import QueueFull
 from domain.jobs import Job
 
 EVENTS_TABLE: Final = "post_events"
-# The library asks ten times: in all, nobody waits longer than some twenty seconds.
+# The library tries ten times, so a caller waits for a connection for 20 s at most.
 CONNECTION_TIMEOUT_SECONDS: Final = 2.0
 QUEUE_FULL_SQLSTATE: Final = "NV001"
 
@@ -48,7 +48,7 @@ SELECT notification_id AS position, state FROM post_events
 WHERE originator_id = %(post_id)s AND originator_version = ANY (%(versions)s)
 ORDER BY originator_version
 """
-# A transaction of ours is one short statement; one that takes longer is stuck.
+# Each transaction is one short statement, which takes milliseconds unless it is stuck.
 _LIMIT_TRANSACTIONS = """
 SELECT set_config(name, '3s', false) FROM pg_settings
 WHERE name IN ('transaction_timeout', 'statement_timeout', 'lock_timeout')
@@ -56,11 +56,11 @@ WHERE name IN ('transaction_timeout', 'statement_timeout', 'lock_timeout')
 
 
 class VersionTaken(Exception):
-    """Another append took a version first: load the post again and decide again."""
+    """Another append took the version first: reload the post and decide again."""
 
 
 class Datastore(PostgresDatastore):
-    """The library's connection pool, with every option of `url` and transactions limited."""
+    """The library's connection pool, with every option of `url` and limits on transactions."""
 
     def __init__(self, url: str, *, pool_size: int) -> None:
         options = conninfo_to_dict(url)
@@ -74,14 +74,14 @@ class Datastore(PostgresDatastore):
             pool_size=1,
             max_overflow=pool_size - 1,
         )
-        # The library passes on five options only, which would drop sslmode and the like.
+        # The library passes on these five options only and would drop sslmode and others.
         self.pool.kwargs = {**options, "row_factory": dict_row}
 
     def register_type_adapters(self) -> None:
-        """Nothing to register, and no reason to connect: our append takes plain arrays."""
+        """Register nothing, which saves a connection at start: the append takes plain arrays."""
 
     def after_connect_func(self) -> Callable[[Connection[Any]], None]:
-        """Set each new connection to autocommit, with a limit on how long it may hold a lock."""
+        """Put each new connection into autocommit and limit its transactions."""
 
         def after_connect(connection: Connection[Any]) -> None:
             connection.autocommit = True
@@ -91,7 +91,7 @@ class Datastore(PostgresDatastore):
 
 
 class Recorder(PostgresApplicationRecorder):
-    """Appends the events of one post, and the jobs they lead to, in one statement."""
+    """Appends the events of one post and queues the jobs they lead to, in one statement."""
 
     @stamina.retry(
         on=(InterfaceError, OperationalError, InternalError),
@@ -110,11 +110,11 @@ class Recorder(PostgresApplicationRecorder):
     ) -> Sequence[int]:
         """Append events of one post and return their positions.
 
-        Safe to repeat: a repetition that finds its own rows stored (because the answer to the
-        first try was lost) returns their positions and defers nothing again.
+        Idempotent: a retry that finds its own rows stored, because the reply to the first attempt
+        was lost, returns their positions and queues nothing.
 
         Raises:
-            QueueFull: `queue_capacity` jobs wait already; nothing was stored.
+            QueueFull: `queue_capacity` jobs are waiting; nothing was stored.
             VersionTaken: another append took one of the versions; nothing was stored.
         """
         if not stored_events:
@@ -146,13 +146,13 @@ def _positions(cursor: psycopg.Cursor[DictRow]) -> list[int]:
 
 
 class Factory(PostgresFactory):
-    """Hands the library our datastore and recorder; tables come from migrations, never from it."""
+    """Gives the library our datastore and recorder; it creates no tables, migrations do."""
 
     def __init__(self, env: Environment, *, url: str, pool_size: int) -> None:
-        # Past the class that would build a datastore of its own from environment variables.
+        # Skip the class that would build a datastore from environment variables.
         super(BasePostgresFactory, self).__init__(env)
         self.datastore = Datastore(url, pool_size=pool_size)
 
     def application_recorder(self) -> Recorder:
-        """The one recorder of the application."""
+        """The recorder of the application."""
         return Recorder(self.datastore, events_table_name=EVENTS_TABLE)

@@ -1,7 +1,6 @@
-"""Upcasting: stored events of older shapes become today's when they are read.
+"""Upcasting: converts stored events of older schema versions to the current one on read.
 
-What is stored never changes. Each step takes the fields of one event from one schema version to
-the next; several follow each other until the version is today's.
+Stored events never change. Each step takes the fields of one event to the next schema version.
 """
 
 from collections.abc import Callable
@@ -11,7 +10,7 @@ Fields: TypeAlias = dict[str, Any]
 
 
 def upcast(fields: Fields) -> bool:
-    """Bring the fields of one stored event up to date, in place; False if they were."""
+    """Convert the fields of one stored event in place; False if they are current."""
     changed = False
     while step := _STEPS.get((fields.get("type"), fields.get("schema_version"))):
         step(fields)
