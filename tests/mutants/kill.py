@@ -8,7 +8,7 @@ import compileall
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -67,9 +67,9 @@ def test_the_tests_kill(
     mutant: Mutant,
     tree: Path,
     postgres_server: str,
-    record_property: Callable[[str, object], None],
+    request: pytest.FixtureRequest,
 ) -> None:
-    record_property("package", Path(mutant.file).parts[0])
+    request.node.user_properties.append(("package", Path(mutant.file).parts[0]))
     with applied(mutant, tree):
         code, output = _run_tests(mutant.tests, tree, postgres_server)
 
