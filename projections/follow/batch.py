@@ -6,9 +6,9 @@ from typing import Final, LiteralString
 import psycopg
 from msgspec import Struct
 from psycopg import AsyncConnection
-from psycopg.rows import scalar_row
 
 from domain.event_store.mapper import UnreadableEvent
+from projections.connection import fetch_value
 from projections.follow.projection import Projection
 from projections.log.reading import LoggedEvent, LogRow, decode_log, read_log
 from projections.tables.change import execute_change
@@ -98,9 +98,7 @@ async def tracking_position(connection: AsyncConnection[object], projection: Pro
 async def _position(
     connection: AsyncConnection[object], projection: Projection, query: LiteralString
 ) -> int:
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(query, {"projection": projection.name})
-        position = await cursor.fetchone()
+    position = await fetch_value(connection, query, {"projection": projection.name})
     if position is None:
         raise UnknownProjection(projection.name)
     return int(position)

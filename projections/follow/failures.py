@@ -1,4 +1,4 @@
-"""Failures: where a projection stopped, and the two ways to go on: retry, or skip one event."""
+"""Failures: the event that stopped a projection, and the two ways on: retry it or skip it."""
 
 from datetime import datetime
 from typing import Final
@@ -6,14 +6,14 @@ from typing import Final
 import psycopg
 from msgspec import Struct
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, scalar_row
 
 from domain.event_store.mapper import UnreadableEvent
+from projections.connection import fetch_one, fetch_value, fetch_values
 
-# What one event does, and what comes back however often it is tried.
+# Errors that one event causes and that a retry does not cure.
 POISON: Final = (UnreadableEvent, psycopg.DataError, psycopg.IntegrityError)
 
-# The event after the tracking position is the one that could not be processed.
+# The event after the tracking position is the one that cannot be projected.
 _RECORD: Final = """
 INSERT INTO projection_failures (projection, position, error)
 SELECT projection, (
@@ -51,7 +51,7 @@ SELECT position FROM projection_skips WHERE projection = %(projection)s
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """The event, by its position in the log, that stopped a projection."""
+    """The position of the event that stopped a projection, and why."""
 
     position: int
     error: str
@@ -59,7 +59,7 @@ class Failure(Struct, frozen=True, kw_only=True):
 
 
 class NotStoppedThere(Exception):
-    """The projection is not stopped at this event: there is nothing to skip."""
+    """The projection is not stopped at this event, so there is nothing to skip."""
 
     def __init__(self, name: str, *, position: int) -> None:
         super().__init__(f"projection {name} is not stopped at position {position}")
@@ -73,40 +73,34 @@ async def record_failure(connection: AsyncConnection[object], name: str, error: 
 
 
 async def failure_of(connection: AsyncConnection[object], name: str) -> Failure | None:
-    """What stopped this projection, or None while it follows."""
-    async with connection.cursor(row_factory=class_row(Failure)) as cursor:
-        await cursor.execute(_GET, {"projection": name})
-        return await cursor.fetchone()
+    """The failure of this projection; None while it follows."""
+    return await fetch_one(connection, Failure, _GET, {"projection": name})
 
 
 async def retry(connection: AsyncConnection[object], name: str) -> int | None:
-    """Let a stopped projection try again; the position it was stopped at, or None."""
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_CLEAR, {"projection": name})
-        return await cursor.fetchone()
+    """Clear the failure of a projection; the position it was stopped at, or None."""
+    position: int | None = await fetch_value(connection, _CLEAR, {"projection": name})
+    return position
 
 
 async def skip(
     connection: AsyncConnection[object], name: str, position: int, *, reason: str, by: str
 ) -> None:
-    """Leave out exactly the event at which this projection is stopped, and record who said so.
+    """Skip exactly the event at which this projection is stopped, and record who did.
 
     Raises:
         NotStoppedThere: it is not stopped, or at another event; nothing was changed.
     """
     skipped = {"projection": name, "position": position, "reason": reason, "skipped_by": by}
-    async with connection.transaction(), connection.cursor() as cursor:
-        await cursor.execute(_CLAIM, skipped)
-        await cursor.execute(_SKIP, skipped)
-        if await cursor.fetchone() is None:
+    async with connection.transaction():
+        await connection.execute(_CLAIM, skipped)
+        if await fetch_value(connection, _SKIP, skipped) is None:
             raise NotStoppedThere(name, position=position)
 
 
 async def skipped_positions(connection: AsyncConnection[object], name: str) -> set[int]:
-    """The events that operators left out of this projection, by position."""
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_SKIPPED, {"projection": name})
-        return set(await cursor.fetchall())
+    """The positions of the events that operators skipped in this projection."""
+    return set(await fetch_values(connection, _SKIPPED, {"projection": name}))
 
 
 def _summary(error: Exception) -> str:

@@ -8,7 +8,8 @@ import socket
 from typing import Final
 
 from psycopg import AsyncConnection
-from psycopg.rows import scalar_row
+
+from projections.connection import fetch_value
 
 # Arbitrary, but they must differ, and stay the same across versions that run at once.
 RUNNER_LOCK: Final = 6_682_002
@@ -32,6 +33,4 @@ async def name_session(connection: AsyncConnection[object], duty: str) -> None:
 
 async def try_to_lead(connection: AsyncConnection[object], kind: int, projection: str) -> bool:
     """Take the lock until the session ends; False if another session holds it."""
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_TRY, {"kind": kind, "projection": projection})
-        return bool(await cursor.fetchone())
+    return bool(await fetch_value(connection, _TRY, {"kind": kind, "projection": projection}))

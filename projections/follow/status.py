@@ -8,8 +8,8 @@ import anyio
 from msgspec import Struct
 from msgspec.structs import replace
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
 
+from projections.connection import fetch_all
 from projections.follow.leadership import RUNNER_LOCK
 from projections.follow.projection import Projection
 
@@ -67,9 +67,8 @@ async def statuses(
 ) -> list[Status]:
     """The status of each of these projections that the database knows, by name."""
     names = [projection.name for projection in projections]
-    async with connection.cursor(row_factory=class_row(Status)) as cursor:
-        await cursor.execute(_STATUS, {"kind": RUNNER_LOCK, "projections": names})
-        return await cursor.fetchall()
+    parameters = {"kind": RUNNER_LOCK, "projections": names}
+    return await fetch_all(connection, Status, _STATUS, parameters)
 
 
 async def measured_statuses(

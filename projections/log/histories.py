@@ -1,4 +1,4 @@
-"""Histories: all events of each post, post by post, as they are up to a position of the log."""
+"""Histories: all events of each post up to a position of the log, post by post."""
 
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final, LiteralString, TypeAlias
@@ -12,6 +12,7 @@ from domain.events import Event
 from projections.log.shards import Posts, Shard
 
 Scope: TypeAlias = Shard | Posts
+# Some 2 MB of events: enough to make round trips cheap.
 FETCH_ROWS: Final = 2000
 
 _BY_POST: Final[LiteralString] = """
@@ -31,11 +32,11 @@ async def histories(
 ) -> AsyncGenerator[tuple[UUID, list[Event]], None]:
     """Each post of `scope` with its events up to `position`, in the order of ids and versions.
 
-    Inside the caller's transaction; memory holds one post and `FETCH_ROWS` events. An event that
-    this code cannot read is left out where somebody wants to hear of it.
+    Needs the caller's transaction; memory holds one post and `FETCH_ROWS` events. With
+    `unreadable`, events that cannot be decoded are passed to it and left out.
 
     Raises:
-        UnreadableEvent: an event that is not `left_out` is unreadable, and nobody does.
+        UnreadableEvent: an event that is not `left_out` cannot be decoded, without `unreadable`.
     """
     query = sql.SQL(_BY_POST).format(position=position, in_scope=scope.holds("originator_id"))
     events: list[Event] = []
@@ -60,7 +61,7 @@ async def histories(
 async def stream(
     connection: AsyncConnection[object], name: str, query: sql.Composed
 ) -> AsyncGenerator[tuple[Any, ...], None]:
-    """The rows of a query, `FETCH_ROWS` at a time; `name` is free on the connection meanwhile."""
+    """The rows of a query, fetched `FETCH_ROWS` at a time by a server-side cursor of this name."""
     async with connection.cursor(name, row_factory=tuple_row) as cursor:
         await cursor.execute(query, binary=True)
         while rows := await cursor.fetchmany(FETCH_ROWS):

@@ -11,7 +11,7 @@ from domain.event_store.mapper import EventRow, UnreadableEvent, decode_event
 from domain.events import Event
 from projections.connection import fetch_value
 
-# The channel on which every append notifies: a hint to look, never the only way to hear.
+# Every append notifies here. A hint to poll: a notification may be lost.
 CHANNEL: Final = "post_events"
 
 _AFTER: Final = """
@@ -35,7 +35,7 @@ class LoggedEvent(Struct, frozen=True, gc=False):
 
 
 class LogRow(EventRow, frozen=True, kw_only=True):
-    """A row of the log and its position."""
+    """A stored row of the log and its position."""
 
     position: int
 
@@ -50,10 +50,10 @@ async def read_log(
 
 
 def decode_log(rows: Sequence[LogRow]) -> list[LoggedEvent]:
-    """The events of some rows, up to the first that cannot be read.
+    """The events of some rows, up to the first that cannot be decoded.
 
     Raises:
-        UnreadableEvent: the very first is something that this code cannot read.
+        UnreadableEvent: the very first cannot be decoded.
     """
     readable: list[LoggedEvent] = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""Comparison: one read table beside what the events say of it, post by post in the order of ids."""
+"""Comparison: one read table against its expected rows, post by post in the order of ids."""
 
 import hashlib
 from collections.abc import AsyncGenerator, Callable
@@ -21,7 +21,7 @@ _ROWS: Final = "SELECT {columns} FROM {table} WHERE {in_scope} ORDER BY {key}"
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """One row that is not what the events say; None where there is or should be none."""
+    """One row that differs; None where there is none, or where none is expected."""
 
     table: str
     key: str
@@ -30,7 +30,7 @@ class Difference(Struct, frozen=True, kw_only=True):
 
 
 class TableReport(Struct, kw_only=True):
-    """One table: how many rows the events say, how many there are, and a digest of each side.
+    """One table: expected rows, found rows, and a digest of each.
 
     A digest is the sum of the rows' SHA-256, so that reports of disjoint posts add up.
     """
@@ -42,7 +42,7 @@ class TableReport(Struct, kw_only=True):
     found_digest: str = "0" * 64
 
     def add(self, other: "TableReport") -> None:
-        """Take in the report of other posts in the same table."""
+        """Add the report of other posts in the same table."""
         self.expected_rows += other.expected_rows
         self.found_rows += other.found_rows
         self.expected_digest = _sum(self.expected_digest, other.expected_digest)
@@ -50,7 +50,7 @@ class TableReport(Struct, kw_only=True):
 
 
 class TableComparison:
-    """Takes what is expected of one post after the other, and compares it with the table's rows."""
+    """Compares the expected rows of one post after the other with the rows of the table."""
 
     def __init__(self, connection: AsyncConnection[object], table: ReadTable, scope: Scope) -> None:
         self.report = TableReport(table=table.name)
@@ -62,15 +62,15 @@ class TableComparison:
 
     async def compare(self, post_id: UUID, expected: list[Row]) -> list[Difference]:
         """The differences up to and with this post."""
-        strangers = await self._take(lambda row: _post_of(row) < post_id)
+        unexpected = await self._take(lambda row: _post_of(row) < post_id)
         found = await self._take(lambda row: _post_of(row) == post_id)
         self.report.expected_rows += len(expected)
         self._expected.add(expected)
-        differences = [self._difference(None, row) for row in strangers]
+        differences = [self._difference(None, row) for row in unexpected]
         return differences if found == expected else differences + self._paired(expected, found)
 
     async def finish(self) -> list[Difference]:
-        """What is left belongs to posts that no event knows."""
+        """The rows that are left, of posts that have no event."""
         left = [self._difference(None, row) for row in await self._take(lambda _: True)]
         self.report.expected_digest = self._expected.hexadecimal()
         self.report.found_digest = self._found.hexadecimal()

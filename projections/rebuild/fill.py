@@ -1,4 +1,4 @@
-"""Filling: the rows of whole histories into the tables of a rebuild, shard by shard."""
+"""Filling the tables of a rebuild with the rows of whole histories, shard by shard."""
 
 from collections.abc import Callable
 from contextlib import aclosing
@@ -26,11 +26,11 @@ async def fill(
 ) -> None:
     """Fill the empty tables on the connection's search path from the events up to `position`.
 
-    Rows come in the order of their keys, to be indexed afterwards: that keeps the cost of one
-    event the same however many there are.
+    Rows come in the order of their keys and are indexed afterwards, so that an event costs the
+    same however long the log is.
 
     Raises:
-        UnreadableEvent: one of the events is something that this code cannot read.
+        UnreadableEvent: one of the events cannot be decoded.
         psycopg.Error: the database refused a row.
     """
     filled = 0

@@ -1,7 +1,7 @@
-"""Rebuild: the read tables anew beside the live ones, verified, then swapped in one transaction.
+"""Rebuild: new read tables beside the live ones, verified, then swapped in one transaction.
 
-Everything happens in a schema of the rebuild's own that comes first on its search path, with a
-tracking position of its own: until the swap commits, nothing that anybody reads has changed.
+It works in a schema of its own, first on its search path, with a tracking position of its own:
+until the swap commits, reads see the live tables unchanged.
 """
 
 from collections.abc import AsyncGenerator, Callable
@@ -22,28 +22,30 @@ from projections.rebuild.schema import complete_tables, create_tables, drop_left
 from projections.rebuild.swap import swap
 from projections.rebuild.verify import Differs, Verification, verify
 
+# Rows per statement pay for its round trip; the memory of a worker grows with them.
 BATCH_EVENTS: Final = 5000
+# To drop the tables of a rebuild, also after a cancellation.
 CLEAN_UP_SECONDS: Final = 30
 
-# Told the phase, the events done so far and the events to do.
+# Called with the phase, the events done so far and the events to do.
 Report: TypeAlias = Callable[[str, int, int], None]
 
-# In the rebuild's own schema, which comes first.
+# Of the schema of the rebuild, which comes first on the search path.
 _FILLED_UNTIL: Final = """
 UPDATE projection_positions SET position = {position}
 """
 
 
 class RebuildRunning(Exception):
-    """Another rebuild of the same projection is under way."""
+    """Another rebuild of the same projection is running."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"projection {name} is being rebuilt already")
+        super().__init__(f"another rebuild of projection {name} is running")
         self.name = name
 
 
 class Rebuilt(Struct, frozen=True, kw_only=True):
-    """A finished rebuild: the live tables are the new ones, as of `position`."""
+    """A finished rebuild: the new tables are live, as of `position`."""
 
     position: int
     verification: Verification
@@ -57,22 +59,22 @@ async def rebuild(
     batch_events: int = BATCH_EVENTS,
     workers: int = 1,
 ) -> Rebuilt:
-    """Build, catch up, verify and swap; whatever ends it before, the live tables are untouched.
+    """Build, catch up, verify and swap. If anything fails, the live tables are untouched.
 
     Raises:
-        RebuildRunning: another one has not ended yet.
+        RebuildRunning: another one is running.
         Differs: verification found a difference.
-        NeverCaughtUp: it never caught up.
-        UnreadableEvent: the log holds something unreadable; a rebuild skips nothing.
+        NeverCaughtUp: events arrive faster than it follows.
+        UnreadableEvent: an event cannot be decoded; a rebuild skips none.
         BrokenWorkerProcess: one of the workers was killed.
-        psycopg.Error: the database refused.
+        psycopg.Error: the database failed or refused a statement.
     """
     async with connected(url) as connection:
         await name_session(connection, "rebuild")
         if not await try_to_lead(connection, REBUILD_LOCK, projection.name):
             raise RebuildRunning(projection.name)
         live = str(await fetch_value(connection, "SELECT current_schema()"))
-        async with _nothing_left(connection, projection):
+        async with _without_leftovers(connection, projection):
             schema = await create_tables(connection, projection, live=live)
             head = await _fill(connection, projection, report, batch_events, workers)
             report("index", head, head)
@@ -87,7 +89,7 @@ async def rebuild(
 
 
 @asynccontextmanager
-async def _nothing_left(
+async def _without_leftovers(
     connection: AsyncConnection[object], projection: Projection
 ) -> AsyncGenerator[None]:
     await drop_leftovers(connection, projection.name)

@@ -1,12 +1,13 @@
-"""The tables of a rebuild: made like the live ones under the same names, and put in their place."""
+"""The tables of a rebuild: created like the live ones, and swapped for them."""
 
 from collections.abc import Sequence
 from typing import Final, LiteralString
 from uuid import uuid4
 
 from psycopg import AsyncConnection, sql
-from psycopg.rows import scalar_row, tuple_row
+from psycopg.rows import tuple_row
 
+from projections.connection import fetch_values
 from projections.follow.projection import Projection
 
 _POSITIONS: Final = "projection_positions"
@@ -24,7 +25,7 @@ SELECT relname, pg_get_indexdef(indexrelid) FROM pg_index JOIN pg_class ON oid =
 WHERE indrelid = %(table)s::regclass
   AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
 """
-# Whoever may read the live tables may read the new ones.
+# Roles that may read the live tables may read the new ones.
 _GRANTS: Final = """
 SELECT format(
     'GRANT %%s ON {table} TO %%s%%s', privilege_type,
@@ -41,21 +42,19 @@ ON CONFLICT DO NOTHING
 
 
 async def drop_leftovers(connection: AsyncConnection[object], name: str) -> None:
-    """Drop what rebuilds of this projection left, whole or half-made."""
+    """Drop the schemas that interrupted rebuilds of this projection left."""
     await connection.execute("RESET search_path")
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_LEFTOVERS, {"projection": name})
-        for schema in await cursor.fetchall():
-            drop = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE")
-            await cursor.execute(drop.format(sql.Identifier(schema)))
+    for schema in await fetch_values(connection, _LEFTOVERS, {"projection": name}):
+        drop = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE")
+        await connection.execute(drop.format(sql.Identifier(schema)))
 
 
 async def create_tables(
     connection: AsyncConnection[object], projection: Projection, *, live: str
 ) -> str:
-    """Create empty tables with the live ones' columns and checks in a schema of their own.
+    """Create empty tables with the live ones' columns and checks in a new schema.
 
-    Its name, which nobody had before, is returned; it comes first on the connection's path.
+    Returns its name; it comes first on the connection's search path.
     """
     schema = f"rebuild_{projection.name}_{uuid4().hex}"
     built, source = sql.Identifier(schema), sql.Identifier(live)
@@ -111,10 +110,8 @@ async def _copy_grants(
 ) -> None:
     target = sql.Identifier(schema, table).as_string().replace("%", "%%")
     query = sql.SQL(_GRANTS).format(table=_verbatim(target))
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(query, {"table": f'"{live}"."{table}"'})
-        for grant in await cursor.fetchall():
-            await cursor.execute(_verbatim(grant))
+    for grant in await fetch_values(connection, query, {"table": f'"{live}"."{table}"'}):
+        await connection.execute(_verbatim(grant))
 
 
 async def add_missing_rows(
@@ -161,5 +158,5 @@ def _names(projection: Projection) -> list[str]:
 
 
 def _verbatim(statement: str) -> sql.SQL:
-    """What the database itself wrote."""
+    """SQL that the database wrote, as it is."""
     return sql.SQL(statement)  # pyright: ignore[reportArgumentType]

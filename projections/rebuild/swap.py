@@ -1,24 +1,26 @@
-"""The swap: the rebuilt tables in the place of the live ones, in one short transaction.
+"""The swap: replaces the live tables by the rebuilt ones in one short transaction.
 
-Readers wait for an instant, and the projector for the last few events. Whoever holds a table for
-long makes the swap step back and try again, so that nobody ever waits behind it.
+Reads wait for an instant, the projector for the last few events. If a long transaction holds a
+table, the swap gives up its locks and retries, so that reads never queue behind it.
 """
 
 from typing import Final
 
 import psycopg
 from psycopg import AsyncConnection, sql
-from psycopg.rows import scalar_row
 
+from projections.connection import fetch_values
 from projections.follow.batch import UnknownProjection, project_batch
 from projections.follow.projection import Projection
 from projections.log.shards import Posts
 from projections.rebuild.schema import add_missing_rows, adopt_tables
 from projections.rebuild.verify import Differs, Until, compare
 
+# The longest that reads wait behind a swap that waits for a long transaction.
 LOCK_TIMEOUT: Final = "500ms"
+# Ten seconds of waiting for locks: longer than any statement of ours may run.
 ATTEMPTS: Final = 20
-# More than that is followed before the projector is held up.
+# Followed while the projector waits: some 0.1 s. With more to come, the swap first catches up.
 LAST_EVENTS: Final = 2000
 
 _CLAIM_LIVE: Final = """
@@ -28,7 +30,7 @@ _ADVANCE_LIVE: Final = """
 UPDATE {live}.projection_positions SET position = {position}, updated_at = now()
 WHERE projection = {name}
 """
-# What stopped the projection before is behind it now.
+# The rebuild has projected the event that stopped the projection.
 _CLEAR_FAILURE: Final = """
 DELETE FROM {live}.projection_failures WHERE projection = {name} AND position <= {position}
 """
@@ -39,11 +41,11 @@ WHERE notification_id > {after} AND notification_id <= {until}
 
 
 class NeverCaughtUp(Exception):
-    """Whenever the swap was tried, too many events were still to come."""
+    """At every attempt to swap, too many events were still to come."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"events come faster than the rebuilt {name} can follow: try again when fewer come"
+            f"events arrive faster than the rebuild of {name} follows: run it at a quieter time"
         )
         self.name = name
 
@@ -56,12 +58,12 @@ async def swap(
     live: str,
     verified: int,
 ) -> int:
-    """Swap, with everything after the position `verified` followed and verified before.
+    """Follow and verify everything after the position `verified`, then swap.
 
     Raises:
-        Differs: what came since differs from the log.
-        NeverCaughtUp: events come too fast.
-        psycopg.Error: the tables were never free, or the database refused.
+        Differs: rows of the last events differ from the log.
+        NeverCaughtUp: events arrive too fast.
+        psycopg.Error: the tables were never free, or a statement failed.
     """
     for attempts_left in reversed(range(ATTEMPTS)):
         while (batch := await project_batch(connection, projection)).events:
@@ -94,7 +96,7 @@ async def _swap(
         claimed = await connection.execute(sql.SQL(_CLAIM_LIVE).format(**names))
         if await claimed.fetchone() is None:
             raise UnknownProjection(projection.name)
-        # The live position stands still now, and everything up to it is in the log.
+        # The row lock holds the live position where it is.
         batch = await project_batch(connection, projection, limit=LAST_EVENTS)
         if batch.events == LAST_EVENTS:
             raise psycopg.Rollback(transaction)
@@ -112,9 +114,7 @@ async def _verify_between(
     connection: AsyncConnection[object], projection: Projection, after: int, until: int
 ) -> None:
     query = sql.SQL(_POSTS_BETWEEN).format(after=after, until=until)
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(query)
-        posts = Posts(frozenset(await cursor.fetchall()))
+    posts = Posts(frozenset(await fetch_values(connection, query)))
     if posts.ids:
         found = await compare(connection, projection, Until(until), posts)
         if found.differences:

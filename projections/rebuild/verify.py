@@ -1,6 +1,6 @@
-"""Verify: the read tables against a fold of the log, at one position, with every difference named.
+"""Verify: compares the read tables with a fold of the log, at one position.
 
-Both sides come post by post, in the order of ids, from one snapshot: memory holds one post. The
+Both sides are read post by post, in the order of ids, from one snapshot: memory holds one post. The
 posts are divided into shards for one or several processes, which share that snapshot.
 """
 
@@ -22,7 +22,7 @@ from projections.rebuild.comparison import Difference, TableComparison, TableRep
 
 
 class Compared(Struct, frozen=True, kw_only=True):
-    """What a comparison of some posts found: the events folded, and the two sides."""
+    """The outcome of comparing some posts: events folded, both sides by table, differences."""
 
     events: int
     tables: list[TableReport]
@@ -30,14 +30,14 @@ class Compared(Struct, frozen=True, kw_only=True):
 
 
 class Until(Struct, frozen=True):
-    """Which events count: those up to a position, without some."""
+    """Which events count: those up to a position, without skipped ones."""
 
     position: int
     left_out: frozenset[int] = frozenset()
 
 
 class Differs(Exception):
-    """Tables are not what the events say."""
+    """Tables are not the fold of the log."""
 
     def __init__(self, name: str, differences: list[Difference]) -> None:
         super().__init__(f"{name} differs from the log in {len(differences)} rows")
@@ -46,7 +46,7 @@ class Differs(Exception):
 
 
 class Verification(Compared, frozen=True, kw_only=True):
-    """What was compared, at which position of the log, and every row that differs."""
+    """The outcome of comparing all posts of a projection at its position."""
 
     projection: str
     position: int
@@ -61,14 +61,14 @@ async def verify(
     workers: int = 1,
     report: Callable[[int], None] = lambda _: None,
 ) -> Verification:
-    """Compare what the connection's search path shows with the events up to its position.
+    """Compare the tables of a projection with the events up to its position.
 
     Args:
-        connection: where to look; not inside a transaction.
-        projection: whose tracking position is meant.
-        honour_skips: whether events that operators skipped are left out.
-        workers: how many processes share the work.
-        report: told how many events were folded so far.
+        connection: not inside a transaction; its search path decides which tables are compared.
+        projection: what to verify.
+        honour_skips: leave out the events that operators skipped.
+        workers: processes that share the work.
+        report: called with the number of events folded so far.
 
     Raises:
         UnreadableEvent: an event up to there is unreadable and was not skipped.
