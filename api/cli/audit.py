@@ -1,202 +1,178 @@
-"""`nova audit`: the verbs of auditors and operators, straight on the database.
+"""`nova audit post|events|stats|accesses`: what the event log holds, and who queried it."""
 
-Every verb loads only what it needs, when it runs.
-"""
-# ruff: noqa: PLC0415 - as the first lines say
-
-import re
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import Annotated
 from uuid import UUID
 
+import msgspec
 import typer
 
-from api.cli.explained import explained
-
-if TYPE_CHECKING:
-    from api.cli.audit_session import AuditDesk
-
-audit_app = typer.Typer(
-    name="audit",
-    help="Ask the event log what happened; that you asked is recorded.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+from api.cli.errors import friendly_errors
+from api.cli.options import DEFAULT_LINES, AsJson, Limit, Since, Until
+from api.cli.output import print_json, print_table
+from api.cli.session import AuditSession, run_audited
+from api.http.schemas.audit import EventPageQuery, PostHistory
+from domain.errors import PostNotFound
+from projections.audit.accesses import RecordedAccess, newest_accesses
+from projections.audit.events import (
+    AuditedEvent,
+    EventFilter,
+    Order,
+    Topic,
+    audited,
+    history_of,
+    stream_events,
 )
-
-DEFAULT_LINES = 50
-PLOT_FORMATS = (".svg", ".png", ".pdf")
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-class OrderName(StrEnum):
-    """Which end of the log comes first."""
-
-    NEWEST = "newest"
-    OLDEST = "oldest"
-
-
-class TopicName(StrEnum):
-    """What kinds of events there are."""
-
-    CREATED = "post.created"
-    UPLOADED = "post.uploaded"
-    VARIANT_READY = "post.variant_ready"
-    PUBLISHED = "post.published"
-    FAILED = "post.failed"
-    RETRIED = "post.retried"
-    REPROCESSED = "post.reprocessed"
-    NOT_REPROCESSED = "post.not_reprocessed"
-    DELETED = "post.deleted"
-
-
-def _time(text: str) -> datetime:
-    """A time (UTC unless it says otherwise), or so long ago: 90s, 15m, 24h, 7d."""
-    if ago := re.fullmatch(r"(\d{1,6})([smhd])", text):
-        return datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter("a time like 2026-11-23T12:00:00Z, or 24h ago") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+from projections.audit.stats import AuditStats, audit_stats
 
 
 def _without_nul(text: str) -> str:
     if "\0" in text:
-        raise typer.BadParameter("no actor has this character")
+        raise typer.BadParameter("no actor contains a NUL character")
     return text
 
 
-_WHEN = "TIME|7d|24h"
-Since = Annotated[
-    datetime | None,
-    typer.Option(parser=_time, metavar=_WHEN, help="From this time on."),
-]
-Until = Annotated[
-    datetime | None,
-    typer.Option(parser=_time, metavar=_WHEN, help="Before this time."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON, for machines.")]
-
-
-@audit_app.command()
+@friendly_errors()
 def post(
-    post_id: Annotated[UUID, typer.Argument(help="Whose history.")], *, as_json: AsJson = False
-) -> None:
-    """Show the history of one post."""
-    from api.cli.audit_reports import report_post
-
-    _at_the_desk(lambda desk: report_post(desk, post_id, as_json=as_json))
-
-
-@audit_app.command()
-def events(  # noqa: PLR0913, PLR0917 - an option for each thing that can be asked
-    event_type: Annotated[TopicName | None, typer.Option("--type", help="Of this kind.")] = None,
-    post_id: Annotated[UUID | None, typer.Option("--post", help="Of this post.")] = None,
-    user_id: Annotated[UUID | None, typer.Option("--user", help="Of this user's posts.")] = None,
-    actor: Annotated[
-        str | None, typer.Option(parser=_without_nul, help="Caused by this actor.")
-    ] = None,
-    since: Since = None,
-    until: Until = None,
-    after: Annotated[int | None, typer.Option(min=0, help="Following this position.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = DEFAULT_LINES,
-    order: Annotated[OrderName, typer.Option(help="Which come first.")] = OrderName.NEWEST,
+    post_id: Annotated[UUID, typer.Argument(help="Id of the post.", metavar="POST_ID")],
     *,
     as_json: AsJson = False,
 ) -> None:
-    """List events of the whole log; with --json one line for each."""
-    from api.cli.audit_reports import report_events
-    from api.http.schemas.audit import EventPageQuery
-    from projections.audit.events import EventFilter
+    """Show the history of one post."""
 
-    asked = EventFilter(
-        type=event_type.value if event_type else None,
+    async def query(session: AuditSession) -> PostHistory:
+        await session.record("nova audit post", post_id=str(post_id))
+        rows = await history_of(session.connection, post_id)
+        if not rows:
+            raise PostNotFound(post_id)
+        return PostHistory(post_id=post_id, items=[audited(row) for row in rows])
+
+    history = run_audited(query)
+    if as_json:
+        print_json(history)
+    else:
+        _print_events(history.items)
+
+
+@friendly_errors()
+def events(  # noqa: PLR0913, PLR0917 - an option for each filter
+    event_type: Annotated[
+        Topic | None, typer.Option("--type", help="Only this type.", metavar="TYPE")
+    ] = None,
+    post_id: Annotated[
+        UUID | None, typer.Option("--post", help="Only this post.", metavar="ID")
+    ] = None,
+    user_id: Annotated[
+        UUID | None, typer.Option("--user", help="Only this user's posts.", metavar="ID")
+    ] = None,
+    actor: Annotated[
+        str | None,
+        typer.Option(parser=_without_nul, help="Only events this actor caused.", metavar="TEXT"),
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    after: Annotated[
+        int | None, typer.Option(min=0, help="Start after this position.", metavar="N")
+    ] = None,
+    limit: Limit = DEFAULT_LINES,
+    order: Annotated[Order, typer.Option(help="Which events come first.")] = "newest",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List events of the whole log."""
+    chosen = EventFilter(
+        type=event_type,
         post_id=post_id,
         user_id=user_id,
         actor=actor,
         since=since,
         until=until,
     )
-    page = EventPageQuery(after=after, limit=limit, order=order.value)
-    _at_the_desk(lambda desk: report_events(desk, asked, page, as_json=as_json))
+    page = EventPageQuery(after=after, limit=limit, order=order)
+
+    async def query(session: AuditSession) -> None:
+        filters = {**msgspec.to_builtins(chosen), **msgspec.to_builtins(page)}
+        await session.record("nova audit events", **filters)
+        batches = stream_events(session.connect, chosen, order=order, after=after, limit=limit)
+        async for batch in batches:
+            if not as_json:
+                _print_events(batch)
+            for event in batch if as_json else []:
+                print_json(event)
+
+    run_audited(query)
 
 
-@audit_app.command()
-def export(
-    since: Since = None,
-    until: Until = None,
-    out: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="The file; standard output without it.")
-    ] = None,
-    *,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="What was exported, as JSON on standard error.")
-    ] = False,
-) -> None:
-    """Write every event of a span as one JSON line, oldest first."""
-    from api.cli.audit_export import export_events
-    from projections.audit.events import EventFilter
-
-    asked = EventFilter(since=since, until=until)
-    _at_the_desk(lambda desk: export_events(desk, asked, out=out, as_json=as_json))
-
-
-@audit_app.command()
+@friendly_errors()
 def stats(*, as_json: AsJson = False) -> None:
-    """Count the events by type and the posts by status."""
-    from api.cli.audit_reports import report_stats
+    """Count events by type and posts by status."""
 
-    _at_the_desk(lambda desk: report_stats(desk, as_json=as_json))
+    async def query(session: AuditSession) -> AuditStats:
+        await session.record("nova audit stats")
+        return await audit_stats(session.connection)
 
-
-@audit_app.command()
-def accesses(
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = DEFAULT_LINES,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """List who read the audit trail, newest first; with --json one line for each."""
-    from api.cli.audit_reports import report_accesses
-
-    _at_the_desk(lambda desk: report_accesses(desk, limit=limit, as_json=as_json))
+    found = run_audited(query)
+    if as_json:
+        print_json(found)
+    else:
+        print_table(("what", "count"), _stats_rows(found))
 
 
-@audit_app.command()
-def slo(
-    since: Since = None,
-    until: Until = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(dir_okay=False, help="Draw a histogram into this file: .svg, .png or .pdf."),
-    ] = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Tell from the events alone how long posts took from complete to published."""
-    from api.cli.audit_slo import report_slo
+@friendly_errors()
+def accesses(limit: Limit = DEFAULT_LINES, *, as_json: AsJson = False) -> None:
+    """List who queried the audit trail, newest first."""
 
-    if plot is not None and plot.suffix not in PLOT_FORMATS:
-        allowed = ", ".join(PLOT_FORMATS)
-        raise typer.BadParameter(f"a histogram is drawn as {allowed}", param_hint="--plot")
-    _at_the_desk(
-        lambda desk: report_slo(desk, since=since, until=until, plot=plot, as_json=as_json)
+    async def query(session: AuditSession) -> list[RecordedAccess]:
+        await session.record("nova audit accesses", limit=limit)
+        return await newest_accesses(session.connection, limit=limit)
+
+    found = run_audited(query)
+    if not as_json:
+        columns = ("recorded at", "actor", "role", "query", "filters")
+        print_table(columns, [_access_row(access) for access in found])
+    for access in found if as_json else []:
+        print_json(access)
+
+
+def _print_events(found: Sequence[AuditedEvent]) -> None:
+    columns = ("position", "recorded at", "type", "post", "version", "actor", "details")
+    print_table(columns, [_event_row(event) for event in found])
+
+
+def _event_row(event: AuditedEvent) -> tuple[str, ...]:
+    return (
+        str(event.position),
+        str(event.recorded_at),
+        event.type,
+        str(event.post_id),
+        str(event.version),
+        str(event.actor),
+        _details(event),
     )
 
 
-def _at_the_desk(ask: "Callable[[AuditDesk], Awaitable[None]]") -> None:
-    """Open the database, ask, and turn the errors that people can mend into one line."""
-    import anyio
+def _details(event: AuditedEvent) -> str:
+    """The few fields that tell one event from others of its type."""
+    names = ("filename", "variant", "milliseconds", "code", "stage", "reason", "unreadable_state")
+    facts = dict(event.data)
+    if isinstance(variant := facts.get("variant"), dict):
+        facts |= {**variant, "variant": variant.get("name")}
+    return " ".join(f"{name}={facts[name]}" for name in names if facts.get(name) is not None)
 
-    from api.cli.audit_session import open_audit_desk
-    from projections.settings import database_settings
 
-    async def sit_and_ask(url: str) -> None:
-        async with open_audit_desk(url) as desk:
-            await ask(desk)
+def _stats_rows(found: AuditStats) -> list[tuple[str, str]]:
+    types, statuses = sorted(found.events_by_type.items()), sorted(found.posts_by_status.items())
+    return [
+        ("events", f"{found.events:,}"),
+        *((f"  {name}", f"{count:,}") for name, count in types),
+        *((f"posts {name}", f"{count:,}") for name, count in statuses),
+        ("first event", f"{found.first_position} at {found.first_recorded_at}"),
+        ("last event", f"{found.last_position} at {found.last_recorded_at}"),
+        ("recorded queries", f"{found.accesses:,}"),
+    ]
 
-    with explained():
-        anyio.run(sit_and_ask, database_settings().url)
+
+def _access_row(access: RecordedAccess) -> tuple[str, ...]:
+    filters = " ".join(f"{name}={value}" for name, value in access.filters.items())
+    at = access.recorded_at.isoformat(timespec="seconds")
+    return (at, access.actor, access.role, access.question, filters)

@@ -1,67 +1,63 @@
-"""Audit export: any span of the log as JSON lines, whatever its length in the same memory."""
+"""`nova audit export`: any span of the log as JSON lines, in constant memory."""
 
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
 import msgspec
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+import typer
 
-from api.cli.audit_session import AuditDesk
+from api.cli.errors import friendly_errors
+from api.cli.options import Out, Since, Until
+from api.cli.output import errors, print_json
+from api.cli.progress import show_progress
+from api.cli.session import AuditSession, run_audited
 from projections.audit.events import EventFilter, stream_events
 
-_errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
-
-async def export_events(
-    desk: AuditDesk, asked: EventFilter, *, out: Path | None, as_json: bool
+@friendly_errors()
+def export(
+    since: Since = None,
+    until: Until = None,
+    out: Out = None,
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON on standard error.")
+    ] = False,
 ) -> None:
-    """Write the events, oldest first; a file appears under its name only when it is complete.
+    """Write events as JSON lines, oldest first."""
+    chosen = EventFilter(since=since, until=until)
+    count, seconds = run_audited(lambda session: _export(session, chosen, out=out, as_json=as_json))
+    if as_json:
+        print_json({"events": count, "seconds": round(seconds, 3)}, err=True)
+    else:
+        errors.print(f"Exported {count:,} events in {seconds:.1f} s ({count / seconds:,.0f}/s).")
 
-    Raises:
-        OSError: the file cannot be written.
-    """
-    await desk.record(
-        "nova audit export", **msgspec.to_builtins(asked), out=str(out) if out else None
-    )
-    started, count, encoder = time.perf_counter(), 0, msgspec.json.Encoder()
-    with _opened(out) as file, progress() as tell:
-        async for batch in stream_events(desk.connect, asked):
+
+async def _export(
+    session: AuditSession, chosen: EventFilter, *, out: Path | None, as_json: bool
+) -> tuple[int, float]:
+    file_name = str(out) if out else None
+    await session.record("nova audit export", **msgspec.to_builtins(chosen), out=file_name)
+    count, started, encoder = 0, time.perf_counter(), msgspec.json.Encoder()
+    with (
+        _open(out) as file,
+        show_progress("exporting", unit="events", as_json=as_json) as progress,
+    ):
+        async for batch in stream_events(session.connect, chosen):
             file.write(encoder.encode_lines(batch))
             count += len(batch)
-            tell(count)
-    _summarise(count, seconds=time.perf_counter() - started, as_json=as_json)
+            progress.update(count)
+    return count, time.perf_counter() - started
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[int], None]]:
-    """Tell on a terminal how many events were read so far; elsewhere keep quiet."""
-    columns = (
-        SpinnerColumn(),
-        MofNCompleteColumn(),
-        TextColumn("events"),
-        TextColumn("{task.fields[rate]}/s"),
-        TimeElapsedColumn(),
-    )
-    shown = Progress(*columns, console=_errors, transient=True, disable=not _errors.is_terminal)
-    started = time.perf_counter()
-    with shown:
-        task = shown.add_task("", total=None, rate="")
-
-        def tell(count: int) -> None:
-            rate = f"{count / (time.perf_counter() - started):,.0f}"
-            shown.update(task, completed=count, rate=rate)
-
-        yield tell
-
-
-@contextmanager
-def _opened(out: Path | None) -> Iterator[BinaryIO]:
+def _open(out: Path | None) -> Iterator[BinaryIO]:
+    """Open the file under a temporary name, and rename it when it is complete."""
     if out is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
@@ -73,12 +69,3 @@ def _opened(out: Path | None) -> Iterator[BinaryIO]:
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _summarise(count: int, *, seconds: float, as_json: bool) -> None:
-    if as_json:
-        summary = msgspec.json.encode({"events": count, "seconds": round(seconds, 3)})
-        _errors.print(summary.decode(), markup=False)
-    else:
-        rate = count / seconds if seconds else 0
-        _errors.print(f"{count:,} events in {seconds:.1f} s ({rate:,.0f}/s)")

@@ -1,71 +1,97 @@
-"""Audit of the promise: the figures as a table, as JSON, and as a histogram."""
+"""`nova audit slo`: how long posts took, measured from the events, as a table, JSON or a plot."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated, Any, Final
 
-from rich.table import Table
+import typer
 
-from api.cli.audit_export import progress
-from api.cli.audit_reports import console, print_json
-from api.cli.audit_session import AuditDesk
+from api.cli.errors import friendly_errors
+from api.cli.extras import import_extra
+from api.cli.options import AsJson, Since, Until
+from api.cli.output import console, print_json, print_table
+from api.cli.progress import show_progress
+from api.cli.session import AuditSession, run_audited
 from projections.audit.slo import PROMISED_SECONDS, Slo, SloMeter, Spread, measure_slo
 
+PLOT_FORMATS: Final = (".svg", ".png", ".pdf")
+BARS: Final = 60
 
-async def report_slo(
-    desk: AuditDesk,
+
+def _plot_file(text: str) -> Path:
+    path = Path(text)
+    if path.suffix not in PLOT_FORMATS:
+        raise typer.BadParameter(f"use one of {', '.join(PLOT_FORMATS)}")
+    return path
+
+
+@friendly_errors()
+def slo(
+    since: Since = None,
+    until: Until = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            parser=_plot_file, metavar="FILE", help="Plot a histogram to a .svg, .png or .pdf file."
+        ),
+    ] = None,
     *,
-    since: datetime | None,
-    until: datetime | None,
-    plot: Path | None,
-    as_json: bool,
+    as_json: AsJson = False,
 ) -> None:
-    """Measure, tell, and draw when asked.
+    """Measure the time from complete to published, from events alone."""
+    figures = plot and import_extra("matplotlib.figure", extra="plot", needed_for="--plot")
 
-    Raises:
-        OSError: the plot cannot be written.
-    """
-    await desk.record("nova audit slo", since=_text(since), until=_text(until))
-    meter = SloMeter()
-    with progress() as tell:
-        async for meter in measure_slo(desk.connection, since=since, until=until):
-            tell(meter.taken)
-    slo = meter.result(since=since, until=until)
-    if plot is not None:
-        _draw(meter, plot)
+    async def query(session: AuditSession) -> SloMeter:
+        await session.record("nova audit slo", since=_text(since), until=_text(until))
+        meter = SloMeter()
+        with show_progress("measuring", unit="events", as_json=as_json) as progress:
+            async for meter in measure_slo(session.connection, since=since, until=until):
+                progress.update(meter.taken)
+        return meter
+
+    meter = run_audited(query)
+    measured = meter.result(since=since, until=until)
+    if plot and figures:
+        figure = figures.Figure(figsize=(8, 4), layout="constrained")
+        draw_histogram(figure.subplots(), meter.seconds)
+        figure.savefig(plot)
     if as_json:
-        print_json(slo)
+        print_json(measured)
     else:
-        _show(slo)
+        _print(measured)
 
 
-def _draw(meter: SloMeter, plot: Path) -> None:
-    # Loads slowly, and nobody else needs it.
-    from api.cli.audit_plot import draw_histogram  # noqa: PLC0415
-
-    draw_histogram(meter.seconds, promised=PROMISED_SECONDS, file=plot)
-
-
-def _show(slo: Slo) -> None:
-    table = Table(box=None, pad_edge=False)
-    for column in ("from complete to published", "count", "p50", "p90", "p99", "max"):
-        table.add_column(column, justify="left" if not table.columns else "right")
-    table.add_row("whole, s", *_cells(slo.complete_to_published))
-    for name, spread in slo.stages.items():
-        table.add_row(f"  {name.replace('_', ' ')}, s", *_cells(spread))
-    for name in slo.not_recorded:
-        table.add_row(f"  {name.replace('_', ' ')}", "no event records it")
-    console.print(table)
-    for limit, share in slo.share_within.items():
-        console.print(
-            f"within {limit} s: {'nothing measured' if share is None else f'{share:.2%}'}"
-        )
-    failures = ", ".join(f"{code} {count:,}" for code, count in slo.failures.items())
-    console.print(f"failed: {failures or 'none'}; not finished: {slo.unfinished:,}", markup=False)
+def draw_histogram(axes: Any, seconds: Sequence[float]) -> None:  # noqa: ANN401 - of an extra
+    """Draw posts by the time they took; the last bar holds all that took longer."""
+    end = 1.2 * max(PROMISED_SECONDS)
+    axes.hist([min(each, end) for each in seconds], bins=BARS, range=(0, end), color="#3b6ea5")
+    for limit in PROMISED_SECONDS:
+        axes.axvline(limit, color="#b03a2e", linestyle="--", label=f"promise: {limit:g} s")
+    axes.set_title(f"{len(seconds):,} posts by seconds from complete to published")
+    axes.set_xlabel("seconds")
+    axes.set_ylabel("posts")
+    axes.legend()
 
 
-def _cells(spread: Spread) -> list[str]:
+def _print(measured: Slo) -> None:
+    rows = [("complete to published", *_cells(measured.complete_to_published))]
+    for name, spread in measured.stages.items():
+        rows.append((f"  {name.replace('_', ' ')}", *_cells(spread)))
+    print_table(("seconds", "count", "p50", "p90", "p99", "max"), rows)
+    for limit, share in measured.share_within.items():
+        shown = "no posts" if share is None else f"{share:.2%}"
+        console.print(f"within {limit} s: {shown}")
+    failures = ", ".join(f"{code} {count:,}" for code, count in measured.failures.items())
+    console.print(f"failed: {failures or 'none'}", markup=False)
+    console.print(f"unfinished: {measured.unfinished:,}")
+    not_recorded = ", ".join(name.replace("_", " ") for name in measured.not_recorded)
+    console.print(f"not recorded in events: {not_recorded or 'none'}")
+
+
+def _cells(spread: Spread) -> tuple[str, ...]:
     figures = (spread.p50, spread.p90, spread.p99, spread.max)
-    return [f"{spread.count:,}", *("-" if each is None else f"{each:,.3f}" for each in figures)]
+    return (f"{spread.count:,}", *("-" if each is None else f"{each:,.3f}" for each in figures))
 
 
 def _text(time: datetime | None) -> str | None:

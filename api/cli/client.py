@@ -1,4 +1,4 @@
-"""A client of the API: publishes files the way an app would; the demo and benchmarks use it."""
+"""A client of the API that publishes files like an app. The demo and the benchmarks use it."""
 
 import hashlib
 from pathlib import Path
@@ -44,7 +44,7 @@ class Client:
         """Announce a photo.
 
         Raises:
-            Refused: the API will not take it.
+            Refused: the API does not accept it.
         """
         announced = {
             "filename": photo.filename,
@@ -57,7 +57,7 @@ class Client:
         return msgspec.json.decode(answer.content, type=UploadOpened)
 
     async def send(self, upload: UploadOpened, photo: Photo) -> None:
-        """PUT the bytes; an answer of 412 means that they are there already.
+        """PUT the bytes; 412 means that an earlier PUT succeeded.
 
         Raises:
             httpx.HTTPStatusError: the object store refused them.
@@ -69,26 +69,26 @@ class Client:
             answer.raise_for_status()
 
     async def complete(self, upload: UploadOpened) -> PostAccepted:
-        """Say that the bytes are there.
+        """Complete the upload.
 
         Raises:
-            Refused: they are not, or not yet.
+            Refused: the bytes are not stored, or are not the announced ones.
         """
-        said = {"post_id": str(upload.post_id), "upload_token": upload.upload_token}
-        answer = await self._post("/api/v1/posts/upload/complete", said)
+        completion = {"post_id": str(upload.post_id), "upload_token": upload.upload_token}
+        answer = await self._post("/api/v1/posts/upload/complete", completion)
         return msgspec.json.decode(answer.content, type=PostAccepted)
 
     async def post(self, post_id: UUID) -> PostView:
         """Read a post.
 
         Raises:
-            Refused: there is none that this user may see.
+            Refused: there is no post that this user may see.
         """
         answer = await self._http.get(f"/api/v1/posts/{post_id}", headers=self._authorization)
         return msgspec.json.decode(_accepted(answer).content, type=PostView)
 
     async def download(self, url: str) -> bytes:
-        """The bytes of a variant, from wherever the post says that they are."""
+        """Download the bytes of a variant."""
         answer = await self._http.get(url)
         return answer.raise_for_status().content
 
@@ -97,7 +97,7 @@ class Client:
 
 
 def read_photo(path: Path) -> Photo:
-    """A photo from a file, announced as what its first bytes say it is."""
+    """A photo from a file, with the content type of its first bytes."""
     content = path.read_bytes()
     content_type = sniff(content[:SNIFF_BYTES]) or "application/octet-stream"
     return Photo(filename=path.name, content_type=content_type, content=content)

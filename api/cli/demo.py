@@ -3,18 +3,20 @@
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 from uuid import uuid4
 
 import anyio
 import httpx
+import typer
 from psycopg import AsyncConnection
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from api.cli.client import TIMEOUT_SECONDS, Client, Photo, Refused, read_photo
+from api.cli.errors import friendly_errors
 from api.cli.foreground import foreground_stack
+from api.cli.options import DEFAULT_FOLDER, Data
+from api.cli.output import console, print_table
 from api.http.app import API_PATH, DOCS_PATH
 from api.http.authentication.bearer import User, create_token
 from api.http.schemas.posts import PostView
@@ -27,20 +29,32 @@ from projections.log.reading import decode_log, head_position, read_log
 GIVE_UP_SECONDS: Final = 300
 LOOK_AGAIN_SECONDS: Final = 0.01
 BATCH_EVENTS: Final = 100
-WIDE: Final = 400
 
-_console = Console(highlight=False, soft_wrap=True)
+
+@friendly_errors()
+def demo(
+    photos: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            exists=True, dir_okay=False, help="Photos. One is drawn by default.", metavar="PHOTO..."
+        ),
+    ] = None,
+    folder: Data = DEFAULT_FOLDER,
+) -> None:
+    """Publish photos on a local stack and show every event as it happens."""
+    all_published = anyio.run(run_demo, photos or [], folder)
+    raise typer.Exit(0 if all_published else 1)
 
 
 async def run_demo(photos: list[Path], folder: Path) -> bool:
-    """Publish each photo in turn; true only if every one was published.
+    """Publish each photo in turn; true only if all were published.
 
     Raises:
-        StackError: the stack could not be started; the message says what to do.
-        KeyboardInterrupt: somebody stopped it in the middle; everything was shut down.
+        StackError: the stack did not start; the message says what to do.
+        KeyboardInterrupt: the demo was interrupted; everything was stopped.
     """
     outcome: list[bool] = []
-    async with foreground_stack(folder, port=None, console=_console) as stack:
+    async with foreground_stack(folder, port=None) as stack:
         outcome.append(await _publish_all(photos or [await _make_photo(stack)], stack))
     if not outcome:
         raise KeyboardInterrupt
@@ -69,8 +83,8 @@ async def _publish(
     path: Path, client: Client, *, log: AsyncConnection[object], output: Path
 ) -> bool:
     photo = read_photo(path)
-    told = f"{photo.content_type}, {len(photo.content):,} bytes"
-    _console.print(f"\n[bold]{escape(photo.filename)}[/bold]  {told}")
+    announced = f"{photo.content_type}, {len(photo.content):,} bytes"
+    console.print(f"\n[bold]{escape(photo.filename)}[/bold]  {announced}")
     try:
         with anyio.fail_after(GIVE_UP_SECONDS):
             post, seconds = await _send_and_follow(photo, client, log=log)
@@ -78,13 +92,13 @@ async def _publish(
                 return False
             await _save_variants(post, client, folder=output / path.stem)
     except Refused as refused:
-        _console.print(f"  [red]refused[/red]  {escape(str(refused))}")
+        console.print(f"  [red]refused[/red]  {escape(str(refused))}")
         return False
     except (httpx.HTTPError, TimeoutError) as error:
-        _console.print(f"  [red]gave up[/red]  {type(error).__name__} {escape(str(error))}")
+        console.print(f"  [red]gave up[/red]  {type(error).__name__} {escape(str(error))}")
         return False
     _print_variants(post)
-    _console.print(f"  [green]published {seconds:.2f} s after complete[/green]")
+    console.print(f"  [green]published {seconds:.2f} s after complete[/green]")
     return True
 
 
@@ -103,13 +117,14 @@ async def _send_and_follow(
 async def _show_events(
     upload: UploadOpened, log: AsyncConnection[object], *, position: int
 ) -> datetime:
-    """Show what happens to one post until it is final, and return when it became so."""
+    """Show the events of one post until it is final; returns the time of the last one."""
     while True:
         for logged in decode_log(await read_log(log, position, limit=BATCH_EVENTS)):
             position, event = logged.position, logged.event
             if event.post_id != upload.post_id:
                 continue
-            _console.print(f"  {_clock(event.recorded_at)}  {topic_of(event):20} {_told(event)}")
+            line = f"  {_clock(event.recorded_at)}  {topic_of(event):20} {_details(event)}"
+            console.print(line.rstrip())
             if isinstance(event, PostPublished | PostFailed | PostDeleted):
                 return event.recorded_at
         await anyio.sleep(LOOK_AGAIN_SECONDS)
@@ -131,14 +146,14 @@ async def _save_variants(post: PostView, client: Client, *, folder: Path) -> Non
 
 
 async def _make_photo(stack: LocalStack) -> Path:
-    """A 12-megapixel picture, drawn by a process of its own: this one never loads libvips."""
+    """A 12-megapixel picture, drawn in a child process so that this one never loads libvips."""
     path = stack.folder / "demo" / "sample-12-megapixel.jpg"
     path.parent.mkdir(parents=True, exist_ok=True)
     await anyio.run_process([sys.executable, "-m", "transcoder.sample", str(path)])
     return path
 
 
-def _told(event: Event) -> str:
+def _details(event: Event) -> str:
     match event:
         case VariantReady(variant=made):
             size = f"{made.width} × {made.height}, {made.file_size:,} bytes"
@@ -151,20 +166,21 @@ def _told(event: Event) -> str:
 
 
 def _print_variants(post: PostView) -> None:
-    table = Table("variant", "size", "bytes", "URL", box=None, padding=(0, 2))
-    for name, image in sorted(post.images.items(), key=lambda item: item[1].file_size):
-        table.add_row(name, f"{image.width} × {image.height}", f"{image.file_size:,}", image.url)
-    # URLs are to be copied: they are never cut, however narrow the terminal is.
-    Console(width=WIDE, highlight=False).print(table)
+    images = sorted(post.images.items(), key=lambda item: item[1].file_size)
+    rows = [
+        (name, f"{image.width} × {image.height}", f"{image.file_size:,}", image.url)
+        for name, image in images
+    ]
+    print_table(("variant", "size", "bytes", "URL"), rows)
 
 
 def _summarise(published: int, photos: int, *, stack: LocalStack, output: Path) -> None:
     colour = "green" if published == photos else "red"
-    _console.print(f"\n[{colour}]{published} of {photos} photos published.[/{colour}]")
+    console.print(f"\n[{colour}]{published} of {photos} photos published.[/{colour}]")
     if published:
-        _console.print(f"The variants are in  {output}")
-    _console.print(f"The posts stay in {stack.folder}: run  nova dev --data {stack.folder}  and")
-    _console.print(f"read them at {API_PATH}/posts; the API explains itself at {DOCS_PATH}.")
+        console.print(f"Variants saved to {output}")
+    console.print(f"To read the posts at {API_PATH}/posts, run: nova dev --data {stack.folder}")
+    console.print(f"API documentation: {DOCS_PATH}")
 
 
 def _clock(at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""A local stack in the foreground of a terminal: said when it starts, stopped by Ctrl-C."""
+"""A local stack in the foreground of a terminal, stopped by Ctrl-C."""
 
 import signal
 from collections.abc import AsyncIterator
@@ -7,32 +7,30 @@ from functools import partial
 from pathlib import Path
 
 import anyio
-from rich.console import Console
 
+from api.cli.output import console
 from api.settings import environ
 from api.stack.local import LocalStack, local_stack
 from api.stack.supervisor import own_errors
 
 
 @asynccontextmanager
-async def foreground_stack(
-    folder: Path, *, port: int | None, console: Console
-) -> AsyncIterator[LocalStack]:
-    """The stack in `folder`, until the block ends or SIGINT or SIGTERM ends the block.
+async def foreground_stack(folder: Path, *, port: int | None) -> AsyncIterator[LocalStack]:
+    """Run the stack in `folder` until the block ends, or until SIGINT or SIGTERM ends the block.
 
-    What comes after the block runs in either case, with everything stopped in order.
+    Everything is stopped in order in either case, and the code after the block runs.
 
     Raises:
-        KeyboardInterrupt: a signal came before it was up; everything is stopped again.
-        StackError: it could not be started; the message says what to do.
+        KeyboardInterrupt: a signal came before the stack was up; everything is stopped again.
+        StackError: the stack did not start; the message says what to do.
     """
     console.print(f"Starting PostgreSQL, an S3 store and the services in {folder} …")
-    # Reports quote log lines, whose brackets are no markup.
+    # Reports quote log lines, whose brackets are not markup.
     report = partial(console.print, markup=False)
     is_up = False
     with own_errors():
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_cancel_on_signal, tasks.cancel_scope, console)
+            tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
             async with local_stack(
                 folder=folder, port=port, environ=environ(), report=report
             ) as stack:
@@ -43,9 +41,9 @@ async def foreground_stack(
         raise KeyboardInterrupt
 
 
-async def _cancel_on_signal(scope: anyio.CancelScope, console: Console) -> None:
+async def _cancel_on_signal(scope: anyio.CancelScope) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for received in signals:
-            console.print(f"\n{received.name}: stopping everything.")
+            console.print(f"\n{received.name}: stopping.")
             scope.cancel()
             return

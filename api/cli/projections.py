@@ -1,197 +1,176 @@
-"""`nova projections`: the verbs of operators who watch, check and rebuild the read tables.
-
-Every verb loads only what it needs, when it runs.
-"""
-# ruff: noqa: PLC0415 - as the first lines say
+"""`nova projections`: the read tables watched, verified and rebuilt."""
 
 import getpass
 import os
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+import time
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated, Final
 
+import anyio
 import typer
+from msgspec import to_builtins
 
-if TYPE_CHECKING:
-    from psycopg import AsyncConnection
+from api.cli.errors import friendly_errors
+from api.cli.options import AsJson
+from api.cli.output import print_json, quantity
+from api.cli.progress import Reporter, show_progress
+from api.cli.session import run_on_database
+from projections.follow.failures import retry as clear_failure
+from projections.follow.failures import skip as skip_event
+from projections.follow.projection import PROJECTIONS, Projection
+from projections.follow.status import Status, measured_statuses
+from projections.rebuild.rebuild import Rebuilt
+from projections.rebuild.rebuild import rebuild as rebuild_tables
+from projections.rebuild.verify import Verification
+from projections.rebuild.verify import verify as verify_tables
+from projections.settings import database_settings
 
-    from projections.follow.projection import Projection
-
-projections_app = typer.Typer(
-    name="projections",
-    help="Watch, check and rebuild the read tables.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-EXIT_WRONG_SETTINGS = 2
-EXIT_INTERRUPTED = 130
-DEFAULT_BATCH = 5000
-DEFAULT_WORKERS = min(4, os.cpu_count() or 1)
-
-T = TypeVar("T")
-Name = Annotated[str, typer.Argument(help="The projection.")]
-Workers = Annotated[int, typer.Option(min=1, help="Processes that share the work.")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON, for machines.")]
+DEFAULT_BATCH: Final = 5000
+DEFAULT_WORKERS: Final = min(4, os.cpu_count() or 1)
 
 
-@projections_app.command("list")
-def list_projections(*, as_json: AsJson = False) -> None:
-    """List the projections and how far they are."""
-    from api.cli.projections_reports import report_list
-    from projections.follow.projection import PROJECTIONS
-    from projections.follow.status import statuses
-
-    report_list(_ask(partial(statuses, projections=PROJECTIONS.values())), as_json=as_json)
+def _projection(name: str) -> Projection:
+    if name not in PROJECTIONS:
+        raise typer.BadParameter(f"no projection {name!r}, choose from {', '.join(PROJECTIONS)}")
+    return PROJECTIONS[name]
 
 
-@projections_app.command()
+Name = Annotated[Projection, typer.Argument(parser=_projection, metavar="NAME", help="Projection.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that share the work.", metavar="N")]
+
+
+@friendly_errors()
 def status(*, as_json: AsJson = False) -> None:
-    """Show position, lag, rate, runner and last error; exit code 1 if one is stopped."""
-    from api.cli.projections_reports import report_statuses
-    from projections.follow.projection import PROJECTIONS
-    from projections.follow.status import measured_statuses
-
-    found = _ask(partial(measured_statuses, projections=PROJECTIONS.values()))
-    report_statuses(found, as_json=as_json)
+    """Show position, lag, rate, runner and last error. Exits 1 if a projection is stopped."""
+    found = run_on_database(partial(measured_statuses, projections=PROJECTIONS.values()))
+    for one in found:
+        if as_json:
+            print_json(one)
+        else:
+            typer.echo("\n".join(_status_lines(one)))
     raise typer.Exit(1 if any(one.stopped_at for one in found) else 0)
 
 
-@projections_app.command()
+@friendly_errors()
 def verify(
-    name: Annotated[str | None, typer.Argument(help="The projection; all without it.")] = None,
+    name: Annotated[
+        Projection | None,
+        typer.Argument(parser=_projection, metavar="NAME", help="Projection, or all of them."),
+    ] = None,
     workers: Workers = DEFAULT_WORKERS,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Compare the live tables with the log at one position; exit code 1 if they differ."""
-    from api.cli.projections_reports import report_verification
-    from projections.follow.projection import PROJECTIONS
-    from projections.rebuild.verify import verify as compare
-
-    chosen = [_named(name)] if name else list(PROJECTIONS.values())
+    """Compare live tables with the log at one position. Exits 1 if they differ."""
     differ = False
-    for projection in chosen:
-        found = _ask(partial(compare, projection=projection, workers=workers))
-        report_verification(found, as_json=as_json)
+    for projection in [name] if name else PROJECTIONS.values():
+        found = run_on_database(partial(verify_tables, projection=projection, workers=workers))
+        if as_json:
+            print_json(found)
+        else:
+            _print_verification(found)
         differ = differ or bool(found.differences)
     raise typer.Exit(1 if differ else 0)
 
 
-@projections_app.command()
+@friendly_errors()
 def rebuild(
     name: Name,
-    batch: Annotated[int, typer.Option(min=1, help="Events per batch.")] = DEFAULT_BATCH,
+    batch: Annotated[
+        int, typer.Option(min=1, help="Events per batch.", metavar="N")
+    ] = DEFAULT_BATCH,
     workers: Workers = DEFAULT_WORKERS,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Build the tables anew beside the live ones, verify them, and swap."""
-    import anyio
-
-    from api.cli.projections_progress import progress
-    from projections.rebuild.rebuild import rebuild as build
-    from projections.settings import database_settings
-
-    projection = _named(name)
-    with _explained(), progress(as_json=as_json) as shown:
-        url = database_settings().url
-        rebuilt = anyio.run(
-            lambda: build(url, projection, report=shown.report, batch_events=batch, workers=workers)
-        )
-        shown.finish(rebuilt)
+    """Build new tables beside the live ones, verify them and swap them in."""
+    url, started = database_settings().url, time.monotonic()
+    with show_progress("start", unit="events", as_json=as_json) as progress:
+        report = _Phases(progress).report
+        build = partial(rebuild_tables, report=report, batch_events=batch, workers=workers)
+        rebuilt = anyio.run(build, url, name)
+    _print_rebuilt(rebuilt, seconds=time.monotonic() - started, as_json=as_json)
 
 
-@projections_app.command()
+@friendly_errors()
 def retry(name: Name) -> None:
-    """Let a stopped projection try its event again."""
-    from projections.follow.failures import retry as clear
+    """Retry the event at which a projection is stopped."""
+    position = run_on_database(lambda connection: clear_failure(connection, name.name))
+    if position is None:
+        typer.echo(f"Projection {name.name} is not stopped.")
+    else:
+        typer.echo(f"Retrying position {position} of {name.name}.")
 
-    _named(name)
-    position = _ask(lambda connection: clear(connection, name))
-    said = "was not stopped" if position is None else f"tries position {position} again"
-    typer.echo(f"Projection {name} {said}.")
 
-
-@projections_app.command()
+@friendly_errors()
 def skip(
     name: Name,
-    position: Annotated[int, typer.Argument(min=1, help="Where it is stopped.")],
-    reason: Annotated[str, typer.Option(help="Why; it is recorded.")],
+    position: Annotated[
+        int, typer.Argument(min=1, help="Position at which it is stopped.", metavar="POSITION")
+    ],
+    reason: Annotated[str, typer.Option(help="Reason, which is recorded.", metavar="TEXT")],
 ) -> None:
-    """Leave out exactly the event at which a projection is stopped; that you did is recorded."""
-    from projections.follow.failures import skip as leave_out
-
-    _named(name)
+    """Skip the one event at which a projection is stopped. Who skipped it is recorded."""
     by = getpass.getuser()
-    _ask(lambda connection: leave_out(connection, name, position, reason=reason, by=by))
-    typer.echo(f"Projection {name} goes on after position {position}, which it leaves out.")
+    run_on_database(
+        lambda connection: skip_event(connection, name.name, position, reason=reason, by=by)
+    )
+    typer.echo(f"Skipped position {position} of {name.name}.")
 
 
-def _named(name: str) -> "Projection":
-    from projections.follow.projection import PROJECTIONS
+class _Phases:
+    """Turns the reports of a rebuild into phases of one progress bar."""
 
-    if name not in PROJECTIONS:
-        known = ", ".join(PROJECTIONS)
-        raise typer.BadParameter(f"there is no projection {name!r}; there is {known}")
-    return PROJECTIONS[name]
+    def __init__(self, progress: Reporter) -> None:
+        self._progress = progress
+        self._phase = ""
 
-
-def _ask(question: "Callable[[AsyncConnection[object]], Awaitable[T]]") -> T:
-    import anyio
-    from psycopg import AsyncConnection
-
-    from projections.settings import database_settings
-
-    async def ask(url: str) -> T:
-        async with await AsyncConnection.connect(url, autocommit=True) as connection:
-            await connection.execute("SET TIME ZONE 'UTC'")
-            return await question(connection)
-
-    with _explained():
-        return anyio.run(ask, database_settings().url)
+    def report(self, phase: str, position: int, target: int) -> None:
+        if phase != self._phase:
+            self._phase = phase
+            self._progress.start(phase, position, target)
+        self._progress.update(position, target)
 
 
-@contextmanager
-def _explained() -> Iterator[None]:
-    import psycopg
-    from anyio import BrokenWorkerProcess
-
-    from domain.event_store.mapper import UnreadableEvent
-    from domain.settings import WrongSettings
-    from projections.follow.batch import UnknownProjection
-    from projections.follow.failures import NotStoppedThere
-    from projections.rebuild.rebuild import RebuildRunning
-    from projections.rebuild.swap import NeverCaughtUp
-    from projections.rebuild.verify import Differs
-
-    try:
-        yield
-    except WrongSettings as error:
-        for problem in error.problems:
-            typer.echo(f"nova: {problem} (see .env.example)", err=True)
-        raise typer.Exit(EXIT_WRONG_SETTINGS) from error
-    except psycopg.errors.UndefinedTable as error:
-        _fail("the database is of an older version: run nova migrate", error)
-    except psycopg.Error as error:
-        _fail(f"the database does not answer as it should: {error}", error)
-    except (
-        Differs,
-        NeverCaughtUp,
-        NotStoppedThere,
-        RebuildRunning,
-        UnknownProjection,
-        UnreadableEvent,
-    ) as error:
-        _fail(str(error), error)
-    except BrokenWorkerProcess as error:
-        _fail("one of its workers was ended from outside: try again, with fewer workers", error)
-    except KeyboardInterrupt:
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+def _status_lines(one: Status) -> list[str]:
+    lines = [
+        one.projection,
+        f"  position  {one.position:,} of {one.head:,}",
+        f"  lag       {one.lag_events:,} events, {one.lag_seconds:.1f} s",
+        f"  rate      {one.events_per_second or 0:,.0f} events/s",
+        f"  running   {one.running_where or 'nowhere'}",
+    ]
+    if one.skipped_events:
+        lines.append(f"  skipped   {one.skipped_events} events")
+    if one.stopped_at:
+        lines.append(f"  stopped   at position {one.stopped_at}: {one.last_error}")
+    return lines
 
 
-def _fail(reason: str, error: Exception) -> None:
-    typer.echo(f"nova: {reason}", err=True)
-    raise typer.Exit(1) from error
+def _print_verification(found: Verification) -> None:
+    result = "FAILED" if found.differences else "OK"
+    differences = quantity(len(found.differences), "difference")
+    events = f"{quantity(found.events, 'event')}, {found.skipped_events} skipped"
+    place = f"at position {found.position:,} ({events})"
+    typer.echo(f"{result}: {found.projection} has {differences} {place}.")
+    for table in found.tables:
+        sign = "=" if table.expected_digest == table.found_digest else "≠"
+        typer.echo(
+            f"  {table.table:16} {table.found_rows:>9,} rows, {table.expected_rows:>9,} expected  "
+            f"{table.found_digest[:12]} {sign} {table.expected_digest[:12]}"
+        )
+    for one in found.differences:
+        typer.echo(f"  {one.table} {one.key}: expected {one.expected}, found {one.found}")
+
+
+def _print_rebuilt(rebuilt: Rebuilt, *, seconds: float, as_json: bool) -> None:
+    found = rebuilt.verification
+    if as_json:
+        done = {"projection": found.projection, "position": rebuilt.position}
+        print_json({**done, "seconds": round(seconds, 3), "tables": to_builtins(found.tables)})
+        return
+    pace = f"{found.events / seconds:,.0f} events/s"
+    typer.echo(
+        f"OK: {found.projection} rebuilt, verified and swapped in at position "
+        f"{rebuilt.position:,} ({found.events:,} events in {seconds:.1f} s, {pace})."
+    )

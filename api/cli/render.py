@@ -1,38 +1,53 @@
 """`nova render`: the transcoder on local files, with the milliseconds of each step."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import anyio
 import msgspec
-from rich.console import Console
+import typer
 from rich.markup import escape
-from rich.table import Table
 
+from api.cli.errors import friendly_errors
+from api.cli.options import AsJson
+from api.cli.output import console, print_json, print_table
 from transcoder.errors import TranscoderError
 from transcoder.local_files import RenderedFile, render_files
 from transcoder.rendering import Rendering
 
-# People are spared steps that take less; machines get every one.
-WORTH_TELLING_MS: Final = 0.5
-
-WIDE: Final = 400
-
-_console = Console(highlight=False, soft_wrap=True)
+# The lines for people leave out faster steps; JSON has all of them.
+SHOWN_FROM_MS: Final = 0.5
 
 
-async def run_render(photos: Sequence[Path], out: Path, *, workers: int, as_json: bool) -> bool:
-    """Render the photos, tell what became of each, and return whether all were rendered.
+@friendly_errors()
+def render(
+    photos: Annotated[
+        list[Path],
+        typer.Argument(exists=True, dir_okay=False, help="Photos to render.", metavar="PHOTO..."),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Output directory, one subfolder per photo.", metavar="DIR")
+    ],
+    workers: Annotated[
+        int, typer.Option(min=1, help="Photos rendered in parallel.", metavar="N")
+    ] = 1,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Render local photos to variants, with the milliseconds of each step."""
+    all_rendered = anyio.run(partial(_render, photos, out, workers=workers, as_json=as_json))
+    raise typer.Exit(0 if all_rendered else 1)
 
-    Raises:
-        OSError: a photo cannot be read, or a variant not be written.
-    """
+
+async def _render(photos: Sequence[Path], out: Path, *, workers: int, as_json: bool) -> bool:
     outcomes: list[bool] = []
 
     def finished(file: RenderedFile) -> None:
         outcomes.append(isinstance(file.outcome, Rendering))
         if as_json:
-            print(msgspec.json.encode(_as_fields(file)).decode(), flush=True)  # noqa: T201
+            print_json(_as_fields(file))
         else:
             _show(file)
 
@@ -41,7 +56,7 @@ async def run_render(photos: Sequence[Path], out: Path, *, workers: int, as_json
 
 
 def _as_fields(file: RenderedFile) -> dict[str, Any]:
-    """One line for machines: everything that the events of a post would say."""
+    """Everything that the events of a post would hold."""
     if isinstance(file.outcome, TranscoderError):
         return {
             "photo": str(file.photo),
@@ -60,27 +75,27 @@ def _show(file: RenderedFile) -> None:
     name = escape(str(file.photo))
     if isinstance(file.outcome, TranscoderError):
         reason = f"{file.outcome.message} ({file.outcome.code}: {file.outcome})"
-        _console.print(f"\n[bold]{name}[/bold]  [red]{escape(reason)}[/red]")
+        console.print(f"\n[bold]{name}[/bold]  [red]{escape(reason)}[/red]")
         return
     made = file.outcome
-    _console.print(
+    console.print(
         f"\n[bold]{name}[/bold]  {made.content_type}, {made.width} × {made.height}"
         f"  [green]{_total(made):.0f} ms[/green]  [{made.dominant_colour}]██[/]"
     )
     steps = made.step_milliseconds.items()
-    told = (f"{step} {spent:.1f}" for step, spent in steps if spent >= WORTH_TELLING_MS)
-    _console.print(f"  [dim]{', '.join(told)} ms[/dim]")
-    table = Table(box=None, show_header=False, padding=(0, 2))
-    for variant in made.variants:
-        table.add_row(
+    shown = (f"{step} {spent:.1f}" for step, spent in steps if spent >= SHOWN_FROM_MS)
+    console.print(f"  [dim]{', '.join(shown)} ms[/dim]")
+    rows = [
+        (
             variant.name,
             f"{variant.width} × {variant.height}",
             f"q{variant.quality}",
-            f"{variant.file_size:,} bytes",
-            escape(str(file.folder / f"{variant.name}.jpg")),
+            f"{variant.file_size:,}",
+            str(file.folder / f"{variant.name}.jpg"),
         )
-    # Paths are to be copied: they are never cut, however narrow the terminal is.
-    Console(width=WIDE, highlight=False).print(table)
+        for variant in made.variants
+    ]
+    print_table(("variant", "size", "quality", "bytes", "file"), rows)
 
 
 def _total(made: Rendering) -> float:

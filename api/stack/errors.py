@@ -11,6 +11,9 @@ StackError
 """
 
 from pathlib import Path
+from typing import Final
+
+INSTALL_LOCAL: Final = "run pip install 'nova-publishing[local]'"
 
 
 class StackError(Exception):

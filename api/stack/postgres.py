@@ -19,7 +19,7 @@ from psycopg import sql
 from api.stack.account import chown_tree, let_read, let_through, postgres_account
 from api.stack.child import Account, Child, run_to_end
 from api.stack.credentials import Credentials
-from api.stack.errors import ServersUnavailable
+from api.stack.errors import INSTALL_LOCAL, ServersUnavailable
 from api.stack.folder import StackFolder
 from api.stack.supervisor import Report, Supervisor
 
@@ -81,9 +81,8 @@ def _programs() -> Path:
         programs = Path(location) / "pginstall" / "bin"
         if programs.is_dir():
             return programs
-    raise ServersUnavailable(
-        "PostgreSQL", reason="its package has no build for this machine", variable="DATABASE_URL"
-    )
+    reason = "its package has no build for this machine" if spec else INSTALL_LOCAL
+    raise ServersUnavailable("PostgreSQL", reason=reason, variable="DATABASE_URL")
 
 
 def _prepare_account(folder: StackFolder, programs: Path, report: Report) -> Account | None:

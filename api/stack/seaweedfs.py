@@ -21,7 +21,7 @@ from msgspec import Struct
 from api.stack.certificate import Certificate, create_certificate
 from api.stack.child import Child
 from api.stack.credentials import Credentials
-from api.stack.errors import ServersUnavailable
+from api.stack.errors import INSTALL_LOCAL, ServersUnavailable
 from api.stack.folder import StackFolder
 from api.stack.ports import GRPC_OFFSET
 from api.stack.supervisor import Supervisor
@@ -124,9 +124,7 @@ def _program() -> Path:
     beside = Path(sys.executable).with_name("weed")
     found = beside if beside.is_file() else shutil.which("weed")
     if found is None:
-        raise ServersUnavailable(
-            "S3 store", reason="its program, weed, is not installed", variable="S3_ENDPOINT_URL"
-        )
+        raise ServersUnavailable("S3 store", reason=INSTALL_LOCAL, variable="S3_ENDPOINT_URL")
     return Path(found)
 
 

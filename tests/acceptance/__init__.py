@@ -1,1 +1,1 @@
-"""Tests of `acceptance`."""
+"""Acceptance tests: the whole product as its users run it."""

@@ -1,4 +1,4 @@
-"""An app: what a client of the API does, step by step, with nothing but HTTP."""
+"""An app: a client of the API that uses HTTP alone, step by step."""
 
 import hashlib
 import time
@@ -21,7 +21,7 @@ class App:
         self.token = create_token(secret, User(id=self.user_id, role="user"))
 
     def ask(self, method: str, path: str, content: object = None) -> httpx.Response:
-        """One authenticated request."""
+        """Send one authenticated request."""
         headers = {"Authorization": f"Bearer {self.token}"}
         return self.http.request(method, f"/api/v1{path}", json=content, headers=headers)
 
@@ -42,20 +42,20 @@ class App:
         return opened
 
     def put(self, opened: dict[str, Any], content: bytes) -> httpx.Response:
-        """Send the photo straight to the object store."""
+        """Send the photo to the object store."""
         url, headers = opened["presigned_url"], opened["upload_headers"]
         return self.http.put(url, content=content, headers=headers)
 
     def complete(self, opened: dict[str, Any]) -> httpx.Response:
-        """Say that the photo is there."""
+        """Complete the upload."""
         return self.ask("POST", "/posts/upload/complete", self.completion(opened))
 
     def completion(self, opened: dict[str, Any]) -> dict[str, str]:
-        """What `complete` is told."""
+        """The body of `complete`."""
         return {"post_id": opened["post_id"], "upload_token": opened["upload_token"]}
 
     def upload(self, content: bytes, *, content_type: str = "image/jpeg") -> str:
-        """Announce, send and complete a photo; the id of its post."""
+        """Announce, send and complete a photo; returns the id of its post."""
         opened = self.init(content, content_type=content_type)
         assert self.put(opened, content).status_code == 200
         assert self.complete(opened).status_code == 202
@@ -63,7 +63,7 @@ class App:
         return post_id
 
     def wait_until_final(self, post_id: str) -> dict[str, Any]:
-        """The post when it is published or has failed."""
+        """Poll until the post is published or failed, and return it."""
         deadline = time.monotonic() + PUBLISHED_WITHIN_SECONDS
         while True:
             post: dict[str, Any] = self.ask("GET", f"/posts/{post_id}").json()

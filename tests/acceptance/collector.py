@@ -1,4 +1,4 @@
-"""A trace collector: takes what OpenTelemetry's exporters send over HTTP, and keeps the spans."""
+"""A trace collector: stores the spans that OpenTelemetry exporters send over HTTP."""
 
 import gzip
 import threading
@@ -11,14 +11,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
 class Collector:
-    """What has arrived: spans with the name of the process that sent them."""
+    """The spans received, each with the name of the process that sent it."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.spans: list[tuple[str, Span]] = []
 
     def take(self, body: bytes) -> None:
-        """Keep the spans of one export."""
+        """Store the spans of one export."""
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             named = {each.key: each.value.string_value for each in resource.resource.attributes}
             for scope in resource.scope_spans:
@@ -42,8 +42,8 @@ def collecting() -> Iterator[Collector]:
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as above
-            """Say nothing."""
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         collector = Collector(server.server_port)

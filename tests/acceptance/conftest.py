@@ -1,4 +1,4 @@
-"""The real stack as processes, over HTTP, with pictures that the tests make."""
+"""A real stack of processes, reached over HTTP, and generated pictures."""
 
 import io
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ ORIENTATION = 0x0112
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
-    """One whole stack for all tests that only use it."""
+    """The stack shared by all tests that do not break it."""
     with run_local_stack() as stack:
         yield stack
 
 
 @pytest.fixture
 def app(stack: LocalStack) -> Iterator[App]:
-    """An app of a user of its own, on the shared stack."""
+    """The app of a new user, on the stack."""
     with httpx.Client(base_url=stack.url, timeout=30) as http:
         yield App(http, secret=stack.environ["JWT_SECRET"])
 
@@ -41,7 +41,7 @@ def picture() -> Image.Image:
 
 @pytest.fixture(scope="session")
 def jpeg(picture: Image.Image) -> bytes:
-    """The picture as a phone stores it upright: turned, with an orientation and a GPS position."""
+    """The picture as a phone stores it: rotated, with an orientation tag and a GPS position."""
     exif = Image.Exif()
     exif[ORIENTATION] = UPRIGHT_PHONE
     exif.get_ifd(0x8825)[1] = "N"

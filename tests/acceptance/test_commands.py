@@ -1,4 +1,4 @@
-"""The command line as people use it: demo, dev, token, and what it says when something is wrong."""
+"""`nova dev`, `demo`, `token` and `render` as processes, and their errors."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ def folder() -> Iterator[Path]:
 
 @contextmanager
 def nova_dev(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
-    """`nova dev`, ready; stopped the hard way should the test leave it running."""
+    """`nova dev` when it is ready; killed if the test leaves it running."""
     words = [*NOVA, "dev", "--port", str(port), "--data", str(folder)]
     process = subprocess.Popen(words, env=bare_environ(), stdout=subprocess.PIPE, text=True)
     try:
@@ -142,7 +142,7 @@ def test_dev_runs_keeps_its_data_and_stops_in_order(folder: Path, jpeg: bytes) -
         app = App(http, secret="replaced by the token of the command line")
         app.token = token
         assert app.ask("GET", f"/posts/{post['id']}").json() == post
-        # The store may need a moment longer than its list of buckets to read again.
+        # The store lists buckets a moment before it serves objects.
         wait_until(lambda: http.get(post["images"]["medium"]["url"]).status_code == 200)
 
 
@@ -198,5 +198,5 @@ def test_a_process_whose_database_does_not_answer_says_so_without_a_traceback(ve
         verb, DATABASE_URL="postgresql://nova@127.0.0.1:9/nova", S3_BUCKET_NAME="photos"
     )
     assert said.returncode == 1
-    assert "the database does not answer" in said.stderr
+    assert "database unavailable" in said.stderr
     assert "Traceback" not in said.stderr

@@ -1,4 +1,4 @@
-"""A deployment: processes on a given PostgreSQL and S3 that find each other through settings."""
+"""A deployment: processes that share a PostgreSQL and an S3 store given by settings."""
 
 import signal
 import subprocess
@@ -21,7 +21,7 @@ SECRET = "a secret that the identity provider shares"
 
 @pytest.fixture
 def settings(empty_database_url: str, seaweedfs_server: S3Access) -> dict[str, str]:
-    """What an operator sets."""
+    """The settings of an operator."""
     return {
         "APP_ENV": "production",
         "DATABASE_URL": empty_database_url,
@@ -37,7 +37,7 @@ def settings(empty_database_url: str, seaweedfs_server: S3Access) -> dict[str, s
 
 @pytest.fixture
 def deployment(settings: dict[str, str], tmp_path: Path) -> Iterator[list[int]]:
-    """Migrated, with two APIs, three workers and two projectors; the ports of the APIs."""
+    """Two APIs, three workers and two projectors on a migrated database; the ports of the APIs."""
     ports = list(choose_ports(["one", "other"], tmp_path / "ports.json").values())
     for expected in ("applied 0001.event-log", "0 migrations, 0 functions applied"):
         migrated = run_nova("migrate", **settings)
@@ -55,7 +55,7 @@ def deployment(settings: dict[str, str], tmp_path: Path) -> Iterator[list[int]]:
         yield ports
         for process in processes:
             process.terminate()
-        # uvicorn ends by the signal itself, once everything is answered and closed.
+        # uvicorn re-raises the signal after a clean shutdown.
         assert {process.wait(20) for process in processes} <= {0, -signal.SIGTERM}
 
 
@@ -66,7 +66,7 @@ def test_processes_of_their_own_publish_behind_a_cdn_and_stop_when_they_are_told
     with httpx.Client(base_url=one, timeout=30) as http, httpx.Client(base_url=other) as elsewhere:
         app = App(http, secret=SECRET)
         same_user = App(elsewhere, secret=SECRET, user_id=app.user_id)
-        # What one API was told, the other one answers for.
+        # Each API reads what the other one wrote.
         uploaded = [each.upload(jpeg) for each in (app, same_user) * 3]
         posts = [same_user.wait_until_final(post_id) for post_id in uploaded]
         for post in posts:

@@ -1,4 +1,4 @@
-"""`nova janitor` on a running stack: what nothing needs is listed and removed, and nothing else."""
+"""`nova janitor` on a running stack: orphans are listed and removed, and nothing else."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ from tests.acceptance.stacks import run_local_stack
 from tests.api.stack.objects import s3_client
 from tests.api.stack.running import wait_until
 
-# The store says itself when an object was last changed: it is the janitor whose clock goes ahead.
+# The store sets the time of an object, so the clock of the janitor is moved instead.
 TWO_DAYS_LATER = """
 import sys
 from datetime import datetime, timedelta
@@ -42,13 +42,13 @@ class Bucket:
         self._name = name
 
     def keys(self, prefix: str = "") -> set[str]:
-        """What is stored."""
+        """List what is stored."""
         page = self._client.list_objects_v2(Bucket=self._name, Prefix=prefix)
         assert not page["IsTruncated"]
         return {found["Key"] for found in page.get("Contents", ())}
 
-    def arrive(self, key: str) -> str:
-        """Store something under the key, and return it."""
+    def put(self, key: str) -> str:
+        """Store an object under the key, and return the key."""
         self._client.put_object(Bucket=self._name, Key=key, Body=b"nothing needs it")
         return key
 
@@ -68,7 +68,7 @@ def bucket(stack: LocalStack) -> Iterator[Bucket]:
 
 
 def two_days_later(running: LocalStack, *words: str) -> list[dict[str, Any]]:
-    """What the janitor says in two days: each orphan, and the sum."""
+    """What the janitor prints in two days: each orphan, and the totals."""
     done = subprocess.run(
         [sys.executable, "-c", TWO_DAYS_LATER, "janitor", *words, "--json"],
         check=False,
@@ -95,19 +95,19 @@ def test_orphans_are_listed_then_removed_and_every_needed_object_stays(
     assert app.put(app.init(jpeg), jpeg).status_code == 200
     assert app.ask("DELETE", f"/posts/{deleted}").status_code == 204
     wait_until(lambda: not bucket.keys(f"uploads/{deleted}/") | bucket.keys(f"variants/{deleted}/"))
-    needed = bucket.keys() | {bucket.arrive("uploads/of-somebody-else.txt")}
-    # Three of a published post, and an original of each that is not deleted.
+    needed = bucket.keys() | {bucket.put("uploads/of-somebody-else.txt")}
+    # Three variants, three originals of posts that are not deleted, and one unknown object.
     assert len(needed) == 3 + 3 + 1
     orphans = {
-        bucket.arrive(variant_key(UUID(published), "medium", sha256="f" * 64)): "never_recorded",
-        bucket.arrive(variant_key(UUID(deleted), "medium", sha256="e" * 64)): "post_is_deleted",
-        bucket.arrive(original_key(UUID(deleted))): "post_is_deleted",
+        bucket.put(variant_key(UUID(published), "medium", sha256="f" * 64)): "never_recorded",
+        bucket.put(variant_key(UUID(deleted), "medium", sha256="e" * 64)): "post_is_deleted",
+        bucket.put(original_key(UUID(deleted))): "post_is_deleted",
     }
-    unknown = {bucket.arrive(original_key(uuid4())): "no_such_post"}
+    unknown = {bucket.put(original_key(uuid4())): "no_such_post"}
     size = len(b"nothing needs it") * len(orphans)
     said = {"objects": 3, "bytes": size, "unknown": 1}
 
-    assert "0 objects of 0 bytes were removed." in run_nova("janitor", **stack.environ).stdout
+    assert "Removed 0 objects (0 bytes)." in run_nova("janitor", **stack.environ).stdout
     *listed, total = two_days_later(stack, "--dry-run")
     assert {orphan["key"]: orphan["why"] for orphan in listed} == {**orphans, **unknown}
     assert total == {**said, "removed": False}

@@ -1,4 +1,4 @@
-"""`nova jobs` as operators use it: what waits, what has failed, and how it goes on."""
+"""`nova jobs` as operators use it: list, show, retry and cancel."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ def uploaded(publishing: Publishing) -> UUID:
 
 @pytest.fixture
 async def posts(publishing: Publishing, connections: Connections) -> tuple[UUID, UUID]:
-    """One that waits and one that has failed, beside a published one."""
+    """The ids of a queued and a failed post, beside a published one."""
     for command in publishing_commands(uuid4()):
         publishing.execute(command)
     waiting, failed = uploaded(publishing), uploaded(publishing)
@@ -54,7 +54,7 @@ async def test_what_is_unfinished_is_listed_with_its_reason(
     assert (found[failed]["state"], found[failed]["code"]) == ("failed", "corrupt_image")
     assert found[failed]["attempts"] == 1
     assert "The photo is damaged." in run_jobs(database_url, "list").stdout
-    assert "nothing" in run_jobs(database_url, "list", "--code", "too_large").stdout
+    assert "No unfinished posts." in run_jobs(database_url, "list", "--code", "too_large").stdout
     assert "waiting since" in run_jobs(database_url, "show", waiting).stdout
     assert run_jobs(database_url, "show", uuid4()).returncode == 1
 
@@ -68,7 +68,7 @@ async def test_what_has_failed_is_tried_again_one_by_one_and_in_bulk(
     assert publishing.history(failed)[-1].actor.startswith("cli:")
     publishing.execute(fail_post(failed))
     with psycopg.connect(database_url) as connection:
-        # As if workers had been at them: bulk work waits while others wait.
+        # As if workers had run them: bulk jobs wait for live ones.
         connection.execute("DELETE FROM procrastinate_jobs")
     tomorrow = run_jobs(database_url, "retry", "--failed", "--since", "2100-01-01", "--json")
     assert json.loads(tomorrow.stdout) == {"retried": 0}, tomorrow.stderr
@@ -89,13 +89,13 @@ async def test_what_waits_can_be_taken_out_and_says_so(
     failure = publishing.post(waiting).failure
     assert failure is not None
     assert (failure.code, failure.stage) == ("cancelled", None)
-    assert "tried again" in failure.message
+    assert "can be retried" in failure.message
     with psycopg.connect(database_url) as connection:
         left = "SELECT count(*) FROM procrastinate_jobs WHERE args ->> 'post_id' = %s"
-        # Nor does it take room in the queue any more.
+        # Its job has left the queue.
         assert connection.execute(left, [str(waiting)]).fetchone() == (0,)
     again = run_jobs(database_url, "cancel", waiting)
     assert (again.returncode, again.stderr) == (
         1,
-        f"nova: post {waiting} neither waits nor runs\n",
+        f"nova: post {waiting} is neither queued nor running\n",
     )

@@ -1,4 +1,4 @@
-"""What operators see of a running stack: metrics, logs and traces, and what never shows in any."""
+"""Metrics, logs and traces of a running stack, and the secrets that appear in none of them."""
 
 import json
 import re
@@ -24,14 +24,14 @@ FILENAME = "holiday-in-secret.jpg"
 
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
-    """Where the stack sends its traces."""
+    """The collector of the stack's traces."""
     with collecting() as collector:
         yield collector
 
 
 @pytest.fixture(scope="module")
 def stack(collector: Collector) -> Iterator[LocalStack]:
-    """A stack of their own, whose whole logs are read."""
+    """A stack of its own, because whole logs are read."""
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
     with run_local_stack(environ) as stack:
         yield stack
@@ -48,7 +48,7 @@ def correlated(app: App, jpeg: bytes) -> tuple[str, UUID]:
 
 
 def metrics(stack: LocalStack, process: str) -> dict[str, float]:
-    """Every sample of a process; those with labels as `name{one,other}`."""
+    """Every sample of a process, with labels as `name{one,other}`."""
     text = httpx.get(stack.metrics_urls[process]).text
     samples = [each for one in text_string_to_metric_families(text) for each in one.samples]
     return {
@@ -58,7 +58,7 @@ def metrics(stack: LocalStack, process: str) -> dict[str, float]:
 
 
 def lines(stack: LocalStack, process: str) -> list[dict[str, Any]]:
-    """What a process has logged."""
+    """The log lines of a process."""
     return [json.loads(line) for line in stack.log(process).read_text().splitlines()]
 
 

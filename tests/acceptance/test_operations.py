@@ -1,6 +1,6 @@
-"""The operators' page is true: its commands are run in order on a stack of their own.
+"""docs/operations.md: its commands are run in order on a stack, and must print what it shows.
 
-With `NOVA_WRITE_PAGES` set, what they print is written into the page, to be read and committed.
+With `NOVA_WRITE_PAGES` set, their output is written into the page, to be reviewed and committed.
 """
 
 import os
@@ -30,7 +30,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 class Operator:
-    """Stands in a folder, with a stack of one's own and three posts on it."""
+    """An operator with a working folder, and a stack with three posts."""
 
     def __init__(self, stack: LocalStack, folder: Path) -> None:
         self.folder = folder
@@ -44,14 +44,14 @@ class Operator:
         }
 
     def publish(self, app: App, photo: bytes) -> None:
-        """Two posts are published, and one fails."""
+        """Publish two posts, and let one fail."""
         for content in (photo[: len(photo) // 2], photo, photo):
             post_id = app.upload(content)
             app.wait_until_final(post_id)
             self.environ["POST"] = post_id
 
     def make_keys(self) -> None:
-        """A signing key and its public half."""
+        """Write a signing key and its public key."""
         key = Ed25519PrivateKey.generate()
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -59,26 +59,26 @@ class Operator:
         (self.folder / "public.pem").write_bytes(public)
 
     def seal(self) -> None:
-        """Do not wait for the projector to do it."""
+        """Seal now instead of waiting for the projector."""
         command = ["nova", "audit", "verify", "--seal"]
         subprocess.run(command, env=self.environ, check=True, capture_output=True)
 
     def tamper(self) -> None:
-        """Somebody changes an event by hand."""
-        self._against_the_rules(
+        """Change an event with SQL."""
+        self._execute_without_triggers(
             "UPDATE post_events SET state = replace(convert_from(state, 'UTF8'), '.jpg', '.png')"
             "::bytea WHERE notification_id = 1"
         )
 
     def mend_and_poison(self) -> None:
-        """The change is taken back, and an event is appended that nobody can read."""
-        self._against_the_rules(
+        """Undo the change, and append an unreadable event."""
+        self._execute_without_triggers(
             "UPDATE post_events SET state = replace(convert_from(state, 'UTF8'), '.png', '.jpg')"
             "::bytea WHERE notification_id = 1"
         )
         append_poison(self.url)
 
-    def _against_the_rules(self, statement: str) -> None:
+    def _execute_without_triggers(self, statement: str) -> None:
         with psycopg.connect(self.url) as connection:
             connection.execute("ALTER TABLE post_events DISABLE TRIGGER USER")
             connection.execute(statement.encode())
@@ -87,7 +87,7 @@ class Operator:
 
 @pytest.fixture
 def operator(jpeg: bytes, tmp_path: Path) -> Iterator[Operator]:
-    """One who may break things."""
+    """The operator of a stack that tests may break."""
     with run_local_stack() as stack:
         operator = Operator(stack, tmp_path)
         operator.make_keys()

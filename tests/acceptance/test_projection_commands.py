@@ -1,4 +1,4 @@
-"""`nova projections` as operators use it, and what it says when something is wrong."""
+"""`nova projections` as operators use it, and its errors."""
 
 import json
 import subprocess
@@ -27,16 +27,16 @@ def url(publishing: Publishing, database_url: str) -> str:
 
 
 def test_an_operator_rebuilds_verifies_and_sees_where_it_stands(url: str) -> None:
-    assert "position 0 of 6" in run_projections(url, "list").stdout
+    assert "position  0 of 6" in run_projections(url, "status").stdout
     rebuilt = run_projections(url, "rebuild", "posts")
     assert rebuilt.returncode == 0, rebuilt.stderr
-    assert "0 differences" in rebuilt.stdout
+    assert "OK: posts rebuilt" in rebuilt.stdout
     assert run_projections(url, "verify").returncode == 0
     assert run_projections(url, "rebuild", "usage").returncode == 0
     [status, _] = map(json.loads, run_projections(url, "status", "--json").stdout.splitlines())
     assert (status["position"], status["head"], status["lag_events"]) == (6, 6, 0)
     lines = run_projections(url, "rebuild", "posts", "--json").stdout.splitlines()
-    assert json.loads(lines[-1])["phase"] == "done"
+    assert json.loads(lines[-1])["position"] == 6
 
 
 def test_verify_lists_what_differs_and_fails(url: str) -> None:
@@ -47,7 +47,7 @@ def test_verify_lists_what_differs_and_fails(url: str) -> None:
     assert found.returncode == 1
     [difference] = json.loads(found.stdout)["differences"]
     assert (difference["table"], difference["found"]) == ("post_images", None)
-    assert "1 differences" in run_projections(url, "verify").stdout
+    assert "FAILED: posts has 1 difference at position 6" in run_projections(url, "verify").stdout
 
 
 def test_what_is_wrong_is_said_in_one_line(url: str) -> None:
@@ -58,5 +58,5 @@ def test_what_is_wrong_is_said_in_one_line(url: str) -> None:
     assert "Traceback" not in rebuilt.stderr
     skipped = run_projections(url, "skip", "posts", "7", "--reason", "because")
     assert "not stopped at position 7" in skipped.stderr
-    assert "was not stopped" in run_projections(url, "retry", "posts").stdout
+    assert "is not stopped" in run_projections(url, "retry", "posts").stdout
     assert run_projections(url, "verify", "nothing").returncode == 2

@@ -1,4 +1,4 @@
-"""`nova audit verify|head|prove|check|media` as auditors use them."""
+"""`nova audit verify|checkpoint|prove|check|media` as auditors use them."""
 
 import json
 import subprocess
@@ -23,13 +23,13 @@ from tests.histories import publishing_commands
 
 
 def run(*words: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run a verb to its end, with nothing set but this."""
+    """Run a verb of `nova audit` to its end, with these variables set."""
     return run_nova("audit", *words, **environ)
 
 
 @pytest.fixture
 def key(tmp_path: Path) -> Path:
-    """A signing key as a PEM file, with its public half beside it."""
+    """A signing key as a PEM file, with public.pem beside it."""
     made = Ed25519PrivateKey.generate()
     private = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     public = made.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -55,23 +55,23 @@ def test_evidence_is_exported_and_checked_and_tampering_is_named(
     sealed = run("verify", "--seal", **environ)
     assert (sealed.returncode, sealed.stdout.splitlines()[-2]) == (
         0,
-        "6 events at the end of the log: sealed now.",
+        "6 events since the last checkpoint, sealed now.",
     )
-    assert run("head", "--out", old, **environ).returncode == 0
+    assert run("checkpoint", "--out", old, **environ).returncode == 0
     publish(publishing)
     run("verify", "--seal", **environ)
-    assert "signed." in run("head", "--since", old, "--out", new, **environ).stderr
+    assert ", signed)" in run("checkpoint", "--since", old, "--out", new, **environ).stderr
     assert run("prove", "8", "--since", old, "--out", proof, **environ).returncode == 0
 
     for file in (new, proof):
-        checked = run("check", file, "--head", old, *public_key)
+        checked = run("check", file, "--checkpoint", old, *public_key)
         assert checked.returncode == 0, checked.stderr
         assert "begins with the trusted one of 6, unchanged" in checked.stdout
     forged = proof.read_text().replace('"version": 2', '"version": 3')
     proof.write_text(forged)
     assert run("check", proof).returncode == 1
 
-    verified = run("verify", "--json", "--head", old, "--head", new, **environ)
+    verified = run("verify", "--json", "--checkpoint", old, "--checkpoint", new, **environ)
     assert verified.returncode == 0
     assert json.loads(verified.stdout)["events"] == 12
     assert json.loads(verified.stdout)["lifecycles"]["statuses"] == {"published": 2}
@@ -83,7 +83,7 @@ def test_evidence_is_exported_and_checked_and_tampering_is_named(
     finding = json.loads(tampered.stdout)["finding"]
     assert (finding["what"], finding["position"], finding["version"]) == ("changed", 9, 3)
     shown = run("verify", **environ)
-    assert shown.stdout.startswith("changed at position 9, event 3 of post ")
+    assert shown.stdout.startswith("FAILED: changed at position 9, event 3 of post ")
 
 
 def test_a_post_that_cannot_have_come_that_way_is_named(
@@ -95,8 +95,8 @@ def test_a_post_that_cannot_have_come_that_way_is_named(
         connection.execute("DELETE FROM post_events WHERE topic = 'post.uploaded'")
     verified = run("verify", DATABASE_URL=database_url)
     assert verified.returncode == 1
-    assert "1 posts: none." in verified.stdout
-    assert "(post.variant_ready) cannot have happened: version 2 is missing" in verified.stdout
+    assert "FAILED: 1 post replayed (none)." in verified.stdout
+    assert "(post.variant_ready) is illegal: version 2 is missing" in verified.stdout
 
 
 def test_what_cannot_be_done_is_one_line(database_url: str, tmp_path: Path) -> None:
@@ -104,10 +104,10 @@ def test_what_cannot_be_done_is_one_line(database_url: str, tmp_path: Path) -> N
     wrong = tmp_path / "wrong.json"
     wrong.write_text("[]")
     for words, given, code in (
-        (("head",), environ, 1),
+        (("checkpoint",), environ, 1),
         (("prove", "7"), environ, 1),
         (("check", wrong), {}, 1),
-        (("verify", "--head", wrong), environ, 1),
+        (("verify", "--checkpoint", wrong), environ, 1),
         (("verify",), {}, 2),
         (("verify",), {"DATABASE_URL": "postgresql://127.0.0.1:1/none"}, 1),
     ):
@@ -120,10 +120,10 @@ def test_what_cannot_be_done_is_one_line(database_url: str, tmp_path: Path) -> N
 def test_a_wrong_signing_key_is_named(publishing: Publishing, database_url: str) -> None:
     publish(publishing)
     run("verify", "--seal", DATABASE_URL=database_url)
-    unsigned = run("head", DATABASE_URL=database_url)
+    unsigned = run("checkpoint", DATABASE_URL=database_url)
     assert "not signed: AUDIT_SIGNING_KEY is not set" in unsigned.stderr
     assert json.loads(unsigned.stdout)["head"]["tree_size"] == 6
-    wrong = run("head", DATABASE_URL=database_url, AUDIT_SIGNING_KEY="abc")
+    wrong = run("checkpoint", DATABASE_URL=database_url, AUDIT_SIGNING_KEY="abc")
     assert wrong.returncode == 2
     assert "AUDIT_SIGNING_KEY is wrong" in wrong.stderr
 

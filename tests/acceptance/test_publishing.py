@@ -19,7 +19,7 @@ from tests.transcoder import pictures
 
 
 def history(stack: LocalStack, post_id: str) -> list[dict[str, Any]]:
-    """The events of a post as the database holds them."""
+    """The events of a post as stored."""
     with psycopg.connect(stack.environ["DATABASE_URL"]) as connection:
         rows = connection.execute(
             "SELECT convert_from(state, 'UTF8')::jsonb FROM post_events"

@@ -1,4 +1,4 @@
-"""`nova reprocess` on a running stack: it may be interrupted, and makes again what it is told."""
+"""`nova reprocess` on a running stack: interrupted, resumed and filtered."""
 
 import json
 import signal
@@ -12,20 +12,20 @@ import httpx
 import psycopg
 import pytest
 
-from api.cli.explained import EXIT_INTERRUPTED
-from api.cli.reprocess import MOST_WAITING
+from api.cli.errors import EXIT_INTERRUPTED
 from api.stack.local import LocalStack
 from tests.acceptance.app import App
 from tests.acceptance.commands import NOVA, bare_environ, run_nova
 from tests.acceptance.older_recipes import pretend_older
 from tests.api.stack.running import wait_until
+from transcoder.jobs.reprocess_run import MOST_WAITING
 
-# More than a run queues at once, so that an interrupted one has never got to the last.
+# More than a run queues at once, so an interrupted run never reaches the last.
 POSTS = MOST_WAITING + 30
 A_FEW = 4
 WITHIN_SECONDS = 60
 
-_RENEWED = """
+_REPROCESSED = """
 SELECT originator_id::text, notification_id FROM post_events
 WHERE topic = 'post.reprocessed' AND originator_id = ANY (%s::uuid[])
 ORDER BY notification_id
@@ -44,23 +44,23 @@ def other_app(stack: LocalStack) -> Iterator[App]:
 
 
 class Log:
-    """What the log of a stack tells of these posts."""
+    """The events of these posts."""
 
     def __init__(self, running: LocalStack, posts: list[str]) -> None:
         self._url = running.environ["DATABASE_URL"]
         self._posts = posts
 
-    def renewed(self) -> list[str]:
-        """Those that were made again, as often as they were."""
-        return [post_id for post_id, _ in self._rows(_RENEWED, self._posts)]
+    def reprocessed(self) -> list[str]:
+        """The posts that were reprocessed, each as often as it was."""
+        return [post_id for post_id, _ in self._rows(_REPROCESSED, self._posts)]
 
-    def last_renewal(self) -> int:
-        """The position of the last one that was made again."""
-        position: int = self._rows(_RENEWED, self._posts)[-1][1]
+    def last_reprocessed(self) -> int:
+        """The position of the last `post.reprocessed`."""
+        position: int = self._rows(_REPROCESSED, self._posts)[-1][1]
         return position
 
     def publication(self, post_id: str) -> int:
-        """The position at which a post was published."""
+        """The position of the `post.published` of a post."""
         [(position,)] = self._rows(_PUBLISHED, post_id)
         return int(position)
 
@@ -71,7 +71,7 @@ class Log:
 
 @contextmanager
 def reprocessing(running: LocalStack, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """The verb at work, which is killed if it does not end within the block."""
+    """Run the verb, and kill it if it is still running after the block."""
     with subprocess.Popen(
         [*NOVA, "reprocess", *words],
         stdout=subprocess.PIPE,
@@ -85,8 +85,13 @@ def reprocessing(running: LocalStack, *words: str) -> Iterator[subprocess.Popen[
             process.kill()
 
 
+def reprocess(running: LocalStack, *words: str) -> str:
+    """Run the verb to its end, and return its output."""
+    return run_nova("reprocess", *words, **running.environ).stdout.strip()
+
+
 def published_posts(app: App, photo: bytes, number: int) -> list[str]:
-    """The ids of so many posts."""
+    """Publish so many posts, and return their ids."""
     posts = [app.upload(photo) for _ in range(number)]
     for post_id in posts:
         assert app.wait_until_final(post_id)["status"] == "published"
@@ -105,12 +110,12 @@ def test_a_run_that_was_interrupted_is_finished_by_the_next_while_live_posts_go_
     user = ("--user", str(app.user_id))
 
     with reprocessing(stack, *user) as interrupted:
-        wait_until(lambda: len(log.renewed()) >= A_FEW, seconds=WITHIN_SECONDS)
+        wait_until(lambda: len(log.reprocessed()) >= A_FEW, seconds=WITHIN_SECONDS)
         interrupted.send_signal(signal.SIGINT)
         _, said = interrupted.communicate(timeout=WITHIN_SECONDS)
     assert interrupted.returncode == EXIT_INTERRUPTED
     assert "Traceback" not in said
-    assert len(log.renewed()) < POSTS
+    assert len(log.reprocessed()) < POSTS
 
     with reprocessing(stack, *user, "--json") as finishing:
         [live] = published_posts(app, jpeg, 1)
@@ -119,14 +124,15 @@ def test_a_run_that_was_interrupted_is_finished_by_the_next_while_live_posts_go_
     report = json.loads(told)
     assert report["not_reprocessed"] == 0
     assert 0 < report["reprocessed"] < POSTS
-    # Each once, although both runs had picked it.
-    assert sorted(log.renewed()) == sorted(posts)
-    assert log.publication(live) < log.last_renewal()
-    assert not Log(stack, [live]).renewed()
+    # Each once, although both runs picked it.
+    assert sorted(log.reprocessed()) == sorted(posts)
+    assert log.publication(live) < log.last_reprocessed()
+    assert not Log(stack, [live]).reprocessed()
     for post_id in posts:
         assert app.wait_until_final(post_id)["status"] == "published"
     assert (
-        f"0 of {POSTS + 1} published posts" in run_nova("reprocess", *user, **stack.environ).stdout
+        f"Reprocessed 0 of {POSTS + 1} posts, 0 failed."
+        in run_nova("reprocess", *user, **stack.environ).stdout
     )
 
 
@@ -146,9 +152,18 @@ def test_only_posts_of_this_user_since_that_time_are_made_again(
     user = ("--user", str(app.user_id))
     log = Log(stack, posts)
 
-    assert "1 of 1 published posts" in run_nova("reprocess", *since, *user, **stack.environ).stdout
-    assert log.renewed() == [after]
-    assert "1 of 2 published posts" in run_nova("reprocess", *since, **stack.environ).stdout
-    assert log.renewed() == [after, of_another]
-    assert "1 of 2 published posts" in run_nova("reprocess", *user, **stack.environ).stdout
-    assert log.renewed() == [after, of_another, before]
+    assert (
+        "Reprocessed 1 of 1 posts, 0 failed."
+        in run_nova("reprocess", *since, *user, **stack.environ).stdout
+    )
+    assert log.reprocessed() == [after]
+    assert (
+        "Reprocessed 1 of 2 posts, 0 failed."
+        in run_nova("reprocess", *since, **stack.environ).stdout
+    )
+    assert log.reprocessed() == [after, of_another]
+    assert (
+        "Reprocessed 1 of 2 posts, 0 failed."
+        in run_nova("reprocess", *user, **stack.environ).stdout
+    )
+    assert log.reprocessed() == [after, of_another, before]

@@ -1,6 +1,6 @@
-"""The runbook is true: its stack is broken in each way that it tells of, and its commands are run.
+"""docs/runbook.md: a stack is broken in each of its ways, and commands must print what it shows.
 
-With `NOVA_WRITE_PAGES` set, what they print is written into the page, to be read and committed.
+With `NOVA_WRITE_PAGES` set, their output is written into the page, to be reviewed and committed.
 """
 
 import os
@@ -28,15 +28,15 @@ from tests.faults.faulty_store import FaultyStoreThread, faulty_store
 from tests.sql import append_poison
 
 PAGE = Path(__file__).parents[2] / "docs" / "runbook.md"
-# As long as the page needs the database to be away.
-AWAY_SECONDS = 8.0
+# Long enough to run the commands of the page while the database is down.
+DOWN_SECONDS = 8.0
 LONG_ENOUGH_SECONDS = 12.0
-# Half a minute, as the page promises, and a moment for the database itself.
+# Half a minute, as the page promises, plus the start of the database.
 TAKEN_UP_WITHIN_SECONDS = 40.0
 
 
 class Saboteur:
-    """Breaks a stack and mends it; the worker is its own, so that nobody starts it again."""
+    """Breaks a stack and repairs it. It runs the worker, so that no supervisor restarts it."""
 
     def __init__(self, stack: LocalStack, store: FaultyStoreThread, app: App, photo: bytes) -> None:
         self.environ = {
@@ -53,18 +53,18 @@ class Saboteur:
         self._workers: list[subprocess.Popen[bytes]] = []
 
     def start_a_worker(self) -> None:
-        """And wait until nothing waits any more."""
+        """Start a worker and wait until the queue is empty."""
         command = [sys.executable, "-m", "api", "worker"]
         self._workers.append(subprocess.Popen(command, env=self.environ))
         wait_until(lambda: self._count("procrastinate_jobs") == 0)
 
     def stop_the_worker(self) -> None:
-        """Nobody works; three photos come."""
+        """Stop the worker and upload three photos."""
         self.end()
         self.environ["POST"] = self._upload(3)
 
     def freeze_the_worker(self) -> None:
-        """It is frozen in the middle of its work."""
+        """Freeze the worker while it has work."""
         self._upload(1)
         self._app.wait_until_final(self._upload(1))
         os.kill(self._workers[-1].pid, signal.SIGSTOP)
@@ -72,14 +72,14 @@ class Saboteur:
         time.sleep(LONG_ENOUGH_SECONDS)
 
     def replace_the_worker(self) -> None:
-        """Another one takes over, and the frozen one is put out of its misery."""
+        """Let another worker take over, then kill the frozen one."""
         frozen = self._workers.pop()
         self.start_a_worker()
         frozen.kill()
         frozen.wait()
 
     def stop_the_object_store(self) -> None:
-        """In the middle of the work on two posts."""
+        """Stop the store while two posts are being transcoded."""
         opened = [self._app.init(self._photo) for _ in range(2)]
         for each in opened:
             self._app.put(each, self._photo)
@@ -91,30 +91,30 @@ class Saboteur:
         wait_until(lambda: self._count("procrastinate_jobs WHERE attempts > 0") == 2)
 
     def start_the_object_store(self) -> None:
-        """And wait until everything is published."""
+        """Start the store and wait until all posts are published."""
         self._store.behave("healthy")
         wait_until(lambda: self._count("procrastinate_jobs") == 0)
 
     def stop_the_database(self) -> None:
-        """It is killed, and stays away for a while."""
+        """Kill the database, which stays down for a while."""
         self._upload(1)
         os.kill(self._stack.pids["postgres"], signal.SIGKILL)
         time.sleep(0.5)
 
     def start_the_database(self) -> None:
-        """It is back, and so is everybody else."""
+        """Wait until the database and every process are back."""
         port = int(self._stack.url.rpartition(":")[2])
         wait_until(lambda: answers(port))
         wait_until(lambda: self._count("procrastinate_jobs") == 0, seconds=TAKEN_UP_WITHIN_SECONDS)
         self._seal()
 
     def start_a_worker_and_seal(self) -> None:
-        """Everything is as it should be, and nothing is too new to be sealed."""
+        """Start a worker and seal the log."""
         self.start_a_worker()
         self._seal()
 
     def stop_the_projection(self) -> None:
-        """An event comes that nobody can read."""
+        """Append an unreadable event."""
         append_poison(self._stack.environ["DATABASE_URL"])
         wait_until(lambda: self._count("projection_failures") == len(PROJECTIONS))
         with psycopg.connect(self._stack.environ["DATABASE_URL"]) as connection:
@@ -123,13 +123,13 @@ class Saboteur:
         self.environ["POSITION"] = str(row[0])
 
     def send_a_damaged_photo(self) -> None:
-        """Half of one."""
+        """Upload half a photo."""
         post_id = self._app.upload(self._photo[: len(self._photo) // 2])
         assert self._app.wait_until_final(post_id)["status"] == "failed"
         self.environ["POST"] = post_id
 
     def end(self) -> None:
-        """No worker is left."""
+        """Stop all workers."""
         for worker in self._workers:
             worker.send_signal(signal.SIGCONT)
             worker.terminate()
@@ -144,7 +144,7 @@ class Saboteur:
         subprocess.run(command, env=self.environ, check=True, capture_output=True)
 
     def _count(self, what: str) -> int:
-        # Duties, which come by themselves, are no post's work.
+        # Jobs of posts only, not those of background duties.
         where = "AND" if "WHERE" in what else "WHERE"
         only = f"{where} args ? 'post_id'" if what.startswith("procrastinate") else ""
         with psycopg.connect(self._stack.environ["DATABASE_URL"]) as connection:
@@ -156,8 +156,8 @@ class Saboteur:
 def saboteur(
     seaweedfs_server: S3Access, jpeg: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Saboteur]:
-    """One on a stack of its own."""
-    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", AWAY_SECONDS)
+    """The saboteur of a stack of its own."""
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", DOWN_SECONDS)
     services = {name: command for name, command in SERVICES.items() if name != "worker"}
     with faulty_store(seaweedfs_server.endpoint_url) as store:
         environ = {

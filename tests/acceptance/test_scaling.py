@@ -1,4 +1,4 @@
-"""The scaling page is true: its query runs on the real queue and tells what it says."""
+"""docs/scaling.md: its query runs on the real queue and estimates the waiting work."""
 
 import re
 from pathlib import Path
@@ -21,11 +21,11 @@ def test_the_query_to_scale_on_tells_how_much_work_waits(
         publishing.execute(create_post(post_id))
         publishing.execute(confirm_upload(post_id))
     with psycopg.connect(database_url) as connection:
-        # One of them is between two attempts: nobody could work on it.
+        # One of them waits for its next attempt: no worker could run it.
         connection.execute(
             "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 minute'"
             " WHERE id = (SELECT min(id) FROM procrastinate_jobs)"
         )
         [(seconds,)] = connection.execute(query.encode()).fetchall()
-    # As the page has it, about an eighth of a second for each photo.
+    # About an eighth of a second per photo, as the page says.
     assert 0.3 < float(seconds) < 0.6

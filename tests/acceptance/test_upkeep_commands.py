@@ -27,18 +27,19 @@ def test_posts_of_older_recipes_are_made_again_and_no_others(
     stack: LocalStack, app: App, published: str
 ) -> None:
     user = str(app.user_id)
-    assert "0 of 1 published posts" in run_nova("reprocess", "--user", user, **stack.environ).stdout
+    assert (
+        "Reprocessed 0 of 1 posts" in run_nova("reprocess", "--user", user, **stack.environ).stdout
+    )
     pretend_older(stack.environ["DATABASE_URL"], published)
     done = run_nova("reprocess", "--user", user, "--json", **stack.environ)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert (report["looked_at"], report["reprocessed"], report["not_reprocessed"]) == (1, 1, 0)
     assert app.wait_until_final(published)["status"] == "published"
-    assert "0 of 1 published posts" in run_nova("reprocess", "--user", user, **stack.environ).stdout
     assert (
-        "0 of 0 published posts"
-        in run_nova("reprocess", "--user", str(uuid4()), **stack.environ).stdout
+        "Reprocessed 0 of 1 posts" in run_nova("reprocess", "--user", user, **stack.environ).stdout
     )
+    assert "Reprocessed 0 of 0" in run_nova("reprocess", "--user", uuid4(), **stack.environ).stdout
 
 
 def test_a_post_that_cannot_be_made_again_is_named_and_stays(
@@ -69,6 +70,6 @@ def test_a_deleted_posts_objects_go_and_what_is_left_over_is_listed_first(
     client.close()
     listed = run_nova("janitor", "--dry-run", "--json", **stack.environ)
     assert listed.returncode == 0, listed.stderr
-    # What others of these tests left here is younger than a day.
+    # Objects left by other tests are less than a day old.
     assert json.loads(listed.stdout) == {"objects": 0, "bytes": 0, "unknown": 0, "removed": False}
-    assert "0 objects of 0 bytes were removed." in run_nova("janitor", **stack.environ).stdout
+    assert "Removed 0 objects (0 bytes)." in run_nova("janitor", **stack.environ).stdout

@@ -1,0 +1,16 @@
+"""`nova api`: one API process."""
+
+from api.cli.errors import friendly_errors
+from api.http.server import run_api
+from api.logs import configure_logs
+from api.settings import api_settings
+from api.telemetry import start_telemetry
+
+
+@friendly_errors()
+def api() -> None:
+    """Run one API process."""
+    configure_logs()
+    settings = api_settings()
+    start_telemetry("api", settings.telemetry)
+    run_api(settings)

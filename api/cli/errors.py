@@ -1,0 +1,99 @@
+"""Errors that a user can fix, as one line and an exit code instead of a traceback.
+
+0    done
+1    done, and something is wrong; or it could not be done
+2    wrong use: words, options or settings
+130  interrupted
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NoReturn
+
+import psycopg
+import typer
+from anyio import BrokenWorkerProcess
+from procrastinate.exceptions import ConnectorException
+
+from api.cli.extras import MissingExtra
+from api.stack.errors import StackError
+from domain.errors import DomainError
+from domain.event_store.mapper import UnreadableEvent
+from domain.settings import WrongSettings
+from projections.follow.batch import UnknownProjection
+from projections.follow.failures import NotStoppedThere
+from projections.log_tree.evidence import WrongEvidence
+from projections.log_tree.proofs import NotProvable
+from projections.log_tree.sealing import SealsDamaged
+from projections.rebuild.rebuild import RebuildRunning
+from projections.rebuild.swap import NeverCaughtUp
+from projections.rebuild.verify import Differs
+from transcoder.errors import ObjectStoreUnavailable
+
+EXIT_WRONG: Final = 1
+EXIT_WRONG_USE: Final = 2
+EXIT_INTERRUPTED: Final = 130
+
+# Their messages say what is wrong, and often what to do.
+_TELLING: Final = (
+    Differs,
+    DomainError,
+    MissingExtra,
+    NeverCaughtUp,
+    NotProvable,
+    NotStoppedThere,
+    OSError,
+    RebuildRunning,
+    SealsDamaged,
+    StackError,
+    UnknownProjection,
+    UnreadableEvent,
+    WrongEvidence,
+)
+
+
+@contextmanager
+def friendly_errors() -> Iterator[None]:
+    """Explain the errors of a verb; as a decorator, `@friendly_errors()`.
+
+    Raises:
+        typer.Exit: with the code that the module names.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except WrongSettings as error:
+        for problem in error.problems:
+            typer.echo(f"nova: {problem} (see .env.example)", err=True)
+        raise typer.Exit(EXIT_WRONG_USE) from error
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
+        _fail("the database has an older schema: run nova migrate", error)
+    except (psycopg.OperationalError, ConnectorException) as error:
+        _fail(f"database unavailable: {error}", error)
+    except psycopg.Error as error:
+        _fail(f"database error: {error}", error)
+    except ObjectStoreUnavailable as error:
+        reason = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
+        _fail(f"object store unavailable: {reason}", error)
+    except BrokenWorkerProcess as error:
+        _fail("a worker process was killed: try again with fewer workers", error)
+    except BrokenPipeError:
+        _leave_pipe()
+    except _TELLING as error:
+        _fail(str(error), error)
+    except KeyboardInterrupt:
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def _fail(reason: str, error: Exception) -> NoReturn:
+    typer.echo(f"nova: {reason}", err=True)
+    raise typer.Exit(EXIT_WRONG) from error
+
+
+def _leave_pipe() -> NoReturn:
+    """End quietly when the reader of a pipe has seen enough, like `head`."""
+    # What is still buffered would fail again when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit

@@ -1,0 +1,18 @@
+"""`nova projector`: one projector process."""
+
+import anyio
+
+from api.cli.errors import friendly_errors
+from api.logs import configure_logs
+from api.telemetry import start_telemetry
+from projections.projector import run_projector
+from projections.settings import projector_settings
+
+
+@friendly_errors()
+def projector() -> None:
+    """Run one projector process, which keeps the read tables up to date."""
+    configure_logs()
+    settings = projector_settings()
+    start_telemetry("projector", settings.telemetry)
+    anyio.run(run_projector, settings)

@@ -1,0 +1,18 @@
+"""`nova worker`: one worker process."""
+
+import anyio
+
+from api.cli.errors import friendly_errors
+from api.logs import configure_logs
+from api.telemetry import start_telemetry
+from transcoder.settings import worker_settings
+from transcoder.worker import run_worker
+
+
+@friendly_errors()
+def worker() -> None:
+    """Run one worker process, which transcodes photos."""
+    configure_logs()
+    settings = worker_settings()
+    start_telemetry("worker", settings.telemetry)
+    anyio.run(run_worker, settings, backend_options={"use_uvloop": True})
