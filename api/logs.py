@@ -1,4 +1,4 @@
-"""Logs: structlog for our own lines and the libraries', readable on a terminal, JSON elsewhere."""
+"""Logs: structlog for our own lines and those of libraries; plain on a terminal, JSON elsewhere."""
 
 import logging
 import sys
@@ -15,45 +15,27 @@ from structlog.typing import Processor
 def configure_logs(*, level: int = logging.INFO) -> None:
     """Send every log line of this process to standard error in one format.
 
-    Ours go there at once: through the standard library, a line costs more than a query.
+    Our own lines bypass the standard library, where a line costs more than a query.
     """
     rendering = _rendering(terminal=sys.stderr.isatty())
     shared: list[Processor] = [
+        structlog.stdlib.add_logger_name,
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     set_on_retry_hooks([_log_retry])
-    of_libraries = [structlog.stdlib.add_logger_name, *shared, _shorten_a_lost_database]
-    _take_over_the_libraries(of_libraries, rendering)
+    _format_library_logs([*shared, _shorten_lost_database], rendering)
     structlog.configure(
-        processors=[_add_logger_name, *shared, *rendering],
-        logger_factory=_Lines,
+        processors=[*shared, *rendering, _encode],
+        # Unlike WriteLogger, it knows its name.
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
 
 
-class _Lines:
-    """A logger that writes whole lines."""
-
-    def __init__(self, name: str = "") -> None:
-        self.name = name
-
-    def msg(self, line: str) -> None:
-        sys.stderr.write(line + "\n")
-
-    debug = info = warning = error = exception = critical = msg
-
-
-def _add_logger_name(
-    logger: _Lines, _: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
-    event["logger"] = logger.name
-    return event
-
-
-def _take_over_the_libraries(shared: list[Processor], rendering: list[Processor]) -> None:
+def _format_library_logs(shared: list[Processor], rendering: list[Processor]) -> None:
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
@@ -63,10 +45,10 @@ def _take_over_the_libraries(shared: list[Processor], rendering: list[Processor]
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
-def _shorten_a_lost_database(
+def _shorten_lost_database(
     _logger: logging.Logger, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Every lane of a worker says so twice, and where it noticed helps nobody."""
+    """Log a lost database in one line: every lane logs it, and the traceback adds nothing."""
     _, error, _ = event.get("exc_info") or (None, None, None)
     while error is not None and not isinstance(error, psycopg.OperationalError):
         error = error.__cause__
@@ -77,7 +59,7 @@ def _shorten_a_lost_database(
 
 
 def _log_retry(details: RetryDetails) -> None:
-    """Without the arguments, which stamina's own hook logs: they are captions and photos."""
+    """Log a retry without its arguments, unlike stamina: they hold captions and photos."""
     structlog.get_logger("api.retries").warning(
         "retry",
         callable=details.name,
@@ -91,7 +73,7 @@ def _rendering(*, terminal: bool) -> list[Processor]:
     if terminal:
         plain = structlog.dev.plain_traceback
         return [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
-    # Without the local variables: they hold captions, tokens and keys.
+    # Local variables hold captions, tokens and keys.
     without_locals = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     return [
         structlog.processors.ExceptionRenderer(without_locals),
@@ -101,3 +83,7 @@ def _rendering(*, terminal: bool) -> list[Processor]:
 
 def _json(event: object, default: Callable[[Any], Any]) -> str:
     return msgspec.json.encode(event, enc_hook=default).decode()
+
+
+def _encode(_logger: object, _method: str, line: Any) -> bytes:  # noqa: ANN401 - a renderer's str
+    return str(line).encode(errors="backslashreplace")  # as sys.stderr does

@@ -1,7 +1,7 @@
 """Telemetry: the metrics endpoint of a process, and its traces.
 
-A trace has the id of the request that set everything in motion: the correlation id, which is in the
-answer, the events and every log line, too.
+A trace id is the correlation id of the request that started it, which its response, events and log
+lines carry as well.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ from domain.events import Event, topic_of
 from domain.settings import TelemetrySettings
 from domain.trace_ids import span_id_of
 
-# The ids of the next span, where they follow from something else.
+# Trace id and span id of the next span, where they are not random.
 Ids: TypeAlias = tuple[int | None, int | None]
 
 _next_ids: Final[ContextVar[Ids]] = ContextVar("next_ids", default=(None, None))
@@ -28,21 +28,21 @@ _tracer = trace.get_tracer(__name__)
 
 
 def start_telemetry(process: str, settings: TelemetrySettings) -> None:
-    """Show metrics and send traces from now on, as far as the settings say so.
+    """Serve metrics and send traces, each if configured.
 
     Raises:
-        OSError: the port for the metrics is taken.
+        OSError: the metrics port is taken.
     """
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, addr=settings.metrics_host)
-        _log.info("metrics", host=settings.metrics_host, port=settings.metrics_port)
+        _log.info("serving_metrics", host=settings.metrics_host, port=settings.metrics_port)
     if settings.otlp_endpoint is not None:
         _send_traces(process, settings.otlp_endpoint)
 
 
 @contextmanager
 def span_ids(*, trace_id: int | None = None, span_id: int | None = None) -> Iterator[None]:
-    """Spans that start meanwhile have these ids."""
+    """Give these ids to the spans that start inside."""
     token = _next_ids.set((trace_id, span_id))
     try:
         yield
@@ -51,7 +51,7 @@ def span_ids(*, trace_id: int | None = None, span_id: int | None = None) -> Iter
 
 
 def trace_appends(events: Iterable[Event], *, started: int) -> None:
-    """A span for each event that was appended since `started` (ns), which its job hangs below."""
+    """Record a span per appended event, from `started` (ns); the span of its job is its child."""
     for event in events:
         with span_ids(span_id=span_id_of(event.event_id)):
             span = _tracer.start_span(topic_of(event), kind=SpanKind.PRODUCER, start_time=started)
@@ -59,23 +59,23 @@ def trace_appends(events: Iterable[Event], *, started: int) -> None:
         span.end()
 
 
-class ChosenIds(IdGenerator):
-    """Ids that follow from those of requests and events; random ones otherwise."""
+class PinnedIds(IdGenerator):
+    """Pinned ids where `span_ids` sets them, random ones otherwise."""
 
     def __init__(self) -> None:
         self._random = RandomIdGenerator()
 
     def generate_trace_id(self) -> int:
-        """The chosen one."""
+        """The pinned trace id, or a random one."""
         return _next_ids.get()[0] or self._random.generate_trace_id()
 
     def generate_span_id(self) -> int:
-        """The chosen one."""
+        """The pinned span id, or a random one."""
         return _next_ids.get()[1] or self._random.generate_span_id()
 
 
 def _send_traces(process: str, endpoint: str) -> None:
-    # A tenth of a second that only those pay who want traces.
+    # Importing these takes 0.1 s, so only processes that send traces do.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
         OTLPSpanExporter,
     )
@@ -84,7 +84,7 @@ def _send_traces(process: str, endpoint: str) -> None:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
     resource = Resource.create({"service.namespace": "nova", "service.name": f"nova-{process}"})
-    provider = TracerProvider(resource=resource, id_generator=ChosenIds())
+    provider = TracerProvider(resource=resource, id_generator=PinnedIds())
     exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
     provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
