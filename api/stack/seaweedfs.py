@@ -113,7 +113,7 @@ def _environ(folder: StackFolder, credentials: Credentials) -> dict[str, str]:
 
 
 def _grpc_environ(certificate: Certificate) -> dict[str, str]:
-    environ = {"WEED_GRPC_CA": str(certificate.certificate)}
+    environ = {"WEED_GRPC_CA": str(certificate.authority)}
     for part in _GRPC_PARTS:
         environ[f"WEED_GRPC_{part}_CERT"] = str(certificate.certificate)
         environ[f"WEED_GRPC_{part}_KEY"] = str(certificate.key)
