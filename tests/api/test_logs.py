@@ -1,5 +1,7 @@
 """Logs: what people wrote and what they photographed is never in them."""
 
+import os
+import pty
 import subprocess
 import sys
 
@@ -27,6 +29,17 @@ def test_neither_retries_nor_tracebacks_log_arguments_or_local_variables() -> No
     assert '"event":"it_broke"' in done.stderr
     assert "ValueError" in done.stderr
     assert "a secret caption" not in done.stderr
+
+
+def test_a_terminal_shows_no_local_variables_either() -> None:
+    terminal, stderr = pty.openpty()
+    subprocess.run([sys.executable, "-c", SCRIPT], stderr=stderr, check=True, timeout=60)
+    os.close(stderr)
+    shown = os.read(terminal, 100_000).decode()
+    os.close(terminal)
+    assert "it_broke" in shown
+    assert "ValueError" in shown
+    assert "a secret caption" not in shown
 
 
 LOSING = """

@@ -47,7 +47,18 @@ def test_a_heic_may_be_announced_as_a_heif_and_nothing_else_as_something_else() 
 
 
 @pytest.mark.parametrize(
-    "head", [b"", b"GIF89a", b"RIFF....WAVE", b"<svg", b"%PDF", b"\xff\xd8", ftyp(b"mp42", b"heic")]
+    "head",
+    [
+        b"",
+        b"GIF89a",
+        b"RIFF....WAVE",
+        b"<svg",
+        b"%PDF",
+        b"\xff\xd8",
+        # As a transfer in text mode would leave it.
+        b"\x89PNG\n\x1a\n" + bytes(8),
+        ftyp(b"mp42", b"heic"),
+    ],
 )
 def test_nothing_else_is_an_accepted_type(head: bytes) -> None:
     assert sniff(head) is None

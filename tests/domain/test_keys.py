@@ -18,11 +18,29 @@ def test_every_key_of_ours_tells_its_post() -> None:
 def test_the_variants_of_a_post_share_a_prefix_that_no_original_has() -> None:
     assert MEDIUM.startswith(variants_prefix(POST_ID))
     assert is_variant_key(MEDIUM)
+    assert not is_variant_key(original_key(POST_ID))
     assert not original_key(POST_ID).startswith(variants_prefix(POST_ID))
 
 
 @pytest.mark.parametrize(
-    "key", ["", "uploads/", f"uploads/{POST_ID}/notes", f"other/{POST_ID}/original", "variants/x/y"]
+    "key",
+    [
+        "",
+        "uploads/",
+        f"uploads/{POST_ID}/notes",
+        f"other/{POST_ID}/original",
+        "variants/x/y",
+        f"{original_key(POST_ID)}/more",
+        f"{MEDIUM}/more",
+        f"backup/{MEDIUM}",
+    ],
 )
 def test_a_key_that_is_none_of_ours_tells_no_post(key: str) -> None:
     assert post_of_key(key) is None
+
+
+@pytest.mark.parametrize(
+    "key", [f"{MEDIUM}/more", f"{MEDIUM}.bak", f"backup/{MEDIUM}", "../" + MEDIUM]
+)
+def test_only_whole_keys_of_variants_are_those_of_variants(key: str) -> None:
+    assert not is_variant_key(key)
