@@ -11,7 +11,8 @@ from api.cli.errors import friendly_errors
 from api.cli.options import AsJson
 from api.cli.output import console, errors, print_json, quantity
 from api.cli.progress import show_progress
-from api.cli.session import AuditSession, connected
+from api.cli.session import AuditSession
+from projections.connection import connected
 from transcoder.media_audit import AuditedVariant, run_media_audit
 from transcoder.settings import WorkerSettings, worker_settings
 

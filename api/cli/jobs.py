@@ -16,10 +16,11 @@ from api.cli.errors import EXIT_WRONG, friendly_errors
 from api.cli.options import AsJson, Since
 from api.cli.output import print_json, print_table, quantity
 from api.cli.progress import show_progress
-from api.cli.session import cli_actor, connected, run_on_database
+from api.cli.session import cli_actor, run_on_database
 from domain.commands import Origin, origin_of_request
 from domain.errors import PostNotFailed, PostNotFound
 from domain.event_store.publishing import Publishing
+from projections.connection import connected
 from projections.queries.unfinished import State, UnfinishedFilter, UnfinishedPost, unfinished_posts
 from projections.settings import database_settings
 from transcoder.async_publishing import AsyncPublishing

@@ -13,8 +13,8 @@ from api.cli.errors import friendly_errors
 from api.cli.options import AsJson, Since
 from api.cli.output import console, print_json
 from api.cli.progress import show_progress
-from api.cli.session import connected
 from domain.recipes import RECIPE_VERSION
+from projections.connection import connected
 from projections.log.reading import head_position
 from projections.queries.outdated import (
     PublishedFilter,

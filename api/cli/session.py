@@ -2,8 +2,8 @@
 
 import getpass
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -12,7 +12,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 
 from projections.audit.accesses import Access, record_access
-from projections.connection import CONNECT_TIMEOUT_SECONDS
+from projections.connection import connected
 from projections.settings import database_settings
 
 _T = TypeVar("_T")
@@ -67,18 +67,3 @@ def run_on_database(query: Callable[[AsyncConnection[object]], Awaitable[_T]]) -
             return await query(connection)
 
     return anyio.run(run, database_settings().url)
-
-
-@asynccontextmanager
-async def connected(url: str) -> AsyncGenerator[AsyncConnection[object]]:
-    """A connection in autocommit that shows times in UTC.
-
-    Raises:
-        psycopg.OperationalError: the database is unavailable.
-    """
-    connection = await AsyncConnection.connect(
-        url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
-    )
-    async with connection:
-        await connection.execute("SET TIME ZONE 'UTC'")
-        yield connection
