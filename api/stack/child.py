@@ -1,4 +1,4 @@
-"""A child process of the stack: what to run, its log, and starting and sweeping it."""
+"""A child process of the stack: how to start it, log it and kill what it leaves."""
 
 import os
 import subprocess
@@ -22,17 +22,17 @@ _TAIL_LINES = 12
 
 
 class Account(Struct, frozen=True):
-    """Another user to run as; only root can ask for one."""
+    """Another user to run as; requires root."""
 
     uid: int
     gid: int
 
 
 class Child(Struct, frozen=True, kw_only=True):
-    """One process to keep running.
+    """A process to keep running.
 
-    It is ready when `is_ready` says so, or as soon as it runs if there is none. `leftovers` are
-    files that it may leave behind and that are removed when it has ended.
+    It is ready once `is_ready` returns true, or immediately without one. Files in `leftovers` are
+    removed when it has ended.
     """
 
     name: str
@@ -42,9 +42,9 @@ class Child(Struct, frozen=True, kw_only=True):
     folder: Path | None = None
     account: Account | None = None
     stop_signal: Signals = SIGTERM
-    # The most that it gets to stop, when there is that much time at all.
+    # Upper limit: the shutdown of the whole stack may leave less.
     stop_within_seconds: float = 10.0
-    # What the child gets when our own process is killed.
+    # The signal it receives when our own process is killed.
     orphan_signal: Signals = SIGKILL
     is_ready: Callable[[], Awaitable[bool]] | None = None
     ready_within_seconds: float = 30.0
@@ -52,7 +52,7 @@ class Child(Struct, frozen=True, kw_only=True):
 
 
 async def spawn(child: Child) -> anyio.abc.Process:
-    """Start it in a session of its own, so that a Ctrl-C on the terminal reaches only us."""
+    """Start it in a new session, so that Ctrl-C reaches only us."""
     with _open_log(child.log) as log:
         return await anyio.open_process(
             _wrapped(child),
@@ -66,10 +66,10 @@ async def spawn(child: Child) -> anyio.abc.Process:
 
 
 async def run_to_end(child: Child, *, within_seconds: float) -> None:
-    """Run a command that prepares something.
+    """Run a command to its end.
 
     Raises:
-        CommandFailed: it ended with an error, or not in time.
+        CommandFailed: it exited with an error, or not in time.
     """
     start = rotate_log(child.log)
     process = await spawn(child)
@@ -78,7 +78,7 @@ async def run_to_end(child: Child, *, within_seconds: float) -> None:
         with anyio.move_on_after(within_seconds):
             exit_code = await process.wait()
     finally:
-        sweep(process.pid)
+        kill_session(process.pid)
         with anyio.CancelScope(shield=True):
             await process.wait()
     if exit_code != 0:
@@ -90,19 +90,19 @@ def _open_log(log: Path) -> BinaryIO:
 
 
 def send_signal(pid: int, signal: Signals) -> None:
-    """Signal a child that may have ended meanwhile."""
+    """Signal a child that may have exited already."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal)
 
 
-def sweep(pid: int) -> None:
-    """Kill whatever is left of the session that the child `pid` leads."""
-    with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of zombies
+def kill_session(pid: int) -> None:
+    """Kill all remaining processes of the session that `pid` leads."""
+    with suppress(ProcessLookupError, PermissionError):  # macOS raises the latter for zombies
         os.killpg(pid, SIGKILL)
 
 
 def rotate_log(log: Path) -> int:
-    """Put a log that has grown too big aside; returns where the next word will stand in it."""
+    """Rotate a log that has grown too large; returns the offset where new output starts."""
     try:
         size_bytes = log.stat().st_size
     except FileNotFoundError:
@@ -114,7 +114,7 @@ def rotate_log(log: Path) -> int:
 
 
 def log_tail(log: Path, start: int) -> str:
-    """The last lines that were written since position `start`."""
+    """The last lines written since offset `start`."""
     with log.open("rb") as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(start, end - _TAIL_BYTES))

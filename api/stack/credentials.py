@@ -1,4 +1,4 @@
-"""The secrets of one stack folder: generated once, readable by their owner only."""
+"""The secrets of a stack folder: generated once, readable by the owner only."""
 
 import os
 import secrets
@@ -8,18 +8,18 @@ import msgspec
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that must not be guessed; no two folders share one."""
+    """The secrets of one folder."""
 
     postgres_password: str
     s3_access_key_id: str
     s3_secret_access_key: str
-    # Signs what passes between the parts of SeaweedFS; nobody else needs it.
+    # Signs requests between the parts of SeaweedFS.
     seaweedfs_signing_key: str
     jwt_secret: str
 
 
 def load_credentials(path: Path) -> Credentials:
-    """Those in the file `path`, made on first use; several processes may call this at once."""
+    """Load the credentials in `path`, generated on first use. Safe for concurrent processes."""
     try:
         return _read(path)
     except FileNotFoundError:
@@ -42,8 +42,7 @@ def _read(path: Path) -> Credentials:
 
 
 def _write_once(path: Path, credentials: Credentials) -> None:
-    # Written in full under a name of its own, then linked: nobody ever reads half a file, and
-    # whoever comes second keeps the secrets of the first.
+    # Write a draft, then link it: no process reads half a file, and the first of several wins.
     draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

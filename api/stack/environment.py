@@ -1,4 +1,4 @@
-"""Which parts are embedded, and the environment of our services."""
+"""Which servers to embed, and the environment of the services."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,20 +22,20 @@ _PRODUCTION_NEEDS: Final = (
 )
 
 
-class Found(Struct):
-    """Where the embedded servers came up; nothing where one is not needed."""
+class EmbeddedServers(Struct):
+    """Addresses of the embedded servers; None for one that is not needed."""
 
     database_url: str | None = None
     s3: S3Access | None = None
 
 
-def what_is_set(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that have a value: an empty one counts as not set, as in the services."""
+def drop_unset(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that have a value: an empty one counts as unset, as in the services."""
     return {name: value.strip() for name, value in environ.items() if value.strip()}
 
 
 def is_production(environ: Mapping[str, str]) -> bool:
-    """Whether nothing may stand in for what is missing."""
+    """Whether the environment is production, where nothing is embedded."""
     return environ.get("APP_ENV") == "production"
 
 
@@ -52,56 +52,59 @@ def wants_seaweedfs(environ: Mapping[str, str]) -> bool:
 
 
 def reachable_host(listening_host: str) -> str:
-    """Where to reach what listens there: all interfaces (0.0.0.0) are no address to call."""
+    """The host to connect to: a wildcard address such as 0.0.0.0 is reached through loopback."""
     return LOOPBACK if listening_host in _ALL_INTERFACES else listening_host
 
 
-def check(environ: Mapping[str, str]) -> None:
-    """See that nothing is missing that the stack cannot stand in for.
+def check_environ(environ: Mapping[str, str]) -> None:
+    """Check that every variable is set that the stack cannot provide.
 
     Raises:
-        WrongSettings: APP_ENV is neither of the two that there are.
+        WrongSettings: APP_ENV is neither development nor production.
         MissingSettings: names every variable to set.
     """
     if environ.get("APP_ENV", "development") not in _ENVIRONMENTS:
-        raise WrongSettings([f"APP_ENV is wrong: it is one of {', '.join(sorted(_ENVIRONMENTS))}"])
+        raise WrongSettings([f"APP_ENV is wrong: use one of {', '.join(sorted(_ENVIRONMENTS))}"])
     if is_production(environ):
-        _require(environ, _PRODUCTION_NEEDS, reason="APP_ENV=production embeds nothing")
+        _require(environ, _PRODUCTION_NEEDS, reason="APP_ENV=production embeds no servers")
     if "S3_ENDPOINT_URL" in environ or "AWS_ACCESS_KEY_ID" in environ:
         needed = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
         if "S3_ENDPOINT_URL" not in environ:
-            # Bucket names are global on AWS: our default one would be somebody else's.
+            # Bucket names are global on AWS, so there is no default.
             needed.append("S3_BUCKET_NAME")
-        _require(environ, tuple(needed), reason="an S3 store of your own needs more")
+        _require(environ, tuple(needed), reason="your own S3 store needs more settings")
 
 
 def services_environ(
     environ: Mapping[str, str],
     *,
-    found: Found,
+    servers: EmbeddedServers,
     jwt_secret: str,
     port: int,
     temporary: Path,
 ) -> dict[str, str]:
-    """What the services run with; what `environ` says wins, but for the port and the tmp folder."""
+    """The environment of the services: `environ`, with defaults for what it does not set.
+
+    The port and the folder for temporary files always override it.
+    """
     defaults = {
         "APP_ENV": "development",
         "APP_HOST": LOOPBACK,
-        # Nobody stands in front of it.
+        # There is no load balancer to wait for.
         "APP_SHUTDOWN_DELAY_SECONDS": "0",
         "JWT_SECRET": jwt_secret,
         "S3_BUCKET_NAME": BUCKET,
         "S3_REGION": REGION,
     }
-    if found.database_url is not None:
-        defaults["DATABASE_URL"] = found.database_url
-    if found.s3 is not None:
+    if servers.database_url is not None:
+        defaults["DATABASE_URL"] = servers.database_url
+    if servers.s3 is not None:
         defaults |= {
-            "S3_ENDPOINT_URL": found.s3.endpoint_url,
-            "AWS_ACCESS_KEY_ID": found.s3.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": found.s3.secret_access_key,
+            "S3_ENDPOINT_URL": servers.s3.endpoint_url,
+            "AWS_ACCESS_KEY_ID": servers.s3.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": servers.s3.secret_access_key,
         }
-    # Whatever proxy there is: the servers of this machine are not behind it.
+    # Servers on this machine are never behind a proxy.
     directly = {
         name: ",".join(filter(None, (environ.get(name), LOOPBACK)))
         for name in ("NO_PROXY", "no_proxy")

@@ -1,13 +1,13 @@
-"""What can be wrong with a local stack.
+"""Errors of a local stack.
 
 StackError
-├── FolderInUse        another stack runs on the folder
-├── PortTaken          another program listens on the port that was asked for
-├── MissingSettings    the environment lacks variables that nothing can stand in for
-├── ServersUnavailable the embedded server cannot run on this machine
-├── ServerDidNotStart  a process died or stayed silent instead of getting ready
-├── CommandFailed      a preparing command (initdb, migrate) ended with an error
-└── KeepsDying         a process died again and again although it was restarted
+├── FolderInUse        another stack uses the folder
+├── PortTaken          another program listens on the requested port
+├── MissingSettings    the environment lacks variables that the stack cannot provide
+├── ServersUnavailable an embedded server cannot run on this machine
+├── ServerDidNotStart  a process exited or timed out before it was ready
+├── CommandFailed      a command such as initdb or migrate exited with an error
+└── CrashLoop          a process keeps crashing
 """
 
 from pathlib import Path
@@ -17,31 +17,31 @@ INSTALL_LOCAL: Final = "run pip install 'nova-publishing[local]'"
 
 
 class StackError(Exception):
-    """Base of what stops a local stack; the message says what to do."""
+    """Base of the errors that stop a local stack; the message says what to do."""
 
 
 class FolderInUse(StackError):
-    """Another stack runs on the folder; its process id is 0 where it is not known."""
+    """Another stack uses the folder; `pid` is 0 if unknown."""
 
     def __init__(self, folder: Path, *, pid: int) -> None:
         super().__init__(
-            f"a stack runs on {folder} already (process {pid or 'unknown'}): stop it, or choose "
-            "another folder with --data DIR"
+            f"Another stack uses {folder} (process {pid or 'unknown'}). Stop it, or choose "
+            "another folder with --data DIR."
         )
         self.folder = folder
         self.pid = pid
 
 
 class PortTaken(StackError):
-    """Another program listens on the port that was asked for."""
+    """Another program listens on the requested port."""
 
     def __init__(self, port: int) -> None:
-        super().__init__(f"port {port} is taken by another program: choose another with --port P")
+        super().__init__(f"Port {port} is in use. Choose another with --port PORT.")
         self.port = port
 
 
 class MissingSettings(StackError):
-    """The environment lacks variables that nothing can stand in for."""
+    """The environment lacks variables that the stack cannot provide."""
 
     def __init__(self, names: tuple[str, ...], *, reason: str) -> None:
         super().__init__(f"{reason}: set {', '.join(names)}")
@@ -49,39 +49,39 @@ class MissingSettings(StackError):
 
 
 class ServersUnavailable(StackError):
-    """The embedded server cannot run on this machine."""
+    """An embedded server cannot run on this machine."""
 
     def __init__(self, name: str, *, reason: str, variable: str) -> None:
-        super().__init__(f"no embedded {name} here: {reason}. Set {variable} to use your own")
+        super().__init__(f"Embedded {name} unavailable: {reason}. Set {variable} to use your own.")
         self.name = name
 
 
 class ServerDidNotStart(StackError):
-    """A process died or stayed silent instead of getting ready."""
+    """A process exited or timed out before it was ready."""
 
     def __init__(self, name: str, *, log: Path, log_tail: str) -> None:
-        super().__init__(f"{name} did not start. All it said is in {log}; the end:\n{log_tail}")
+        super().__init__(f"{name} did not start. See {log}, which ends with:\n{log_tail}")
         self.name = name
         self.log = log
         self.log_tail = log_tail
 
 
 class CommandFailed(StackError):
-    """A preparing command ended with an error or not at all; the exit code is None then."""
+    """A command exited with an error, or timed out: then `exit_code` is None."""
 
     def __init__(self, name: str, *, exit_code: int | None, output: str) -> None:
-        ending = "did not end in time" if exit_code is None else f"failed (exit code {exit_code})"
-        super().__init__(f"{name} {ending}. It said:\n{output}")
+        ending = "timed out" if exit_code is None else f"failed (exit code {exit_code})"
+        super().__init__(f"{name} {ending}:\n{output}")
         self.name = name
         self.exit_code = exit_code
         self.output = output
 
 
-class KeepsDying(StackError):
-    """A process died again and again although it was restarted."""
+class CrashLoop(StackError):
+    """A process keeps crashing after restarts."""
 
-    def __init__(self, name: str, *, deaths: int, log: Path) -> None:
-        super().__init__(f"{name} died {deaths} times in a row: see {log}")
+    def __init__(self, name: str, *, crashes: int, log: Path) -> None:
+        super().__init__(f"{name} crashed {crashes} times in a row. See {log}.")
         self.name = name
-        self.deaths = deaths
+        self.crashes = crashes
         self.log = log

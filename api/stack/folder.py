@@ -1,4 +1,4 @@
-"""The folder of one stack: what lies where in it, and the lock that keeps a second stack out."""
+"""The folder of a stack: its layout, and the lock that keeps a second stack out."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ from api.stack.errors import FolderInUse
 
 
 class StackFolder(Struct, frozen=True):
-    """Where the parts of a stack keep their files; `path` is absolute."""
+    """The layout of a stack folder; `path` is absolute."""
 
     path: Path
 
@@ -30,7 +30,7 @@ class StackFolder(Struct, frozen=True):
 
     @property
     def temporary(self) -> Path:
-        """Files that no run needs from the one before."""
+        """Temporary files, removed before each run."""
         return self.path / "tmp"
 
     @property
@@ -40,45 +40,45 @@ class StackFolder(Struct, frozen=True):
 
     @property
     def ports(self) -> Path:
-        """The ports of the last run, used again where they are free."""
+        """The ports of the last run, reused while they are free."""
         return self.path / "ports.json"
 
     @property
     def lock(self) -> Path:
-        """Held by the running stack, whose process id it contains."""
+        """The lock file; it contains the process id of the running stack."""
         return self.path / "lock"
 
     def log(self, name: str) -> Path:
-        """What the process of that name says."""
+        """The log of a process."""
         return self.path / "logs" / f"{name}.log"
 
 
 def create_folder(path: Path) -> StackFolder:
-    """The folder at `path`, made private to its owner if it is not there yet."""
+    """Create the folder at `path` if necessary, private to its owner."""
     resolved = path.expanduser().resolve()
     resolved.parent.mkdir(parents=True, exist_ok=True)
-    # PostgreSQL refuses to run as root and runs as somebody else then, who has to pass through.
+    # As root, PostgreSQL runs as another user, who must be able to traverse the folder.
     resolved.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
     return StackFolder(resolved)
 
 
 def read_jwt_secret(path: Path) -> str:
-    """The secret that the tokens of the stack in `path` are signed with, made if absent."""
+    """The secret that signs tokens of the stack in `path`, generated on first use."""
     return load_credentials(create_folder(path).credentials).jwt_secret
 
 
 @contextmanager
 def locked_folder(path: Path) -> Iterator[StackFolder]:
-    """The folder at `path`, ours alone until the block ends or the process dies.
+    """Lock the folder at `path` until the block or the process ends.
 
     Raises:
-        FolderInUse: another process holds it.
+        FolderInUse: another process holds the lock.
     """
     folder = create_folder(path)
     descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _lock(descriptor, folder)
-        _tidy(folder)
+        _create_subfolders(folder)
         yield folder
     finally:
         os.close(descriptor)
@@ -94,7 +94,7 @@ def _lock(descriptor: int, folder: StackFolder) -> None:
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
 
-def _tidy(folder: StackFolder) -> None:
+def _create_subfolders(folder: StackFolder) -> None:
     shutil.rmtree(folder.temporary, ignore_errors=True)
     for part in (folder.temporary, folder.seaweedfs, folder.path / "logs"):
         part.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The whole stack on one machine: embedded servers where none are given, then our services."""
+"""The whole stack on one machine: embedded servers where needed, then the services."""
 
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from api.stack.folder import StackFolder, locked_folder
 from api.stack.ports import choose_ports, require_free
 from api.stack.postgres import start_postgres
 from api.stack.seaweedfs import PARTS, start_seaweedfs
-from api.stack.supervisor import Report, Supervisor, own_errors, supervision
+from api.stack.supervisor import Report, Supervisor, supervision, unwrap_single_error
 from domain.settings import WrongSettings
 
 SERVICES: Final[Mapping[str, Sequence[str]]] = {
@@ -54,21 +54,21 @@ class LocalStack:
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process ids of what runs now, by name."""
+        """The ids of the running processes, by name."""
         return self._supervisor.pids
 
     @property
     def metrics_urls(self) -> dict[str, str]:
-        """Where each of our processes shows its metrics, by name."""
+        """The metrics endpoint of each service, by name."""
         ports = self.metrics_ports.items()
         return {name: f"http://{LOOPBACK}:{port}/metrics" for name, port in ports}
 
     def log(self, name: str) -> Path:
-        """Where a process writes its log."""
+        """The log of a process."""
         return self._logs(name)
 
     async def wait_fatal(self) -> StackError:
-        """Wait, without limit, until a process keeps dying; what to tell people is the result."""
+        """Wait, without a timeout, until a process keeps crashing; returns the error to show."""
         return await self._supervisor.wait_fatal()
 
 
@@ -82,18 +82,18 @@ async def local_stack(
     services: Mapping[str, Sequence[str]] = SERVICES,
     migrate: Sequence[str] = MIGRATE,
 ) -> AsyncIterator[LocalStack]:
-    """Everything that `environ` does not provide, running until the block ends, however it ends.
+    """Run the services, and every server that `environ` does not provide, until the block ends.
 
-    All processes have ended when the block is left, within 10 seconds, cancelled or not. `report`
-    is called with lines for people, from the event loop. A `port` of None means APP_PORT, or else
-    a free one.
+    On leaving the block, all processes are stopped within 10 seconds, even when cancelled. `report`
+    receives messages for people, from the event loop. A `port` of None means APP_PORT, or else a
+    free one.
 
     Raises:
-        StackError: it did not come up; whatever had started has been stopped again.
-        WrongSettings: APP_PORT is no port.
+        StackError: it did not start; what had started is stopped again.
+        WrongSettings: APP_PORT is not a port.
     """
-    given = environment.what_is_set(environ)
-    environment.check(given)
+    given = environment.drop_unset(environ)
+    environment.check_environ(given)
     with locked_folder(folder) as private:
         app_port = _choose_app_port(port, private, given=given)
         async with supervision(report=report) as supervisor:
@@ -128,7 +128,7 @@ def _given_port(given: Mapping[str, str]) -> int | None:
     if text is None:
         return None
     if not text.isdecimal() or int(text) not in _PORTS:
-        raise WrongSettings([f"APP_PORT is wrong: {text!r} is no port"])
+        raise WrongSettings([f"APP_PORT is wrong: {text!r} is not a port"])
     return int(text)
 
 
@@ -140,20 +140,20 @@ async def _start_servers(
     port: int,
     report: Report,
 ) -> dict[str, str]:
-    """Start the embedded servers side by side; returns the environment of the services."""
+    """Start the embedded servers in parallel; returns the environment of the services."""
     credentials = load_credentials(folder.credentials)
     ports = choose_ports(["postgres", *PARTS], folder.ports)
-    found = environment.Found()
+    servers = environment.EmbeddedServers()
 
     async def postgres() -> None:
-        found.database_url = await start_postgres(
+        servers.database_url = await start_postgres(
             supervisor, folder, credentials=credentials, port=ports["postgres"], report=report
         )
 
     async def seaweedfs() -> None:
-        found.s3 = await start_seaweedfs(supervisor, folder, credentials=credentials, ports=ports)
+        servers.s3 = await start_seaweedfs(supervisor, folder, credentials=credentials, ports=ports)
 
-    with own_errors():
+    with unwrap_single_error():
         async with anyio.create_task_group() as starting:
             if environment.wants_postgres(given):
                 starting.start_soon(postgres)
@@ -161,7 +161,7 @@ async def _start_servers(
                 starting.start_soon(seaweedfs)
     return environment.services_environ(
         given,
-        found=found,
+        servers=servers,
         jwt_secret=credentials.jwt_secret,
         port=port,
         temporary=folder.temporary,
@@ -184,7 +184,7 @@ async def _start_services(
             argv=tuple(command),
             environ={**stack.environ, "METRICS_PORT": str(stack.metrics_ports[name])},
             log=stack.log(name),
-            # The others have no port: that they work shows in the readiness of the API.
+            # The others serve no readiness.
             is_ready=partial(_is_ready, stack.url) if name == "api" else None,
             ready_within_seconds=SERVICES_READY_WITHIN_SECONDS,
         )

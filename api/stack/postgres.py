@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL 18: a cluster made once, and the server as a child in the foreground."""
+"""The embedded PostgreSQL 18: a cluster created once, and the server as a child process."""
 
 import shutil
 import stat
@@ -16,7 +16,7 @@ from anyio import from_thread
 from anyio.to_thread import run_sync
 from psycopg import sql
 
-from api.stack.account import chown_tree, let_read, let_through, postgres_account
+from api.stack.account import allow_reading, allow_traversal, chown_tree, postgres_account
 from api.stack.child import Account, Child, run_to_end
 from api.stack.credentials import Credentials
 from api.stack.errors import INSTALL_LOCAL, ServersUnavailable
@@ -27,9 +27,9 @@ USER: Final = "nova"
 DATABASE: Final = "nova"
 INITDB_WITHIN_SECONDS: Final = 120
 CONNECT_WITHIN_SECONDS: Final = 2
-# After a crash the server replays its write-ahead log before it accepts anybody.
+# After a crash, the server replays its write-ahead log before it accepts connections.
 READY_WITHIN_SECONDS: Final = 120
-# Messages in English and times in UTC, whatever the machine says: people send us the logs.
+# English messages and UTC, whatever the locale of the machine: people send us the logs.
 _ENVIRON: Final[Mapping[str, str]] = {"LC_ALL": "C", "TZ": "UTC"}
 
 
@@ -44,8 +44,8 @@ async def start_postgres(
 ) -> str:
     """Start the server, with an empty database on first use; returns the URL of the database.
 
-    It listens on 127.0.0.1 only, without a unix socket, and asks everybody for the password.
-    `durable=False` gives up what survives a power cut for speed: for tests only.
+    It listens on 127.0.0.1 only, without a unix socket, and requires the password.
+    `durable=False` trades crash safety for speed, for tests only.
 
     Raises:
         StackError: it cannot run here, or did not start.
@@ -56,7 +56,7 @@ async def start_postgres(
         await _create_cluster(
             folder, programs, password=credentials.postgres_password, account=account
         )
-    await run_sync(_forget_the_dead, folder.postgres)
+    await run_sync(_remove_stale_pid_file, folder.postgres)
     url = f"postgresql://{USER}:{credentials.postgres_password}@127.0.0.1:{port}"
     child = Child(
         name="postgres",
@@ -89,26 +89,26 @@ def _prepare_account(folder: StackFolder, programs: Path, report: Report) -> Acc
     account = postgres_account()
     if account is not None:
         for path in (folder.postgres, programs / "postgres"):
-            let_through(path, lambda line: from_thread.run_sync(report, line))
+            allow_traversal(path, lambda line: from_thread.run_sync(report, line))
         if not (programs / "postgres").stat().st_mode & stat.S_IXOTH:
-            let_read(programs.parent)
+            allow_reading(programs.parent)
         if folder.postgres.exists():
             chown_tree(folder.postgres, account)
     return account
 
 
-def _forget_the_dead(cluster: Path) -> None:
-    """Remove the note of a killed server whose process id belongs to something else by now.
+def _remove_stale_pid_file(cluster: Path) -> None:
+    """Remove the pid file of a killed server if another program has that process id now.
 
-    The server clears its own note away unless a process with that id lives, whoever it is.
+    The server removes its own stale pid file, but not while any process has that id.
     """
-    note = cluster / "postmaster.pid"
+    pid_file = cluster / "postmaster.pid"
     try:
-        noted = psutil.Process(int(note.read_text().partition("\n")[0]))
-        if str(cluster) not in noted.cmdline():
-            note.unlink()
+        process = psutil.Process(int(pid_file.read_text().partition("\n")[0]))
+        if str(cluster) not in process.cmdline():
+            pid_file.unlink()
     except (FileNotFoundError, ValueError, psutil.Error):
-        return  # there is nothing to clear away that the server would not
+        return  # nothing stale that the server would not remove
 
 
 def _argv(programs: Path, cluster: Path, *, port: int, durable: bool) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ def _argv(programs: Path, cluster: Path, *, port: int, durable: bool) -> tuple[s
         "port": str(port),
         "unix_socket_directories": "",
         "log_timezone": "UTC",
-        # Three to four for each worker, and a few dozen for each API.
+        # Each process opens up to 2 × DB_POOL_SIZE connections and some more.
         "max_connections": "300",
     }
     if not durable:
@@ -129,7 +129,7 @@ def _argv(programs: Path, cluster: Path, *, port: int, durable: bool) -> tuple[s
 async def _create_cluster(
     folder: StackFolder, programs: Path, *, password: str, account: Account | None
 ) -> None:
-    # Made under another name: one that was interrupted halfway is thrown away, never started.
+    # Created under another name, so that an interrupted initdb is never started.
     draft = folder.path / "postgres.new"
     password_file = folder.path / "postgres.password"
     await run_sync(_prepare_draft, draft, password_file, password, account)
@@ -170,7 +170,7 @@ def _initdb_argv(programs: Path, draft: Path, password_file: Path) -> tuple[str,
         f"--pwfile={password_file}",
         "--auth=scram-sha-256",
         "--encoding=UTF8",
-        # Sorts by code point, the same on every machine and in every later version.
+        # Sorts by code point, on every machine and in every later version.
         "--locale-provider=builtin",
         "--builtin-locale=C.UTF-8",
         "--no-locale",

@@ -1,9 +1,8 @@
-"""The embedded S3 store: SeaweedFS in one process, on loopback, closed to who has no credentials.
+"""The embedded S3 store: SeaweedFS in one process, on loopback, closed without credentials.
 
-Beside S3, its parts talk to each other over HTTP and gRPC, and both answered anybody on this
-machine: an anonymous GET on the filer read private objects, a DELETE there or over gRPC removed
-them. So HTTP is off where it can be and asks for signed tokens elsewhere, and gRPC wants a client
-certificate that only this process has.
+Its parts also serve HTTP and gRPC, by default to every user of the machine: an anonymous GET on the
+filer reads private objects, a DELETE there or over gRPC removes them. So HTTP is off where possible
+and requires signed tokens elsewhere, and gRPC requires a client certificate of this run.
 """
 
 import shutil
@@ -34,7 +33,7 @@ _PROBE_WITHIN_SECONDS: Final = 2
 
 
 class S3Access(Struct, frozen=True, kw_only=True):
-    """Where the store answers, and to whom."""
+    """The endpoint of the store and its credentials."""
 
     endpoint_url: str
     access_key_id: str
@@ -64,7 +63,7 @@ async def start_seaweedfs(
         environ=_environ(folder, credentials) | _grpc_environ(create_certificate(folder.temporary)),
         log=folder.log("seaweedfs"),
         folder=folder.seaweedfs,
-        # It takes 2 s as a rule, and 9 s when its parts miss each other: killing it loses nothing,
+        # Usually 2 s, but 9 s when its parts wait for each other. Killing it loses nothing,
         # because it writes objects and index straight to their files.
         stop_within_seconds=3.5,
         is_ready=partial(_answers, access),
@@ -80,7 +79,7 @@ def _argv(ports: dict[str, int]) -> tuple[str, ...]:
         str(_program()),
         "-logtostderr=true",
         "mini",
-        # Relative to the child's folder: the path of a unix socket has to be short.
+        # Relative to the folder of the child: the path of a unix socket must be short.
         "-dir=.",
         "-s3.localSocket=s3.sock",
         "-filer.localSocket=filer.sock",
@@ -93,7 +92,7 @@ def _argv(ports: dict[str, int]) -> tuple[str, ...]:
         "-admin.ui=false",
         "-webdav=false",
         "-master.telemetry=false",
-        # A misspelt bucket is an error here as it is on AWS.
+        # A misspelt bucket is an error, as on AWS.
         "-s3.autoCreateBucket=false",
     )
 
@@ -129,12 +128,12 @@ def _program() -> Path:
 
 
 def _grpc_socket(part: str, port: int) -> Path:
-    # The program's own choice, which no option changes; only its owner may connect.
+    # Hard-coded in the program; only its owner can connect.
     return Path("/tmp") / f"seaweedfs-{part}-grpc-{port + GRPC_OFFSET}.sock"  # noqa: S108
 
 
 async def _answers(access: S3Access) -> bool:
-    """Whether a signed listing of the buckets is answered, which takes all the parts."""
+    """Whether a signed listing of the buckets succeeds, which involves all parts."""
     try:
         async with httpx.AsyncClient(
             base_url=access.endpoint_url, timeout=_PROBE_WITHIN_SECONDS, trust_env=False

@@ -1,4 +1,4 @@
-"""Keep child processes running: started until ready, restarted when they die, stopped in order."""
+"""A supervisor of child processes: starts, restarts and stops them in order."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -7,18 +7,18 @@ from signal import SIGKILL, Signals
 import anyio
 import anyio.abc
 
-from api.stack.child import Child, log_tail, rotate_log, send_signal, spawn, sweep
-from api.stack.errors import KeepsDying, ServerDidNotStart, StackError
+from api.stack.child import Child, kill_session, log_tail, rotate_log, send_signal, spawn
+from api.stack.errors import CrashLoop, ServerDidNotStart, StackError
 
 Report = Callable[[str], None]
 
-FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 10.0
-# Who has run this long has recovered: the next death counts as the first again.
+FIRST_BACKOFF_SECONDS = 0.5
+LONGEST_BACKOFF_SECONDS = 10.0
+# A child that has run this long has recovered: its next crash counts as the first.
 STEADY_SECONDS = 20.0
-# A child that dies this often before it was ever ready does not start at all.
+# A child that crashes this often before it is ready does not start at all.
 START_ATTEMPTS = 3
-FATAL_DEATHS = 6
+FATAL_CRASHES = 6
 PROBE_EVERY_SECONDS = 0.02
 PROBE_WITHIN_SECONDS = 5.0
 UNPROBED_SECONDS = 2.0
@@ -28,8 +28,8 @@ STAGE_SHARE = 0.6
 
 
 @contextmanager
-def own_errors() -> Iterator[None]:
-    """Let the one error of a task group leave as itself, not as a group of one."""
+def unwrap_single_error() -> Iterator[None]:
+    """Raise the only error of a task group without the group."""
     try:
         yield
     except BaseExceptionGroup as group:
@@ -40,8 +40,8 @@ def own_errors() -> Iterator[None]:
 
 @asynccontextmanager
 async def supervision(*, report: Report) -> AsyncIterator["Supervisor"]:
-    """A supervisor whose children have all ended when the block is left, however it is left."""
-    with own_errors():
+    """A supervisor that stops all its children when the block ends, even when cancelled."""
+    with unwrap_single_error():
         async with anyio.create_task_group() as tasks:
             supervisor = Supervisor(tasks, report)
             try:
@@ -63,15 +63,15 @@ class Supervisor:
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process ids of the children that run now, by name."""
+        """The process ids of the running children, by name."""
         keepers = [keeper for stage in self._stages.values() for keeper in stage]
         return {keeper.child.name: keeper.pid for keeper in keepers if keeper.pid is not None}
 
     async def start(self, *children: Child, stage: int) -> None:
-        """Start the children side by side and return when all of them are ready.
+        """Start the children in parallel and wait until all are ready.
 
         Raises:
-            ServerDidNotStart: one of them died or stayed silent; the others go on running.
+            ServerDidNotStart: one exited or timed out; the others keep running.
         """
         keepers = [_Keeper(child, report=self._report, fail=self._fail) for child in children]
         self._stages.setdefault(stage, []).extend(keepers)
@@ -81,13 +81,13 @@ class Supervisor:
             await keeper.wait_ready()
 
     async def wait_fatal(self) -> StackError:
-        """Wait, without limit, until a child keeps dying; it is still restarted."""
+        """Wait, without a timeout, until a child keeps crashing; it is still restarted."""
         await self._fatal.wait()
         assert self._fatal_error is not None  # noqa: S101 - set before the event
         return self._fatal_error
 
     async def stop(self) -> None:
-        """Stop the highest stage first, the children of one stage side by side."""
+        """Stop the highest stage first, the children of a stage in parallel."""
         deadline = anyio.current_time() + STOP_WITHIN_SECONDS
         for stage in sorted(self._stages, reverse=True):
             left = max(deadline - anyio.current_time(), 0)
@@ -102,33 +102,33 @@ class Supervisor:
 
 
 class _Keeper:
-    """One child through all of its lives."""
+    """Keeps one child running."""
 
     def __init__(self, child: Child, *, report: Report, fail: Callable[[StackError], None]) -> None:
         self.child = child
         self.pid: int | None = None
         self._report = report
         self._fail = fail
-        self._deaths = 0
+        self._crashes = 0
         self._log_start = 0
         self._was_ready = False
-        self._first_news = anyio.Event()
+        self._started_or_failed = anyio.Event()
         self._stopping = anyio.Event()
         self._ended = anyio.Event()
 
     async def keep(self) -> None:
-        # Only stop() ends a child: a cancelled scope would not give it the time to end well.
+        # Only stop() ends a child: cancellation would leave it no time to shut down.
         with anyio.CancelScope(shield=True):
             try:
                 while not self._stopping.is_set():
-                    await self._live()
+                    await self._run_and_back_off()
             finally:
-                self._first_news.set()
+                self._started_or_failed.set()
                 self._ended.set()
 
     async def wait_ready(self) -> None:
         with anyio.move_on_after(self.child.ready_within_seconds):
-            await self._first_news.wait()
+            await self._started_or_failed.wait()
         if not self._was_ready:
             tail = log_tail(self.child.log, self._log_start)
             raise ServerDidNotStart(self.child.name, log=self.child.log, log_tail=tail)
@@ -140,36 +140,36 @@ class _Keeper:
         with anyio.move_on_after(grace_seconds):
             await self._ended.wait()
         if not self._ended.is_set():
-            self._report(f"{self.child.name} did not stop within {grace_seconds:.1f} s: killed")
+            self._report(f"{self.child.name} did not stop within {grace_seconds:.1f} s, killed")
             self._signal(SIGKILL)
             await self._ended.wait()
 
-    async def _live(self) -> None:
+    async def _run_and_back_off(self) -> None:
         self._log_start = rotate_log(self.child.log)
-        born = anyio.current_time()
+        started = anyio.current_time()
         cause = await self._run_once()
         if self._stopping.is_set():
             return
-        if anyio.current_time() - born >= STEADY_SECONDS:
-            self._deaths = 0
-        self._deaths += 1
-        await self._mourn(cause)
+        if anyio.current_time() - started >= STEADY_SECONDS:
+            self._crashes = 0
+        self._crashes += 1
+        await self._back_off(cause)
 
     async def _run_once(self) -> str:
-        """One life, from start to death; returns what it died of."""
+        """Run the child to its end; returns how it ended."""
         try:
             process = await spawn(self.child)
         except OSError as error:  # no memory, no process ids left, …
-            return f"could not be started: {error}"
+            return f"failed to start: {error}"
         self.pid = process.pid
-        if self._stopping.is_set():  # said while it was being started
+        if self._stopping.is_set():  # stop() was called during the start
             self._signal(self.child.stop_signal)
         async with anyio.create_task_group() as probing:
             probing.start_soon(self._watch_until_ready)
             await process.wait()
             probing.cancel_scope.cancel()
         self.pid = None
-        sweep(process.pid)
+        kill_session(process.pid)
         for path in self.child.leftovers:
             path.unlink(missing_ok=True)
         return _cause(await process.wait())
@@ -177,12 +177,12 @@ class _Keeper:
     async def _watch_until_ready(self) -> None:
         while not await self._probe():  # noqa: ASYNC110 - another process cannot set our event
             await anyio.sleep(PROBE_EVERY_SECONDS)
-        if self._deaths:
-            if self.child.is_ready is None:  # that it runs says little: give it time to die again
+        if self._crashes:
+            if self.child.is_ready is None:  # it may still crash during its start
                 await anyio.sleep(UNPROBED_SECONDS)
-            self._report(f"{self.child.name} is back")
+            self._report(f"{self.child.name} is running again")
         self._was_ready = True
-        self._first_news.set()
+        self._started_or_failed.set()
 
     async def _probe(self) -> bool:
         if self.child.is_ready is None:
@@ -191,17 +191,17 @@ class _Keeper:
             return await self.child.is_ready()
         return False
 
-    async def _mourn(self, cause: str) -> None:
-        pause = min(FIRST_PAUSE_SECONDS * 2 ** (self._deaths - 1), LONGEST_PAUSE_SECONDS)
+    async def _back_off(self, cause: str) -> None:
+        backoff = min(FIRST_BACKOFF_SECONDS * 2 ** (self._crashes - 1), LONGEST_BACKOFF_SECONDS)
         self._report(
-            f"{self.child.name} died ({cause}), starts again in {pause:g} s; "
-            f"its last words:\n{log_tail(self.child.log, self._log_start)}"
+            f"{self.child.name} exited ({cause}). Restarting in {backoff:g} s. "
+            f"Last output:\n{log_tail(self.child.log, self._log_start)}"
         )
-        if not self._was_ready and self._deaths >= START_ATTEMPTS:
-            self._first_news.set()
-        if self._deaths >= FATAL_DEATHS:
-            self._fail(KeepsDying(self.child.name, deaths=self._deaths, log=self.child.log))
-        with anyio.move_on_after(pause):
+        if not self._was_ready and self._crashes >= START_ATTEMPTS:
+            self._started_or_failed.set()
+        if self._crashes >= FATAL_CRASHES:
+            self._fail(CrashLoop(self.child.name, crashes=self._crashes, log=self.child.log))
+        with anyio.move_on_after(backoff):
             await self._stopping.wait()
 
     def _signal(self, signal: Signals) -> None:

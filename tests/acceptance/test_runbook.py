@@ -157,7 +157,7 @@ def saboteur(
     seaweedfs_server: S3Access, jpeg: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Saboteur]:
     """The saboteur of a stack of its own."""
-    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", DOWN_SECONDS)
+    monkeypatch.setattr(supervisor, "FIRST_BACKOFF_SECONDS", DOWN_SECONDS)
     services = {name: command for name, command in SERVICES.items() if name != "worker"}
     with faulty_store(seaweedfs_server.endpoint_url) as store:
         environ = {

@@ -27,8 +27,8 @@ READY_WITHIN_SECONDS = 30
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalStack]:
     """A durable PostgreSQL that is started again at once, and nothing of ours beside it."""
-    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 0.05)
-    monkeypatch.setattr(supervisor, "LONGEST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(supervisor, "FIRST_BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr(supervisor, "LONGEST_BACKOFF_SECONDS", 0.05)
     with temporary_stack_folder() as folder, start_blocking_portal() as portal:
         context = local_stack(folder=folder, port=None, environ={}, report=_silent, services={})
         with portal.wrap_async_context_manager(context) as stack:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.stack.account import let_read, let_through
+from api.stack.account import allow_reading, allow_traversal
 from api.stack.credentials import load_credentials
 from api.stack.errors import FolderInUse
 from api.stack.folder import locked_folder, read_jwt_secret
@@ -64,13 +64,13 @@ def test_programs_of_a_strict_umask_become_readable_and_nothing_else(tmp_path: P
     (tmp_path / "bin").mkdir(mode=0o700)
     (tmp_path / "bin" / "postgres").touch(mode=0o700)
     (tmp_path / "postgres.bki").touch(mode=0o600)
-    let_read(tmp_path)
+    allow_reading(tmp_path)
     modes = [(tmp_path / name).stat().st_mode for name in ("bin", "bin/postgres", "postgres.bki")]
     assert [stat.S_IMODE(mode) for mode in modes] == [0o705, 0o705, 0o604]
 
 
 def test_folders_on_the_way_become_passable_and_that_is_said(folder: Path) -> None:
     reports: list[str] = []
-    let_through(folder, reports.append)
+    allow_traversal(folder, reports.append)
     assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o701
     assert [report for report in reports if str(folder.parent) in report]

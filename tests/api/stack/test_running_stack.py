@@ -122,8 +122,8 @@ def test_data_and_secrets_survive_a_restart_beside_another_stack(
 def test_a_process_that_dies_is_restarted_and_said_so(running: RunningStack, name: str) -> None:
     before = running.stack.pids[name]
     os.kill(before, SIGKILL)
-    wait_until(lambda: running.has_reported(name, "is back"))
-    assert running.has_reported(name, "died (SIGKILL)", "starts again in 0.5 s")
+    wait_until(lambda: running.has_reported(name, "is running again"))
+    assert running.has_reported(name, "exited (SIGKILL)", "Restarting in 0.5 s")
     assert running.stack.pids[name] != before
 
 

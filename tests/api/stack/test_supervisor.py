@@ -1,4 +1,4 @@
-"""Supervision: order, restarts, pauses and the end of every process."""
+"""Supervision: order, restarts, backoffs and the end of every process."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from api.stack import child, supervisor
 from api.stack.child import Child, log_tail, rotate_log, send_signal
-from api.stack.errors import KeepsDying
+from api.stack.errors import CrashLoop
 from api.stack.supervisor import supervision
 from tests.api.stack.running import children, is_running
 
@@ -79,17 +79,17 @@ async def test_who_does_not_stop_is_killed_and_so_is_all_that_it_started(
 async def test_a_child_that_keeps_dying_waits_longer_each_time_and_is_fatal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(supervisor, "LONGEST_PAUSE_SECONDS", 0.04)
+    monkeypatch.setattr(supervisor, "FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(supervisor, "LONGEST_BACKOFF_SECONDS", 0.04)
     reports: list[str] = []
     async with supervision(report=reports.append) as keeping:
         await keeping.start(_child(tmp_path, "broken", "/bin/sh", "-c", "exit 7"), stage=0)
         with anyio.fail_after(60):
             error = await keeping.wait_fatal()
-    deaths = [report for report in reports if "died (exit code 7)" in report]
-    pauses = [report.split("again in ")[1].split(" ")[0] for report in deaths]
-    assert pauses[:5] == ["0.01", "0.02", "0.04", "0.04", "0.04"]
-    assert isinstance(error, KeepsDying)
+    restarts = [report for report in reports if "exited (exit code 7)" in report]
+    backoffs = [report.split("Restarting in ")[1].split(" ")[0] for report in restarts]
+    assert backoffs[:5] == ["0.01", "0.02", "0.04", "0.04", "0.04"]
+    assert isinstance(error, CrashLoop)
     assert error.name == "broken"
 
 
