@@ -8,7 +8,7 @@
     │   ├── TooManyPixels             the header promises more pixels than we decode
     │   ├── SideTooLong               one side is longer than we decode
     │   ├── TooManyBands              more colour channels than any photo has
-    │   ├── TooMuchMemory             decoding it would need more memory than one picture may use
+    │   ├── TooMuchMemory             rendering it would need more memory than a process may use
     │   ├── CorruptImage              the pixels cannot be decoded
     │   ├── ChecksumMismatch          the stored bytes are not the announced ones
     │   └── OriginalMissing           there are no stored bytes
@@ -131,13 +131,13 @@ class TooManyBands(PermanentFailure):
 
 
 class TooMuchMemory(PermanentFailure):
-    """Decoding it would need more memory than one picture may use, in bytes."""
+    """Rendering it would need more memory than an image process may use, in bytes."""
 
     code = "too_much_memory"
     message = "This photo is too large for its file type. Please upload a smaller version of it."
 
     def __init__(self, *, needed: int, limit: int) -> None:
-        super().__init__(f"decoding needs {needed} bytes; the most is {limit}")
+        super().__init__(f"rendering needs {needed} bytes; the limit is {limit}")
         self.needed = needed
         self.limit = limit
 

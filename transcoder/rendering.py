@@ -14,10 +14,10 @@ MIB: Final = 1 << 20
 class Limits(Struct, frozen=True, kw_only=True):
     """What one picture may be and may cost.
 
-    `memory_bytes` is what decoding may need by the header's word: with the rest of the process it
-    stays within 512 MiB. The address space is there for headers that lie: 1.5 GiB passes every
-    legal picture of 50 megapixels; 1 GiB does not. A process checks its deadline between steps;
-    when it is `overtime_seconds` late, it is killed from outside.
+    `memory_bytes` is what a process may need by the header's word, 32 MiB less than the 512 that
+    operators plan with. `address_space_bytes` is for headers that lie; 1.5 GiB passes every picture
+    within the budget, and 1 GiB does not. A process checks its deadline between steps; when it is
+    `overtime_seconds` late, the pool kills it.
     """
 
     max_pixels: int = MAX_PIXELS
@@ -26,7 +26,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     heif: bool = True
     deadline_seconds: float = 30.0
     overtime_seconds: float = 2.0
-    memory_bytes: int = 365 * MIB
+    memory_bytes: int = 480 * MIB
     address_space_bytes: int = 1536 * MIB
     open_files: int = 64
 

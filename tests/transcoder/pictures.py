@@ -88,8 +88,13 @@ def png(picture: Image.Image | None = None, **options: Any) -> bytes:
 
 def heic(picture: Image.Image | None = None, **options: Any) -> bytes:
     """A HEIC as iPhones make them, unless options say otherwise."""
+    return saved_heic(pillow_heif.from_pillow(picture or corners()), **{"quality": 90, **options})
+
+
+def saved_heic(file: pillow_heif.HeifFile, **options: Any) -> bytes:
+    """The bytes of a HEIC."""
     buffer = io.BytesIO()
-    pillow_heif.from_pillow(picture or corners()).save(buffer, **{"quality": 90, **options})
+    file.save(buffer, **options)
     return buffer.getvalue()
 
 

@@ -1,6 +1,5 @@
 """The sandbox: what an image process gives up before it touches a stranger's bytes."""
 
-import ctypes
 import os
 import resource
 from typing import Final
@@ -9,7 +8,8 @@ import cv2
 import pyvips
 
 from transcoder.processes.prctl import die_with_parent
-from transcoder.rendering import MIB, Limits
+from transcoder.processing.heap import keep_freed_memory
+from transcoder.rendering import Limits
 
 LOADERS: Final = ("VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp")
 HEIF_LOADER: Final = "VipsForeignLoadHeif"
@@ -19,11 +19,6 @@ _KEPT_VARIABLES: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_
 THREADS: Final = 1
 _BLOCKED: Final = True
 _NICENESS: Final = 10
-_M_ARENA_MAX: Final = -8
-_M_MMAP_THRESHOLD: Final = -3
-_M_TRIM_THRESHOLD: Final = -1
-# As much as the pictures of phones take.
-_KEPT_BYTES: Final = 128 * MIB
 
 
 def enter_sandbox(limits: Limits) -> None:
@@ -31,7 +26,7 @@ def enter_sandbox(limits: Limits) -> None:
     _forget_environment()
     _allow_only_our_loaders(heif=limits.heif)
     _stay_in_one_thread()
-    _keep_memory()
+    keep_freed_memory()
     _limit_resources(limits)
     # Whoever answers people or feeds this process comes first; it takes all that is left.
     os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
@@ -66,19 +61,6 @@ def _allow_only_our_loaders(*, heif: bool) -> None:
 def _stay_in_one_thread() -> None:
     pyvips.voperation.concurrency_set(THREADS)
     cv2.setNumThreads(THREADS)
-
-
-def _keep_memory() -> None:
-    """Have glibc keep what it has got, for the next picture: getting it anew costs as much as work.
-
-    And in one arena: it would reserve 64 MiB or more of the limited address space for each thread
-    that allocates, and the second picture of 50 megapixels would not find what the first one did.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_ARENA_MAX, 1)
-        mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
-        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def _limit_resources(limits: Limits) -> None:

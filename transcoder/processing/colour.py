@@ -14,10 +14,12 @@ import cv2
 import numpy as np
 import pyvips
 
+from domain.recipes import MEGAPIXEL
 from transcoder.processing.matrix_shaper import RAMPS, MatrixShaper
 from transcoder.processing.picture import (
     Picture,
     from_libvips,
+    in_place,
     is_grey,
     reversed_channels,
     to_libvips,
@@ -36,6 +38,7 @@ _STEPS: Final = np.linspace(0, 255, 18).round().astype(np.uint8)
 _COLOURS: Final = np.stack(np.meshgrid(_STEPS, _STEPS, _STEPS), axis=-1).reshape(18, -1, 3)
 # Lab is exact in the dark and ends before the greenest green; XYZ is the other way round.
 _CONNECTION_SPACES: Final = ("lab", "xyz")
+_STRIP_PIXELS: Final = 4 * MEGAPIXEL
 _GREYS: Final = np.arange(256, dtype=np.uint8).reshape(1, 256)
 
 Conversion: TypeAlias = Callable[[Picture], Picture]
@@ -96,9 +99,18 @@ def _of_colour(profile: bytes) -> Conversion:
         return _unchanged
     for space in _CONNECTION_SPACES:
         shaper = MatrixShaper.of(_light_of_ramps(profile, space), _light_of_ramps_in_srgb(space))
-        if _is_close(shaper(_COLOURS), expected, within=_CLOSE):
+        if _is_close(shaper(_COLOURS.copy()), expected, within=_CLOSE):
             return shaper
-    return exact
+    return partial(_strip_by_strip, exact)
+
+
+def _strip_by_strip(convert: Conversion, picture: Picture) -> Picture:
+    """Convert a few megapixels at a time: libvips and its colour order take copies of them."""
+    converted = in_place(picture)
+    rows = max(1, _STRIP_PIXELS // picture.shape[1])
+    for top in range(0, len(picture), rows):
+        converted[top : top + rows] = convert(picture[top : top + rows])
+    return converted
 
 
 def _is_close(colours: Picture, expected: Picture, *, within: int) -> bool:

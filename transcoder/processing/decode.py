@@ -39,14 +39,26 @@ def decode(content: bytes, content_type: ContentType, header: pyvips.Image, *, b
         picture = decode_jpeg(content, header, box=box)
         if picture is not None:
             return Decoded(picture, profile_of(header))
-    longer = max(header.width, header.height)
-    if content_type == "image/webp" and longer > box:
-        # libwebp scales row by row, and otherwise keeps three pictures in memory.
-        header = load(content, content_type, scale=box / longer)
+    # Opened anew, so that what libvips keeps of it is freed with it, long before the last encode.
+    image = load(content, content_type, **_scale(content_type, header, box))
     try:
-        return _decode_with_libvips(header, box=box)
+        return _decode_with_libvips(_in_any_order(image), box=box)
     except pyvips.Error as error:
         raise failure_of(error) from error
+
+
+def _scale(content_type: ContentType, header: pyvips.Image, box: int) -> dict[str, float]:
+    """Options of the loader: libwebp scales row by row, and otherwise keeps three pictures."""
+    longer = max(header.width, header.height)
+    return {"scale": box / longer} if content_type == "image/webp" and longer > box else {}
+
+
+def _in_any_order(image: pyvips.Image) -> pyvips.Image:
+    """Say of an interlaced image, which libvips keeps whole, that its rows need no second cache."""
+    if image.get_typeof("interlaced"):
+        image = image.copy()
+        image.remove("vips-sequential")
+    return image
 
 
 def _decode_with_libvips(header: pyvips.Image, *, box: int) -> Decoded:

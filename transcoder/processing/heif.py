@@ -7,14 +7,20 @@ import numpy as np
 import pillow_heif
 from pillow_heif import options
 
+from domain.formats import ContentType
 from transcoder.processing.failure import failure_of
 from transcoder.processing.flatten import flatten
 from transcoder.processing.picture import Picture
 
 _BANDS_WITH_ALPHA: Final = 4
 _EIGHT_BITS: Final = 8
-# What libheif keeps at once of a picture of 8 bits, measured: the more chroma, the more planes.
-_BYTES_PER_PIXEL: Final = {"monochrome": 6.0, "420": 6.0, "422": 7.5, "444": 9.5}
+# What libheif and its codecs keep at once, by chroma: 8 bits, and more than 8. libaom, which
+# decodes AVIF, keeps several whole frames.
+_HEVC_BYTES: Final = {"monochrome": (4.0, 7.0), "420": (4.0, 7.0), "422": (8.0, 14.0)}
+_MOST_HEVC_BYTES: Final = (8.5, 15.0)
+_AV1_BYTES: Final = {"monochrome": (13.0, 17.0), "420": (13.0, 17.0)}
+_MOST_AV1_BYTES: Final = (16.0, 22.5)
+_ALPHA_BYTES: Final = (3.0, 6.0)
 _TROUBLE: Final = (ValueError, EOFError, SyntaxError, RuntimeError, OSError)
 
 # The photo itself, and nothing else that is in the file.
@@ -23,18 +29,23 @@ options.DEPTH_IMAGES = False
 options.AUX_IMAGES = False
 
 
-def heif_bytes_per_pixel(content: bytes) -> float:
-    """The memory that decoding a file takes, by its header.
+def heif_bytes_per_pixel(content: bytes, content_type: ContentType) -> float:
+    """The memory that decoding a file takes for each pixel, by its header.
 
     Raises:
         CorruptImage: the header makes no sense.
     """
     try:
-        of_primary = pillow_heif.open_heif(content).info
+        primary = pillow_heif.open_heif(content)
     except _TROUBLE as error:
         raise failure_of(error) from error
-    per_pixel = _BYTES_PER_PIXEL.get(str(of_primary.get("chroma")), max(_BYTES_PER_PIXEL.values()))
-    return per_pixel * (2 if of_primary.get("bit_depth", _EIGHT_BITS) > _EIGHT_BITS else 1)
+    chroma = str(primary.info.get("chroma"))
+    is_deep = primary.info.get("bit_depth", _EIGHT_BITS) > _EIGHT_BITS
+    if content_type == "image/avif":
+        per_pixel = _AV1_BYTES.get(chroma, _MOST_AV1_BYTES)
+    else:
+        per_pixel = _HEVC_BYTES.get(chroma, _MOST_HEVC_BYTES)
+    return per_pixel[is_deep] + (_ALPHA_BYTES[is_deep] if primary.has_alpha else 0)
 
 
 def decode_heif(content: bytes) -> Picture:

@@ -11,6 +11,9 @@ from transcoder.errors import CorruptImage
 from transcoder.processing.picture import Picture
 
 _GREY, _COLOUR = 1, 3
+_COEFFICIENT_BYTES: Final = 2
+# Of a pixel, by subsampling.
+_CHROMA_SHARE: Final = {"422": 0.5, "440": 0.5, "420": 0.25, "411": 0.25}
 _CHROMA_420: Final = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420)
 # What libjpeg says when pixels are missing; it would paint them grey.
 _PIXELS_MISSING: Final = "premature end"
@@ -56,6 +59,30 @@ def decode_jpeg(content: bytes, header: pyvips.Image, *, box: int) -> Picture | 
     return decoded if header.bands == _COLOUR else decoded[:, :, 0]
 
 
+def jpeg_bytes_per_pixel(content: bytes, header: pyvips.Image) -> float:
+    """The memory that decoding a file takes for each pixel, by its header.
+
+    Pixels of odd sizes are decoded whole; of several passes, all coefficients are kept besides.
+    """
+    pixels = 0 if _keeps_too_much(header) else _COLOUR
+    if not _in_passes(header):
+        return pixels
+    return pixels + _COEFFICIENT_BYTES * _samples(content, header.bands)
+
+
+def _samples(content: bytes, bands: int) -> float:
+    """How many there are for each pixel: fewer than bands where two share their colour."""
+    try:
+        *_, subsampling = simplejpeg.decode_jpeg_header(content)
+    except ValueError:
+        return bands
+    return bands - 2 * (1 - _CHROMA_SHARE.get(subsampling, 1)) if bands > _GREY else bands
+
+
+def _in_passes(header: pyvips.Image) -> bool:
+    return bool(header.get_typeof("interlaced"))
+
+
 def _eighths(width: int, height: int, box: int) -> int:
     """How much of each side to decode; all where a part of a pixel would be left at the edge."""
     longer = max(width, height)
@@ -66,8 +93,7 @@ def _eighths(width: int, height: int, box: int) -> int:
 
 
 def _keeps_too_much(header: pyvips.Image) -> bool:
-    progressive: int = header.get_typeof("interlaced")
-    return bool(progressive) and header.width * header.height > _MOST_PROGRESSIVE_PIXELS
+    return _in_passes(header) and header.width * header.height > _MOST_PROGRESSIVE_PIXELS
 
 
 def encode_jpeg(picture: Picture, quality: int) -> bytes:

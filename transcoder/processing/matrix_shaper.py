@@ -12,7 +12,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from transcoder.processing.picture import Picture
+from transcoder.processing.picture import Picture, in_place
 
 # Pixels that are worked on at a time, so that they stay in the processor's cache.
 _STRIP_PIXELS: Final = 1 << 16
@@ -51,8 +51,8 @@ class MatrixShaper:
         )
 
     def __call__(self, picture: Picture) -> Picture:
-        """The same picture in sRGB."""
-        converted = np.empty_like(picture)
+        """The same picture in sRGB, in place where it is writeable."""
+        converted = in_place(picture)
         rows = max(1, _STRIP_PIXELS // picture.shape[1])
         for top in range(0, len(picture), rows):
             light = cv2.transform(cv2.LUT(picture[top : top + rows], self._curves), self._matrix)

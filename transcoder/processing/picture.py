@@ -41,6 +41,11 @@ def reverse_channels(picture: Picture) -> Picture:
     return picture
 
 
+def in_place(picture: Picture) -> Picture:
+    """Where to put the converted pixels: the picture itself, since two large ones do not fit."""
+    return picture if picture.flags.writeable else np.empty_like(picture)
+
+
 def to_libvips(picture: Picture) -> pyvips.Image:
     """The same pixels, shared, as libvips sees them."""
     image = pyvips.Image.new_from_array(picture)

@@ -11,12 +11,14 @@ from transcoder.processing.decode import decode
 from transcoder.processing.encode import Encoded, encode
 from transcoder.processing.fingerprint import encoder_fingerprint
 from transcoder.processing.fit import fit
+from transcoder.processing.heap import room_for
 from transcoder.processing.load import load
+from transcoder.processing.memory import memory_needed
 from transcoder.processing.metadata import metadata_kinds
 from transcoder.processing.orient import orient, upright_size
 from transcoder.processing.picture import Picture
 from transcoder.processing.placeholder import placeholder_of
-from transcoder.processing.probe import check_limits
+from transcoder.processing.probe import check_memory, check_size
 from transcoder.processing.sniff import check_type
 from transcoder.processing.stopwatch import Stopwatch
 from transcoder.rendering import Limits, RenderedVariant, Rendering
@@ -37,9 +39,11 @@ def render(content: bytes, announced: ContentType, limits: Limits) -> Rendering:
         content_type = check_type(content, announced, limits)
     with watch.step("probe"):
         header = load(content, content_type)
-        check_limits(content, content_type, header, limits)
+        check_size(header, limits)
+        needed = memory_needed(content, content_type, header, _BOX)
+        check_memory(needed, limits)
         removed_metadata = metadata_kinds(content, header)
-    with watch.step("decode"):
+    with watch.step("decode"), room_for(needed):
         picture, profile = decode(content, content_type, header, box=_BOX)
     with watch.step("colour"):
         picture = convert_colour(picture, profile)

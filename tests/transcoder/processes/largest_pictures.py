@@ -1,17 +1,34 @@
-"""The largest pictures within the limits, of every kind that needs much memory."""
+"""The largest pictures that are accepted, of every kind that needs much memory."""
 
 from collections.abc import Callable
-from typing import Final
+from functools import cache
+from typing import Final, NamedTuple
 
+import numpy as np
+import pillow_heif
 import pyvips
 from PIL import Image
 
 from domain.formats import ContentType
 from tests.transcoder import pictures
+from transcoder.processing.load import load
+from transcoder.processing.memory import memory_needed
+from transcoder.rendering import MIB, Limits
 
 WIDTH, HEIGHT = 8160, 6120
+BOX: Final = 4000
+MAX_UPLOAD_BYTES: Final = 50_000_000
 PROGRESSIVE: Final = {"interlace": True, "subsample_mode": "off"}
 DEEP: Final = {"interlace": True, "bitdepth": 16, "compression": 1}
+X265: Final = {"quality": 20, "enc_params": {"preset": "ultrafast"}}
+AV1: Final = {"compression": "av1", "effort": 0}
+
+
+class Kind(NamedTuple):
+    """Files of one kind, by width and height in pixels."""
+
+    content_type: ContentType
+    make: Callable[[int, int], bytes]
 
 
 def smooth(width: int = WIDTH, height: int = HEIGHT, *, alpha: bool = False) -> pyvips.Image:
@@ -22,37 +39,129 @@ def smooth(width: int = WIDTH, height: int = HEIGHT, *, alpha: bool = False) -> 
 
 
 def deep(picture: pyvips.Image) -> pyvips.Image:
+    """The same with 16 bits a sample."""
     return (picture.cast("ushort") * 257).cast("ushort").copy(interpretation="rgb16")
 
 
-def heic(picture: pyvips.Image) -> bytes:
-    as_pillow = Image.fromarray(picture.numpy())
-    return pictures.heic(as_pillow, quality=20, enc_params={"preset": "ultrafast"})
+def cmyk(width: int, height: int) -> pyvips.Image:
+    """A picture of four inks."""
+    return smooth(width, height, alpha=True).copy(interpretation="cmyk")
 
 
-COSTLY: Final[dict[str, tuple[ContentType, Callable[[], bytes]]]] = {
-    "progressive 4:4:4 JPEG": ("image/jpeg", lambda: smooth().jpegsave_buffer(**PROGRESSIVE)),
-    "square progressive 4:4:4 JPEG": (
-        "image/jpeg",
-        lambda: smooth(7070, 7070).jpegsave_buffer(**PROGRESSIVE),
+def heic(picture: pyvips.Image, **options: object) -> bytes:
+    """The picture as HEIC, with as little effort as possible."""
+    return pictures.heic(Image.fromarray(picture.numpy()), **X265, **options)
+
+
+def deep_heic(picture: pyvips.Image) -> bytes:
+    """The picture as HEIC with 10 bits a sample."""
+    samples = deep(picture).numpy().astype(np.uint16).tobytes()
+    file = pillow_heif.from_bytes("RGB;16", (picture.width, picture.height), samples)
+    return pictures.saved_heic(file, **X265)
+
+
+# These are accepted at 50 megapixels.
+COSTLY: Final[dict[str, Kind]] = {
+    "progressive 4:4:4 JPEG": Kind(
+        "image/jpeg", lambda w, h: smooth(w, h).jpegsave_buffer(**PROGRESSIVE)
     ),
-    "16-bit interlaced PNG": ("image/png", lambda: deep(smooth()).pngsave_buffer(**DEEP)),
-    "lossy WebP": ("image/webp", lambda: smooth(alpha=True).webpsave_buffer(effort=0)),
-    "lossless WebP": (
+    "odd progressive 4:4:4 JPEG": Kind(
+        "image/jpeg", lambda w, h: smooth(w + 1, h - 1).jpegsave_buffer(**PROGRESSIVE)
+    ),
+    "square progressive 4:4:4 JPEG": Kind(
+        "image/jpeg",
+        lambda w, h: smooth(*[int((w * h) ** 0.5)] * 2).jpegsave_buffer(**PROGRESSIVE),
+    ),
+    "16-bit interlaced PNG": Kind(
+        "image/png", lambda w, h: deep(smooth(w, h)).pngsave_buffer(**DEEP)
+    ),
+    "lossy WebP": Kind(
+        "image/webp", lambda w, h: smooth(w, h, alpha=True).webpsave_buffer(effort=0)
+    ),
+    "lossless WebP": Kind(
         "image/webp",
-        lambda: smooth(alpha=True).webpsave_buffer(effort=0, lossless=True),
+        lambda w, h: smooth(w, h, alpha=True).webpsave_buffer(effort=0, lossless=True),
     ),
-    "HEIC": ("image/heic", lambda: heic(smooth())),
+    "HEIC": Kind("image/heic", lambda w, h: heic(smooth(w, h))),
 }
-# Nobody makes these but to see what happens.
-TOO_COSTLY: Final[dict[str, tuple[ContentType, Callable[[], bytes]]]] = {
-    "16-bit interlaced PNG with alpha": (
-        "image/png",
-        lambda: deep(smooth(alpha=True)).pngsave_buffer(**DEEP),
+# These are refused at 50 megapixels, and hardly anybody has one.
+TOO_COSTLY: Final[dict[str, Kind]] = {
+    "16-bit interlaced PNG with alpha": Kind(
+        "image/png", lambda w, h: deep(smooth(w, h, alpha=True)).pngsave_buffer(**DEEP)
     ),
-    "progressive CMYK JPEG": (
+    "progressive CMYK JPEG": Kind(
         "image/jpeg",
-        lambda: smooth().colourspace("cmyk").jpegsave_buffer(interlace=True),
+        lambda w, h: cmyk(w, h).jpegsave_buffer(interlace=True),
     ),
-    "AVIF": ("image/avif", lambda: smooth().heifsave_buffer(compression="av1", effort=0)),
+    "AVIF": Kind("image/avif", lambda w, h: smooth(w, h).heifsave_buffer(**AV1)),
+    "10-bit AVIF": Kind(
+        "image/avif", lambda w, h: deep(smooth(w, h)).heifsave_buffer(**AV1, bitdepth=10)
+    ),
 }
+# The benchmark measures these besides.
+OTHERS: Final[dict[str, Kind]] = {
+    "baseline JPEG": Kind("image/jpeg", lambda w, h: smooth(w, h).jpegsave_buffer(Q=80)),
+    "odd baseline JPEG, Display P3": Kind(
+        "image/jpeg", lambda w, h: smooth(w + 1, h - 1).jpegsave_buffer(Q=80, profile="p3")
+    ),
+    "baseline CMYK JPEG": Kind("image/jpeg", lambda w, h: cmyk(w, h).jpegsave_buffer(Q=80)),
+    "progressive 4:2:0 JPEG": Kind(
+        "image/jpeg", lambda w, h: smooth(w + 1, h - 1).jpegsave_buffer(Q=80, interlace=True)
+    ),
+    "progressive JPEG of 30 megapixels": Kind(
+        "image/jpeg", lambda *_: smooth(6321, 4741).jpegsave_buffer(**PROGRESSIVE)
+    ),
+    "PNG with alpha": Kind(
+        "image/png", lambda w, h: smooth(w, h, alpha=True).pngsave_buffer(compression=1)
+    ),
+    "16-bit PNG with alpha": Kind(
+        "image/png",
+        lambda w, h: deep(smooth(w, h, alpha=True)).pngsave_buffer(bitdepth=16, compression=1),
+    ),
+    "interlaced PNG with alpha": Kind(
+        "image/png",
+        lambda w, h: smooth(w, h, alpha=True).pngsave_buffer(compression=1, interlace=True),
+    ),
+    "lossless WebP that is not scaled": Kind(
+        "image/webp",
+        lambda *_: smooth(BOX, BOX, alpha=True).webpsave_buffer(effort=0, lossless=True),
+    ),
+    "HEIC with alpha": Kind("image/heic", lambda w, h: heic(smooth(w, h, alpha=True))),
+    "4:2:2 HEIC": Kind("image/heic", lambda w, h: heic(smooth(w, h), chroma=422)),
+    "4:4:4 HEIC": Kind("image/heic", lambda w, h: heic(smooth(w, h), chroma=444)),
+    "10-bit HEIC": Kind("image/heic", lambda w, h: deep_heic(smooth(w, h))),
+    "4:4:4 AVIF": Kind(
+        "image/avif", lambda w, h: smooth(w, h).heifsave_buffer(**AV1, subsample_mode="off")
+    ),
+    "4:4:4 10-bit AVIF": Kind(
+        "image/avif",
+        lambda w, h: deep(smooth(w, h)).heifsave_buffer(**AV1, bitdepth=10, subsample_mode="off"),
+    ),
+}
+
+
+@cache
+def of_50_megapixels(kind: Kind) -> bytes:
+    """A file of the largest size; it is made once, since that takes seconds."""
+    content = kind.make(WIDTH, HEIGHT)
+    assert len(content) <= MAX_UPLOAD_BYTES
+    return content
+
+
+@cache
+def largest_accepted(kind: Kind) -> bytes:
+    """A file with as many pixels as the header check lets pass."""
+    content = of_50_megapixels(kind)
+    needed, limit = _needed(content, kind), Limits().memory_bytes
+    if needed <= limit:
+        return content
+    # Sides in steps of 8, so that a JPEG could be scaled while it is decoded.
+    without_pixels = 185 * MIB
+    scale = ((limit - without_pixels) / (needed - without_pixels)) ** 0.5
+    content = kind.make(int(WIDTH * scale) // 8 * 8, int(HEIGHT * scale) // 8 * 8)
+    assert 0.9 * limit < _needed(content, kind) <= limit
+    return content
+
+
+def _needed(content: bytes, kind: Kind) -> int:
+    return memory_needed(content, kind.content_type, load(content, kind.content_type), BOX)

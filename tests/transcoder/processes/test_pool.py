@@ -14,7 +14,7 @@ import pyvips
 from domain.formats import SNIFF_BYTES, sniff
 from domain.recipes import RECIPES
 from tests.transcoder import pictures
-from tests.transcoder.processes.largest_pictures import COSTLY
+from tests.transcoder.processes.largest_pictures import COSTLY, of_50_megapixels
 from transcoder.errors import (
     ContentTypeMismatch,
     CorruptImage,
@@ -207,10 +207,10 @@ async def test_a_caller_that_gives_up_leaves_the_pool_whole() -> None:
 async def test_too_little_memory_is_told_apart_from_a_damaged_photo(kind: str) -> None:
     # As much as a process needs for the photo of a phone, and no more.
     pool = await warm_pool(limits=Limits(address_space_bytes=540 * MIB))
-    content_type, make = COSTLY[kind]
+    content = of_50_megapixels(COSTLY[kind])
     # Some parts say so, others abort their process: neither calls the photo damaged.
     with pytest.raises((OutOfMemory, RendererCrashed)):
-        await pool.render(make(), content_type=content_type)
+        await pool.render(content, content_type=COSTLY[kind].content_type)
 
 
 @pytest.mark.parametrize(

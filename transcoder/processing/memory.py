@@ -1,0 +1,44 @@
+"""Memory: the most that a picture takes of its process, by its header, measured for each type."""
+
+from typing import Final
+
+import pyvips
+
+from domain.formats import ContentType
+from transcoder.processing.heif import heif_bytes_per_pixel
+from transcoder.processing.jpeg import jpeg_bytes_per_pixel
+from transcoder.rendering import MIB
+
+# All figures come from `benchmarks/test_image_memory.py`. What a process has without a picture,
+# and beside its decoder: the libraries, the largest variant, and caches of rows.
+_PROCESS_BYTES: Final = 180 * MIB
+# libwebp scales down row by row. Unscaled, it keeps the picture in several forms.
+_SCALED_WEBP_BYTES, _WHOLE_WEBP_BYTES = 4, 16
+
+
+def memory_needed(content: bytes, content_type: ContentType, header: pyvips.Image, box: int) -> int:
+    """The most bytes that the process has while it renders the picture into a square of `box`.
+
+    Raises:
+        CorruptImage: the header makes no sense to its decoder.
+    """
+    pixels: int = header.width * header.height
+    per_pixel = _bytes_per_pixel(content, content_type, header, box)
+    return _PROCESS_BYTES + len(content) + round(pixels * per_pixel)
+
+
+def _bytes_per_pixel(
+    content: bytes, content_type: ContentType, header: pyvips.Image, box: int
+) -> float:
+    """What the decoder keeps of the whole picture at once."""
+    match content_type:
+        case "image/jpeg":
+            return jpeg_bytes_per_pixel(content, header)
+        case "image/png":
+            per_sample = 1 if header.format == "uchar" else 2
+            return header.bands * per_sample if header.get_typeof("interlaced") else 0
+        case "image/webp":
+            is_scaled = max(header.width, header.height) > box
+            return _SCALED_WEBP_BYTES if is_scaled else _WHOLE_WEBP_BYTES
+        case "image/avif" | "image/heic" | "image/heif":
+            return heif_bytes_per_pixel(content, content_type)
