@@ -18,10 +18,11 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The programs of an environment that has only what production needs."""
     environment = tmp_path_factory.mktemp("production") / "venv"
     command = [os.environ.get("UV", "uv"), "sync", "--quiet", "--frozen", "--no-dev"]
+    command += ["--no-editable", "--project", str(ROOT)]
     environ = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(environment)}
-    subprocess.run(
-        [*command, "--no-editable", "--project", str(ROOT)], env=environ, check=True, timeout=120
-    )
+    # What the tests run with is in uv's cache, unless it was emptied since.
+    if subprocess.run([*command, "--offline"], env=environ, check=False, timeout=120).returncode:
+        subprocess.run(command, env=environ, check=True, timeout=120)
     yield environment / "bin"
     shutil.rmtree(environment)
 
@@ -34,7 +35,7 @@ def run(*command: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
         env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 
@@ -46,9 +47,8 @@ def test_production_has_neither_extras_nor_development_tools(
     assert set(run(production / "python", "-c", script, folder=tmp_path).stdout.split()) == {"None"}
 
 
-@pytest.mark.parametrize("module", PROCESSES)
-def test_every_process_loads_without_extras(module: str, production: Path, tmp_path: Path) -> None:
-    done = run(production / "python", "-c", f"import {module}", folder=tmp_path)
+def test_every_process_loads_without_extras(production: Path, tmp_path: Path) -> None:
+    done = run(production / "python", "-c", f"import {', '.join(PROCESSES)}", folder=tmp_path)
     assert done.returncode == 0, done.stderr
 
 
