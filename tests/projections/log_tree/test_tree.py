@@ -84,3 +84,19 @@ def test_a_tree_grows_on_from_its_frontier() -> None:
         resumed = Frontier(size, bytes(begun))
         resumed.extend(leaves[size:])
         assert resumed.root() == root_of(leaves)
+
+
+@pytest.mark.parametrize("old_size", [-1, 0, 9])
+@pytest.mark.parametrize("length", range(6))
+def test_a_proof_from_a_tree_that_is_no_older_one_is_refused(old_size: int, length: int) -> None:
+    path = [bytes(32)] * length
+    for old_root in (None, bytes(32)):
+        with pytest.raises(WrongProof):
+            roots_of_consistency(old_size, range(8), path, old_root=old_root)
+
+
+def test_a_proof_for_a_leaf_that_the_tree_lacks_is_refused() -> None:
+    for index in (-1, 8):
+        for length in range(6):
+            with pytest.raises(WrongProof):
+                root_of_inclusion(bytes(32), index, range(8), [bytes(32)] * length)

@@ -94,6 +94,25 @@ async def test_pages_show_every_post_once_newest_first(
     assert len({post.id for post in seen}) == 5
 
 
+@pytest.mark.parametrize("user_id", [OWNER, None], ids=["of one user", "of all"])
+async def test_pages_show_every_post_of_one_moment_once(
+    publishing: Publishing, connections: Connections, user_id: UUID | None
+) -> None:
+    post_ids = {uuid4() for _ in range(8)}
+    for post_id in post_ids:
+        publishing.execute(create_post(post_id, origin=origin(at=NOON)))
+    await catch_up(connections, POSTS, position=None)
+    asked = PostFilter(reader_id=OWNER, user_id=user_id)
+    seen, start = [], None
+    async with connections.connection() as connection:
+        for _ in post_ids:
+            (post,) = await list_posts(connection, asked, limit=1, start=start)
+            seen.append(post.id)
+            start = PageStart(post.created_at, post.id)
+        assert await list_posts(connection, asked, limit=1, start=start) == []
+    assert seen == sorted(post_ids, reverse=True)
+
+
 @pytest.mark.parametrize(
     ("reader", "of_owner_only", "status", "expected"),
     [
