@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from domain.commands import (
@@ -22,8 +22,14 @@ from domain.decisions import decide
 from domain.events import Event, StageTimes
 from domain.keys import original_key, variant_key
 from domain.post import Post, evolve
-from domain.recipes import RECIPE_VERSION, RECIPES, VariantName
+from domain.recipes import RECIPE_SETS, VariantName
 from domain.variants import StoredVariant
+
+# Not the current one: histories stay what they are when a variant is added.
+RECIPE_VERSION: Final = 2
+RECIPES: Final = RECIPE_SETS[RECIPE_VERSION]
+# One that this code does not know.
+LATER_RECIPE_VERSION: Final = 1000
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 EXPIRY = NOON + timedelta(hours=1)
@@ -117,7 +123,9 @@ def retry_post(post_id: UUID, *, user_id: UUID | None = OWNER) -> RetryPost:
     return RetryPost(origin=origin(), post_id=post_id, user_id=user_id)
 
 
-def replace_variants(post_id: UUID, *, recipe_version: int = RECIPE_VERSION + 1) -> ReplaceVariants:
+def replace_variants(
+    post_id: UUID, *, recipe_version: int = LATER_RECIPE_VERSION
+) -> ReplaceVariants:
     """Record that all variants were rendered again."""
     variants = tuple(
         stored_variant(
@@ -145,7 +153,7 @@ def leave_variants(post_id: UUID) -> LeaveVariants:
         post_id=post_id,
         code="original_missing",
         message="The photo is no longer there.",
-        recipe_version=RECIPE_VERSION + 1,
+        recipe_version=LATER_RECIPE_VERSION,
     )
 
 

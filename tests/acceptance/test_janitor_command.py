@@ -11,6 +11,7 @@ import pytest
 
 from api.stack.local import LocalStack
 from domain.keys import original_key, variant_key
+from domain.recipes import RECIPES
 from tests.acceptance.app import App
 from tests.acceptance.commands import TIMEOUT_SECONDS, bare_environ, run_nova
 from tests.acceptance.stacks import run_local_stack
@@ -96,8 +97,8 @@ def test_orphans_are_listed_then_removed_and_every_needed_object_stays(
     assert app.ask("DELETE", f"/posts/{deleted}").status_code == 204
     wait_until(lambda: not bucket.keys(f"uploads/{deleted}/") | bucket.keys(f"variants/{deleted}/"))
     needed = bucket.keys() | {bucket.put("uploads/of-somebody-else.txt")}
-    # Three variants, three originals of posts that are not deleted, and one unknown object.
-    assert len(needed) == 3 + 3 + 1
+    # The variants of one post, the originals of three, and one unknown object.
+    assert len(needed) == len(RECIPES) + 3 + 1
     orphans = {
         bucket.put(variant_key(UUID(published), "medium", sha256="f" * 64)): "never_recorded",
         bucket.put(variant_key(UUID(deleted), "medium", sha256="e" * 64)): "post_is_deleted",

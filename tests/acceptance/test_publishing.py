@@ -87,9 +87,7 @@ def test_the_history_of_a_post_tells_its_story_in_order(
     assert [event["type"] for event in events] == [
         "post.created",
         "post.uploaded",
-        "post.variant_ready",
-        "post.variant_ready",
-        "post.variant_ready",
+        *["post.variant_ready"] * len(RECIPES),
         "post.published",
     ]
     times = [event["recorded_at"] for event in events]
@@ -97,10 +95,10 @@ def test_the_history_of_a_post_tells_its_story_in_order(
     assert {event["actor"] for event in events} == {f"user:{app.user_id}", "system:transcoder"}
     assert len({event["correlation_id"] for event in events[1:]}) == 1
     assert {event["causation_id"] for event in events[2:]} == {events[1]["event_id"]}
-    encoders = {event["variant"]["encoder"] for event in events[2:5]}
+    encoders = {event["variant"]["encoder"] for event in events[2:-1]}
     assert len(encoders) == 1
     assert re.match(r"simplejpeg [\d.]+, opencv-\S+ [\d.]+, pyvips-binary [\d.]+", encoders.pop())
-    removed = {tuple(event["variant"]["removed_metadata"]) for event in events[2:5]}
+    removed = {tuple(event["variant"]["removed_metadata"]) for event in events[2:-1]}
     assert removed == {("exif", "gps")}
 
 

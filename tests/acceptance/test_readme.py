@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from api.stack.ports import choose_ports
+from domain.recipes import RECIPES
 from tests.acceptance.commands import answers, bare_environ
 from tests.api.stack.running import running_in, wait_until
 from tests.servers import temporary_stack_folder
@@ -120,7 +121,7 @@ def test_an_operator_can_render_a_photo_with_the_command_of_the_readme(
     told = shell(RENDER, folder=folder)
     assert "image/jpeg" in told
     rendered = {path.name for path in (folder / "rendered" / "photo.jpg").iterdir()}
-    assert rendered == {"original.jpg", "medium.jpg", "thumbnail.jpg"}
+    assert rendered == {f"{recipe.variant}.jpg" for recipe in RECIPES}
 
 
 def test_every_recipe_that_the_readme_names_exists() -> None:

@@ -23,19 +23,14 @@ from domain.errors import (
 from domain.events import PostFailed, PostPublished, PostUploaded, VariantReady, topic_of
 from domain.lifecycle import replay
 from domain.post import fold
-from domain.recipes import (
-    MEDIUM,
-    ORIGINAL,
-    RECIPE_SETS,
-    RECIPE_VERSION,
-    RECIPES,
-    THUMBNAIL,
-    variants_of,
-)
+from domain.recipes import MEDIUM, ORIGINAL, RECIPE_SETS, THUMBNAIL, variants_of
 from tests.histories import (
     EXPIRY,
+    LATER_RECIPE_VERSION,
     NOON,
     OWNER,
+    RECIPE_VERSION,
+    RECIPES,
     after,
     confirm_upload,
     create_post,
@@ -53,7 +48,7 @@ from tests.histories import (
 POST_ID = uuid4()
 CREATED = create_post(POST_ID)
 UPLOADED = confirm_upload(POST_ID)
-NEWER: Final = RECIPE_VERSION + 1
+NEWER: Final = LATER_RECIPE_VERSION
 NEWER_NAMES: Final = ("thumbnail", "medium", "original", "large")
 
 
@@ -235,7 +230,7 @@ def test_an_upload_is_not_closed_early_nor_after_it_came() -> None:
 def test_a_published_post_gets_all_its_variants_anew_at_once() -> None:
     post, events = after(*publishing_commands(POST_ID), replace_variants(POST_ID))
     assert topic_of(events[-1]) == "post.reprocessed"
-    assert (post.status, post.recipe_version) == ("published", RECIPE_VERSION + 1)
+    assert (post.status, post.recipe_version) == ("published", LATER_RECIPE_VERSION)
     assert {variant.encoder for variant in post.variants.values()} == {"libvips 8.19.0"}
     assert decide(post, replace_variants(POST_ID)) == []
     assert decide(post, leave_variants(POST_ID)) == []

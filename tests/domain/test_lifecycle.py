@@ -9,8 +9,11 @@ from domain.commands import Command
 from domain.events import Event, PostReprocessed
 from domain.lifecycle import IllegalTransition, replay
 from domain.post import Post
-from domain.recipes import MEDIUM, RECIPE_SETS, RECIPE_VERSION, RECIPES, THUMBNAIL
+from domain.recipes import MEDIUM, RECIPE_SETS, THUMBNAIL
 from tests.histories import (
+    LATER_RECIPE_VERSION,
+    RECIPE_VERSION,
+    RECIPES,
     after,
     confirm_upload,
     create_post,
@@ -94,10 +97,10 @@ def published_after(events: list[Event]) -> list[Event]:
 def test_a_post_is_judged_by_the_recipe_version_of_its_variants(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(RECIPE_SETS, 98, (MEDIUM,))
-    monkeypatch.setitem(RECIPE_SETS, 99, (THUMBNAIL, MEDIUM))
-    assert isinstance(replay(variants_ready("medium", recipe_version=98)), Post)
-    lacking = published_after(variants_ready("medium", recipe_version=99))
+    monkeypatch.setitem(RECIPE_SETS, 998, (MEDIUM,))
+    monkeypatch.setitem(RECIPE_SETS, 999, (THUMBNAIL, MEDIUM))
+    assert isinstance(replay(variants_ready("medium", recipe_version=998)), Post)
+    lacking = published_after(variants_ready("medium", recipe_version=999))
     found = replay(lacking)
     assert isinstance(found, IllegalTransition)
     assert found.reason == "not all variants were ready"
@@ -110,9 +113,9 @@ def test_a_variant_that_its_recipe_version_does_not_have_is_reported() -> None:
 
 
 def test_a_newer_recipe_version_than_this_code_knows_is_not_judged() -> None:
-    history = published_after(variants_ready("panorama", recipe_version=RECIPE_VERSION + 1))
+    history = published_after(variants_ready("panorama", recipe_version=LATER_RECIPE_VERSION))
     assert isinstance(replay(history), Post)
-    replaced = after(*PUBLISHED, replace_variants(ID, recipe_version=RECIPE_VERSION + 1))[1]
+    replaced = after(*PUBLISHED, replace_variants(ID, recipe_version=LATER_RECIPE_VERSION))[1]
     assert isinstance(replay(replaced), Post)
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from domain.event_store.publishing import Publishing
 from domain.formats import ContentType
-from domain.recipes import RECIPES
+from domain.recipes import RECIPE_SETS
 from transcoder.async_publishing import AsyncPublishing
 from transcoder.jobs.attempt import run_or_record_failure
 from transcoder.jobs.reprocess import Reprocessing
@@ -78,7 +78,7 @@ class FakeRenderer:
             content_type=content_type,
             width=400,
             height=300,
-            variants=tuple(variant_of(recipe.variant, content) for recipe in RECIPES),
+            variants=tuple(variant_of(recipe.variant, content) for recipe in RECIPE_SETS[1]),
             blurhash="LBDbNM^Q0#58N1-U%1g3aK%2-p%2",
             dominant_colour="#322c2a",
             step_milliseconds={},

@@ -11,13 +11,18 @@ from psycopg import AsyncConnection
 
 from domain.event_store.mapper import UnreadableEvent
 from domain.event_store.publishing import Publishing
-from domain.recipes import RECIPE_VERSION
 from projections.connection import configure
 from projections.follow.batch import UnknownProjection, project_batch
 from projections.follow.catch_up import catch_up
 from projections.follow.projection import POSTS, Projection
 from projections.follow.runner import follow
-from tests.histories import create_post, publishing_commands, replace_variants, stored_variant
+from tests.histories import (
+    LATER_RECIPE_VERSION,
+    create_post,
+    publishing_commands,
+    replace_variants,
+    stored_variant,
+)
 from tests.projections.read_tables import rows, wait_for_posts, write_all_kinds_of_posts
 from tests.sql import Connections, run
 
@@ -62,7 +67,7 @@ async def test_reprocessing_with_another_set_of_variants_leaves_that_set(
         publishing.execute(command)
     await catch_up(connections, POSTS, position=None)
     variants = tuple(
-        stored_variant(post_id, name, recipe_version=RECIPE_VERSION + 1)
+        stored_variant(post_id, name, recipe_version=LATER_RECIPE_VERSION)
         for name in ("thumbnail", "panorama")
     )
     publishing.execute(replace(replace_variants(post_id), variants=variants))

@@ -7,7 +7,6 @@ import anyio
 import pytest
 
 from domain.event_store.publishing import Publishing
-from domain.recipes import RECIPE_VERSION
 from projections.follow.catch_up import catch_up
 from projections.follow.projection import POSTS
 from projections.queries import outdated
@@ -21,6 +20,7 @@ from projections.queries.outdated import (
 from tests.histories import (
     NOON,
     OWNER,
+    RECIPE_VERSION,
     confirm_upload,
     create_post,
     delete_post,

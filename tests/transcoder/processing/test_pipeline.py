@@ -28,7 +28,7 @@ def variants(content: bytes) -> dict[str, RenderedVariant]:
     content_type = sniff(content[:SNIFF_BYTES])
     assert content_type
     rendering = render(content, content_type, Limits())
-    assert [v.name for v in rendering.variants] == ["original", "medium", "thumbnail"]
+    assert {variant.name for variant in rendering.variants} == {each.variant for each in RECIPES}
     for variant in rendering.variants:
         assert_is_a_plain_jpeg(variant)
         assert_is_within_its_bounds(variant, rendering.width, rendering.height)
