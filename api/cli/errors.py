@@ -26,7 +26,7 @@ from projections.follow.batch import UnknownProjection
 from projections.follow.failures import NotStoppedThere
 from projections.log_tree.evidence import WrongEvidence
 from projections.log_tree.proofs import NotProvable
-from projections.log_tree.sealing import SealsDamaged
+from projections.log_tree.sealing import CheckpointMissing
 from projections.rebuild.rebuild import RebuildRunning
 from projections.rebuild.swap import NeverCaughtUp
 from projections.rebuild.verify import Differs
@@ -46,7 +46,7 @@ _TELLING: Final = (
     NotStoppedThere,
     OSError,
     RebuildRunning,
-    SealsDamaged,
+    CheckpointMissing,
     StackError,
     UnknownProjection,
     UnreadableEvent,

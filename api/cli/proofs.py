@@ -17,22 +17,22 @@ from api.settings import audit_settings
 from domain.settings import WrongSettings
 from projections.audit.lifecycles import Lifecycles, audit_lifecycles
 from projections.log_tree.evidence import (
+    Checkpoint,
     Evidence,
-    Head,
     check_evidence,
+    decode_evidence,
+    encode_evidence,
     public_key_of,
-    read_evidence,
     sign,
     signing_key,
-    write_evidence,
 )
 from projections.log_tree.findings import Finding
-from projections.log_tree.proofs import export_head, export_proof
+from projections.log_tree.proofs import export_checkpoint, export_proof
 from projections.log_tree.sealing import seal as seal_log
-from projections.log_tree.verification import Verification
+from projections.log_tree.verification import LogVerification
 from projections.log_tree.verification import verify as verify_log
 
-_Walk: TypeAlias = tuple[Verification, int, Lifecycles | None]
+_Walk: TypeAlias = tuple[LogVerification, int, Lifecycles | None]
 
 Older = Annotated[
     Path | None,
@@ -63,7 +63,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Verify the Merkle tree over the log, and every post's state transitions."""
-    exported = [_read(path).head for path in checkpoints or []]
+    exported = [_read(path).checkpoint for path in checkpoints or []]
     found, sealed, lifecycles = run_on_database(
         lambda connection: _walk(connection, exported, seal=seal, as_json=as_json)
     )
@@ -80,8 +80,8 @@ def verify(
 @friendly_errors()
 def checkpoint(out: Out = None, since: Older = None) -> None:
     """Export the latest checkpoint. Store it where database administrators cannot change it."""
-    old = _read(since).head if since else None
-    evidence = run_on_database(lambda connection: export_head(connection, since=old))
+    old = _read(since).checkpoint if since else None
+    evidence = run_on_database(lambda connection: export_checkpoint(connection, since=old))
     _export(evidence, out, what="checkpoint")
 
 
@@ -94,7 +94,7 @@ def prove(
     since: Older = None,
 ) -> None:
     """Export a proof that an event is in the log."""
-    old = _read(since).head if since else None
+    old = _read(since).checkpoint if since else None
 
     async def query(session: AuditSession) -> Evidence:
         # The proof holds the event's bytes, as a history does.
@@ -132,13 +132,13 @@ def check(
 ) -> None:
     """Verify a checkpoint or proof offline."""
     key = public_key_of(public_key.read_bytes()) if public_key else None
-    old = _read(trusted).head if trusted else None
+    old = _read(trusted).checkpoint if trusted else None
     for line in check_evidence(_read(file), trusted=old, public_key=key):
         console.print(line, markup=False)
 
 
 async def _walk(
-    connection: AsyncConnection[object], exported: list[Head], *, seal: bool, as_json: bool
+    connection: AsyncConnection[object], exported: list[Checkpoint], *, seal: bool, as_json: bool
 ) -> _Walk:
     with show_progress("verifying", unit="events", as_json=as_json) as progress:
         found = await verify_log(connection, exported=exported, progress=progress.update)
@@ -150,13 +150,12 @@ async def _walk(
         return found, sealed, await audit_lifecycles(connection, progress=progress.update)
 
 
-def _print_verification(found: Verification, *, sealed: int) -> None:
+def _print_verification(found: LogVerification, *, sealed: int) -> None:
     if found.finding:
         _print_finding(found.finding, intact=found.events)
     else:
-        typer.echo(
-            f"OK: {quantity(found.events, 'event')} match {quantity(found.heads, 'checkpoint')}."
-        )
+        checkpoints = quantity(found.checkpoints, "checkpoint")
+        typer.echo(f"OK: {quantity(found.events, 'event')} match {checkpoints}.")
     if found.unsealed:
         state = "sealed now" if sealed else "not sealed yet"
         typer.echo(f"{quantity(found.unsealed, 'event')} since the last checkpoint, {state}.")
@@ -185,29 +184,29 @@ def _print_lifecycles(lifecycles: Lifecycles | None) -> None:
 
 
 def _read(path: Path) -> Evidence:
-    return read_evidence(path.read_bytes())
+    return decode_evidence(path.read_bytes())
 
 
 def _export(evidence: Evidence, out: Path | None, *, what: str) -> None:
-    evidence = replace(evidence, head=_sign(evidence.head))
-    content = write_evidence(evidence)
+    evidence = replace(evidence, checkpoint=_sign(evidence.checkpoint))
+    content = encode_evidence(evidence)
     if out is None:
         typer.echo(content.decode(), nl=False)
     else:
         out.write_bytes(content)
-    how = "signed" if evidence.head.signature else "not signed: AUDIT_SIGNING_KEY is not set"
+    how = "signed" if evidence.checkpoint.signature else "not signed: AUDIT_SIGNING_KEY is not set"
     where = f" to {out}" if out else ""
-    size = evidence.head.tree_size
+    size = evidence.checkpoint.tree_size
     errors.print(
         f"Exported the {what}{where} (tree of {quantity(size, 'event')}, {how}).", markup=False
     )
 
 
-def _sign(head: Head) -> Head:
+def _sign(checkpoint: Checkpoint) -> Checkpoint:
     key = audit_settings().signing_key
     if key is None:
-        return head
+        return checkpoint
     try:
-        return sign(head, signing_key(key))
+        return sign(checkpoint, signing_key(key))
     except (ValueError, OSError) as error:
         raise WrongSettings([f"AUDIT_SIGNING_KEY is wrong: {error}"]) from error

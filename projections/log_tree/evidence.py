@@ -1,6 +1,6 @@
-"""Evidence: heads and proofs as files, and checking them with no database at hand.
+"""Evidence: checkpoints and proofs as files, verified offline.
 
-WrongEvidence              the file is not one of ours, or says something that does not hold
+WrongEvidence              the file is no checkpoint or proof, or does not verify
 """
 
 import base64
@@ -30,8 +30,8 @@ from projections.log_tree.tree import (
 _PEM: Final = b"-----BEGIN"
 
 
-class Head(Struct, frozen=True, kw_only=True):
-    """The tree at one moment; hashes in hex, key (raw Ed25519) and signature in base64."""
+class Checkpoint(Struct, frozen=True, kw_only=True):
+    """A signed tree head: hashes in hex, key (raw Ed25519) and signature in base64."""
 
     tree_size: int
     position: int
@@ -41,9 +41,9 @@ class Head(Struct, frozen=True, kw_only=True):
     signature: bytes | None = None
 
     def signed_text(self) -> bytes:
-        """What the signature covers: five lines."""
-        said = ("nova log head v1", self.tree_size, self.position, self.root_hash)
-        return "\n".join([*map(str, said), self.at.astimezone(UTC).isoformat()]).encode()
+        """The five lines that the signature covers."""
+        lines = ("nova checkpoint v1", self.tree_size, self.position, self.root_hash)
+        return "\n".join([*map(str, lines), self.at.astimezone(UTC).isoformat()]).encode()
 
 
 class Extension(Struct, frozen=True, kw_only=True):
@@ -53,57 +53,60 @@ class Extension(Struct, frozen=True, kw_only=True):
     path: list[str]
 
 
-class HeadFile(Struct, frozen=True, kw_only=True, tag_field="kind", tag="nova.log-head.v1"):
-    """An exported head; with `extends` also the proof that an older one is its prefix."""
+class CheckpointFile(Struct, frozen=True, kw_only=True, tag_field="kind", tag="nova.checkpoint.v1"):
+    """An exported checkpoint; `extends` proves that an older one is its prefix."""
 
-    head: Head
+    checkpoint: Checkpoint
     extends: Extension | None = None
 
 
-class ProofFile(Struct, frozen=True, kw_only=True, tag_field="kind", tag="nova.log-proof.v1"):
-    """An exported inclusion proof: the event's bytes, its place, and the way to the root."""
+class ProofFile(Struct, frozen=True, kw_only=True, tag_field="kind", tag="nova.proof.v1"):
+    """An exported inclusion proof: the event's bytes, its index, and the path to the root."""
 
-    head: Head
+    checkpoint: Checkpoint
     event: SealableEvent
     index: int
     path: list[str]
     extends: Extension | None = None
 
 
-Evidence: TypeAlias = HeadFile | ProofFile
-_DECODER: Final[msgspec.json.Decoder[Evidence]] = msgspec.json.Decoder(HeadFile | ProofFile)
+Evidence: TypeAlias = CheckpointFile | ProofFile
+_DECODER: Final[msgspec.json.Decoder[Evidence]] = msgspec.json.Decoder(CheckpointFile | ProofFile)
 
 
 class WrongEvidence(Exception):
-    """What is in the file does not hold; the message says why."""
+    """The file does not verify; the message says why."""
 
 
-def write_evidence(evidence: Evidence) -> bytes:
-    """The file, as JSON for machines that people can read."""
+def encode_evidence(evidence: Evidence) -> bytes:
+    """The file, as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(evidence)) + b"\n"
 
 
-def read_evidence(content: bytes) -> Evidence:
-    """A file of ours.
+def decode_evidence(content: bytes) -> Evidence:
+    """The checkpoint or proof in a file.
 
     Raises:
-        WrongEvidence: it is none.
+        WrongEvidence: it holds neither.
     """
     try:
         return _DECODER.decode(content)
     except msgspec.MsgspecError as error:
-        raise WrongEvidence(f"this is no head and no proof: {error}") from error
+        raise WrongEvidence(f"neither a checkpoint nor a proof: {error}") from error
 
 
 def check_evidence(
-    evidence: Evidence, *, trusted: Head | None = None, public_key: Ed25519PublicKey | None = None
+    evidence: Evidence,
+    *,
+    trusted: Checkpoint | None = None,
+    public_key: Ed25519PublicKey | None = None,
 ) -> list[str]:
-    """What holds, in words; of `trusted`, that the log only grew since.
+    """What was verified, line by line; with `trusted`, also that the log extends it.
 
     Raises:
-        WrongEvidence: something does not hold.
+        WrongEvidence: something does not verify.
     """
-    said = [_check_signature(evidence.head, public_key)]
+    said = [_check_signature(evidence.checkpoint, public_key)]
     try:
         if isinstance(evidence, ProofFile):
             said.append(_check_inclusion(evidence))
@@ -114,17 +117,18 @@ def check_evidence(
     return said
 
 
-def sign(head: Head, key: Ed25519PrivateKey) -> Head:
-    """The same head with a signature."""
+def sign(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> Checkpoint:
+    """The checkpoint with a signature."""
     raw = raw_public_key(key.public_key())
-    return replace(head, public_key=raw, signature=key.sign(head.signed_text()))
+    return replace(checkpoint, public_key=raw, signature=key.sign(checkpoint.signed_text()))
 
 
 def signing_key(setting: str) -> Ed25519PrivateKey:
     """The key of AUDIT_SIGNING_KEY: the path of a PEM file, or base64 of one or of 32 raw bytes.
 
     Raises:
-        ValueError: it is neither; OSError: the file cannot be read.
+        ValueError: it is neither.
+        OSError: the file cannot be read.
     """
     if setting.endswith(".pem") or Path(setting).is_file():
         content = Path(setting).read_bytes()
@@ -139,7 +143,7 @@ def signing_key(setting: str) -> Ed25519PrivateKey:
 
 
 def public_key_of(content: bytes) -> Ed25519PublicKey:
-    """The key of a PEM file, or of base64 as heads have it.
+    """The key of a PEM file, or of base64 as in a checkpoint.
 
     Raises:
         WrongEvidence: it is neither.
@@ -149,9 +153,9 @@ def public_key_of(content: bytes) -> Ed25519PublicKey:
             return Ed25519PublicKey.from_public_bytes(base64.b64decode(content, validate=False))
         key = load_pem_public_key(content)
     except ValueError as error:
-        raise WrongEvidence(f"this is no public key: {error}") from error
+        raise WrongEvidence(f"not a public key: {error}") from error
     if not isinstance(key, Ed25519PublicKey):
-        raise WrongEvidence("this is no Ed25519 key")
+        raise WrongEvidence("not an Ed25519 key")
     return key
 
 
@@ -160,58 +164,58 @@ def raw_public_key(key: Ed25519PublicKey) -> bytes:
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
-def _check_signature(head: Head, trusted: Ed25519PublicKey | None) -> str:
-    if head.signature is None or head.public_key is None:
+def _check_signature(checkpoint: Checkpoint, trusted: Ed25519PublicKey | None) -> str:
+    if checkpoint.signature is None or checkpoint.public_key is None:
         if trusted is not None:
-            raise WrongEvidence("the head is not signed")
-        return "the head is not signed: it is worth as much as the way it came"
+            raise WrongEvidence("the checkpoint is not signed")
+        return "the checkpoint is not signed: trust it no more than the channel it came by"
     try:
-        key = trusted or Ed25519PublicKey.from_public_bytes(head.public_key)
-        key.verify(head.signature, head.signed_text())
+        key = trusted or Ed25519PublicKey.from_public_bytes(checkpoint.public_key)
+        key.verify(checkpoint.signature, checkpoint.signed_text())
     except (InvalidSignature, ValueError) as error:
-        raise WrongEvidence("the head's signature is not of this key and this head") from error
+        raise WrongEvidence(
+            "the checkpoint's signature is not of this key and this checkpoint"
+        ) from error
     shown = base64.b64encode(raw_public_key(key)).decode()
-    whose = "the given key" if trusted else "the key that it names itself"
-    return f"the head is signed by {whose}, {shown}"
+    whose = "the given key" if trusted else "the key it names"
+    return f"the checkpoint is signed by {whose}, {shown}"
 
 
 def _check_inclusion(proof: ProofFile) -> str:
-    leaves = range(proof.head.tree_size)
+    leaves = range(proof.checkpoint.tree_size)
     leaf = proof.event.leaf_hash()
     root = root_of_inclusion(leaf, proof.index, leaves, _bytes_of(proof.path))
-    if root.hex() != proof.head.root_hash:
-        raise WrongEvidence("the event with these bytes is not in the log of this head")
+    if root.hex() != proof.checkpoint.root_hash:
+        raise WrongEvidence("the event with these bytes is not in the log of this checkpoint")
     event = proof.event
     return (
         f"event {event.version} of post {event.post_id} ({event.topic}) is in the log at position "
-        f"{event.position}, as event {proof.index + 1} of {proof.head.tree_size}"
+        f"{event.position}, as event {proof.index + 1} of {proof.checkpoint.tree_size}"
     )
 
 
-def _check_extension(trusted: Head, evidence: Evidence) -> str:
-    head, extends = evidence.head, evidence.extends
-    if trusted.tree_size == head.tree_size and extends is None:
-        extends = Extension(old_size=head.tree_size, path=[])
+def _check_extension(trusted: Checkpoint, evidence: Evidence) -> str:
+    checkpoint, extends = evidence.checkpoint, evidence.extends
+    if trusted.tree_size == checkpoint.tree_size and extends is None:
+        extends = Extension(old_size=checkpoint.tree_size, path=[])
     if extends is None or extends.old_size != trusted.tree_size:
         raise WrongEvidence(
-            f"the file holds no proof from a head of {trusted.tree_size} events: "
+            f"the file does not extend a checkpoint of {trusted.tree_size} events: "
             "export it with --since"
         )
     roots = roots_of_consistency(
         trusted.tree_size,
-        range(head.tree_size),
+        range(checkpoint.tree_size),
         _bytes_of(extends.path),
         old_root=bytes.fromhex(trusted.root_hash),
     )
-    if [root.hex() for root in roots] != [trusted.root_hash, head.root_hash]:
+    if [root.hex() for root in roots] != [trusted.root_hash, checkpoint.root_hash]:
         raise WrongEvidence(
-            f"the log of {head.tree_size} events does not begin with the trusted one of "
+            f"the log of {checkpoint.tree_size} events does not begin with the trusted one of "
             f"{trusted.tree_size}: history was rewritten"
         )
-    return (
-        f"the log of {head.tree_size} events begins with the trusted one of {trusted.tree_size}, "
-        "unchanged"
-    )
+    sizes = f"{checkpoint.tree_size} events begins with the trusted one of {trusted.tree_size}"
+    return f"the log of {sizes}, unchanged"
 
 
 def _bytes_of(path: list[str]) -> list[bytes]:

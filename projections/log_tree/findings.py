@@ -1,4 +1,4 @@
-"""Findings: what was done to an event that is not as it was sealed."""
+"""Findings: how an event was tampered with since it was sealed."""
 
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
@@ -31,7 +31,7 @@ WHERE originator_id = %(post_id)s AND originator_version = %(version)s
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """The first event that is not as it was; `until_position` when it is one of several."""
+    """The first event that differs from its leaf; `until_position` if it is one of a range."""
 
     what: What
     position: int
@@ -41,8 +41,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     detail: str
 
 
-class LogRow(Struct, frozen=True, kw_only=True):
-    """One position of the log: the event that is there, and what was sealed there."""
+class SealedRow(Struct, frozen=True, kw_only=True):
+    """One position of the log: the event stored there, and the leaf sealed there."""
 
     position: int
     post_id: UUID | None
@@ -54,18 +54,18 @@ class LogRow(Struct, frozen=True, kw_only=True):
     sealed_version: int | None
 
     def event(self) -> SealableEvent | None:
-        """The event that is there."""
+        """The event stored there, if any."""
         if self.post_id is None or self.version is None or self.topic is None or self.state is None:
             return None
         return SealableEvent(self.position, self.post_id, self.version, self.topic, self.state)
 
-    def name_fits(self) -> bool:
-        """Whether the seal names the event that is there."""
+    def has_sealed_name(self) -> bool:
+        """Whether the leaf names the event that is stored there."""
         return (self.sealed_post_id, self.sealed_version) == (self.post_id, self.version)
 
 
-async def explain(connection: AsyncConnection[object], row: LogRow) -> Finding:
-    """What was done at a position where the event and the seal differ."""
+async def find_change(connection: AsyncConnection[object], row: SealedRow) -> Finding:
+    """What was done at a position where event and leaf differ."""
     event = row.event()
     moved_to = await _moved_to(connection, row)
     moved_from = await _moved_from(connection, event) if event else None
@@ -75,21 +75,21 @@ async def explain(connection: AsyncConnection[object], row: LogRow) -> Finding:
     if moved_from is not None:
         return _finding("reordered", row, f"the event here was at position {moved_from}")
     if event is None:
-        return _finding("removed", row, "there is no event at its position any more")
+        return _finding("removed", row, "there is no event at its position")
     if row.leaf_hash is None:
-        return _finding("inserted", row, "it was never sealed, but later ones were")
-    if not row.name_fits():
+        return _finding("inserted", row, "it was not sealed, but later events were")
+    if not row.has_sealed_name():
         detail = f"version {event.version} of post {event.post_id} is in its place"
         return _finding("changed", row, detail)
-    return _finding("changed", row, "its bytes are not those that were sealed")
+    return _finding("changed", row, "its bytes differ from those sealed")
 
 
-async def explain_range(
+async def find_change_between(
     connection: AsyncConnection[object], *, first: int, last: int, surplus: int
 ) -> Finding:
-    """What was done between two heads when the leaves themselves were made to fit.
+    """What was done between two checkpoints, where events and leaves agree but the root does not.
 
-    `surplus` is how many events there are more than there were.
+    `surplus` is the number of events more than were sealed; negative if events are missing.
     """
     what: What = "inserted" if surplus > 0 else "removed" if surplus < 0 else "changed"
     events = await fetch_all(connection, SealableEvent, _BETWEEN, {"first": first, "last": last})
@@ -100,11 +100,11 @@ async def explain_range(
         until_position=None if first == last else last,
         post_id=only.post_id if only else None,
         version=only.version if only else None,
-        detail="the log does not lead to the head that was sealed here",
+        detail="the log does not lead to the checkpoint stored here",
     )
 
 
-def _finding(what: What, row: LogRow, detail: str) -> Finding:
+def _finding(what: What, row: SealedRow, detail: str) -> Finding:
     return Finding(
         what=what,
         position=row.position,
@@ -114,8 +114,8 @@ def _finding(what: What, row: LogRow, detail: str) -> Finding:
     )
 
 
-async def _moved_to(connection: AsyncConnection[object], row: LogRow) -> int | None:
-    """Where the event is now that was sealed here."""
+async def _moved_to(connection: AsyncConnection[object], row: SealedRow) -> int | None:
+    """The position of the event that was sealed here."""
     sealed = {"post_id": row.sealed_post_id, "version": row.sealed_version}
     event = await fetch_one(connection, SealableEvent, _OF_VERSION, sealed)
     if event is None or event.position == row.position:
@@ -125,7 +125,7 @@ async def _moved_to(connection: AsyncConnection[object], row: LogRow) -> int | N
 
 
 async def _moved_from(connection: AsyncConnection[object], event: SealableEvent) -> int | None:
-    """Where the event was sealed that is here now."""
+    """The position at which the event that is here was sealed."""
     asked = {
         "post_id": event.post_id,
         "version": event.version,

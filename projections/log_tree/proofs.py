@@ -1,6 +1,6 @@
-"""Proofs from the database: the newest head, and the way from one event, or an older head, to it.
+"""Proofs from the database: that the newest checkpoint covers an event, or an older checkpoint.
 
-Each streams the leaves once, with the memory of one batch.
+Each proof reads the leaves once, a batch at a time.
 """
 
 from collections.abc import AsyncIterator
@@ -9,8 +9,8 @@ from typing import Final
 from psycopg import AsyncConnection
 
 from projections.connection import fetch_all, fetch_one, fetch_value
-from projections.log_tree.evidence import Extension, Head, HeadFile, ProofFile
-from projections.log_tree.sealing import Leaf, SealedHead, newest_head
+from projections.log_tree.evidence import Checkpoint, CheckpointFile, Extension, ProofFile
+from projections.log_tree.sealing import Leaf, StoredCheckpoint, newest_checkpoint
 from projections.log_tree.tree import Frontier, SealableEvent, consistency_ranges, inclusion_ranges
 
 _BATCH: Final = 10_000
@@ -27,60 +27,64 @@ WHERE position > %(after)s AND position <= %(until)s ORDER BY position LIMIT %(l
 
 
 class NotProvable(Exception):
-    """The log has nothing that such a proof could be about; the message says why."""
+    """The log does not hold what was to be proven; the message says why."""
 
 
-async def export_head(
-    connection: AsyncConnection[object], *, since: Head | None = None
-) -> HeadFile:
-    """The newest head, with the proof that it goes on from `since`.
+async def export_checkpoint(
+    connection: AsyncConnection[object], *, since: Checkpoint | None = None
+) -> CheckpointFile:
+    """The newest checkpoint, with the proof that it extends `since`.
 
     Raises:
-        NotProvable: nothing is sealed yet, or less than `since` has.
+        NotProvable: there is no checkpoint yet, or none as large as `since`.
     """
-    head = await _newest(connection)
-    return HeadFile(head=_as_head(head), extends=await _extension(connection, head, since))
+    checkpoint = await _newest(connection)
+    return CheckpointFile(
+        checkpoint=_as_exported(checkpoint), extends=await _extension(connection, checkpoint, since)
+    )
 
 
 async def export_proof(
-    connection: AsyncConnection[object], position: int, *, since: Head | None = None
+    connection: AsyncConnection[object], position: int, *, since: Checkpoint | None = None
 ) -> ProofFile:
-    """That the event at `position` is in the tree of the newest head.
+    """The proof that the newest checkpoint covers the event at `position`.
 
     Raises:
         NotProvable: there is no such event, or it is not sealed yet.
     """
-    head = await _newest(connection)
+    checkpoint = await _newest(connection)
     event = await _event(connection, position)
-    if position > head.position:
+    if position > checkpoint.position:
         raise NotProvable(f"the event at position {position} is not sealed yet")
     index = int(await fetch_value(connection, _INDEX, {"position": position}))
-    path = await _roots(connection, head, inclusion_ranges(index, range(head.tree_size)))
+    path = await _roots(
+        connection, checkpoint, inclusion_ranges(index, range(checkpoint.tree_size))
+    )
     return ProofFile(
-        head=_as_head(head),
+        checkpoint=_as_exported(checkpoint),
         event=event,
         index=index,
         path=path,
-        extends=await _extension(connection, head, since),
+        extends=await _extension(connection, checkpoint, since),
     )
 
 
-async def _newest(connection: AsyncConnection[object]) -> SealedHead:
-    head = await newest_head(connection)
-    if not head.tree_size:
-        raise NotProvable("nothing is sealed yet")
-    return head
+async def _newest(connection: AsyncConnection[object]) -> StoredCheckpoint:
+    checkpoint = await newest_checkpoint(connection)
+    if not checkpoint.tree_size:
+        raise NotProvable("there is no checkpoint yet")
+    return checkpoint
 
 
 async def _extension(
-    connection: AsyncConnection[object], head: SealedHead, since: Head | None
+    connection: AsyncConnection[object], checkpoint: StoredCheckpoint, since: Checkpoint | None
 ) -> Extension | None:
     if since is None:
         return None
-    if not 0 < since.tree_size <= head.tree_size:
-        raise NotProvable(f"{head.tree_size} events are sealed, not {since.tree_size}")
-    ranges = consistency_ranges(since.tree_size, range(head.tree_size))
-    return Extension(old_size=since.tree_size, path=await _roots(connection, head, ranges))
+    if not 0 < since.tree_size <= checkpoint.tree_size:
+        raise NotProvable(f"{checkpoint.tree_size} events are sealed, not {since.tree_size}")
+    ranges = consistency_ranges(since.tree_size, range(checkpoint.tree_size))
+    return Extension(old_size=since.tree_size, path=await _roots(connection, checkpoint, ranges))
 
 
 async def _event(connection: AsyncConnection[object], position: int) -> SealableEvent:
@@ -91,13 +95,13 @@ async def _event(connection: AsyncConnection[object], position: int) -> Sealable
 
 
 async def _roots(
-    connection: AsyncConnection[object], head: SealedHead, ranges: list[range]
+    connection: AsyncConnection[object], checkpoint: StoredCheckpoint, ranges: list[range]
 ) -> list[str]:
-    """The roots of disjoint parts of the tree, in the order that was asked for."""
+    """The roots of disjoint parts of the tree, in the order of `ranges`."""
     trees = {part.start: Frontier() for part in ranges}
     stops = {part.start: part.stop for part in ranges}
     current, stop, index = Frontier(), 0, 0
-    async for leaf_hash in _leaves(connection, head):
+    async for leaf_hash in _leaves(connection, checkpoint):
         if index in trees:
             current, stop = trees[index], stops[index]
         if index < stop:
@@ -106,10 +110,12 @@ async def _roots(
     return [trees[part.start].root().hex() for part in ranges]
 
 
-async def _leaves(connection: AsyncConnection[object], head: SealedHead) -> AsyncIterator[bytes]:
+async def _leaves(
+    connection: AsyncConnection[object], checkpoint: StoredCheckpoint
+) -> AsyncIterator[bytes]:
     after = 0
     while True:
-        batch = {"after": after, "until": head.position, "limit": _BATCH}
+        batch = {"after": after, "until": checkpoint.position, "limit": _BATCH}
         leaves = await fetch_all(connection, Leaf, _LEAVES, batch)
         for leaf in leaves:
             yield leaf.leaf_hash
@@ -118,11 +124,11 @@ async def _leaves(connection: AsyncConnection[object], head: SealedHead) -> Asyn
         after = leaves[-1].position
 
 
-def _as_head(head: SealedHead) -> Head:
-    assert head.at is not None  # noqa: S101 - only the empty tree has no time
-    return Head(
-        tree_size=head.tree_size,
-        position=head.position,
-        root_hash=head.root_hash.hex(),
-        at=head.at,
+def _as_exported(checkpoint: StoredCheckpoint) -> Checkpoint:
+    assert checkpoint.at is not None  # noqa: S101 - only the empty tree has no time
+    return Checkpoint(
+        tree_size=checkpoint.tree_size,
+        position=checkpoint.position,
+        root_hash=checkpoint.root_hash.hex(),
+        at=checkpoint.at,
     )

@@ -1,6 +1,6 @@
-"""The sealer: adds to the log's tree, every few seconds, what was appended since.
+"""The sealer: extends the log's tree every few seconds.
 
-What is not sealed yet is not protected yet; each round that finds something costs one row.
+Events appended since the last checkpoint are not protected yet.
 """
 
 from typing import Final, NoReturn
@@ -11,22 +11,24 @@ import structlog
 from psycopg import AsyncConnection
 
 from projections.connection import CONNECT_TIMEOUT_SECONDS, configure
-from projections.log_tree.sealing import SealsDamaged, seal
+from projections.log_tree.sealing import CheckpointMissing, seal
 
+# The span in which an event could be changed unnoticed; each round with events stores a checkpoint,
+# 6 million of them in a year.
 SEAL_SECONDS: Final = 5.0
 
 _log = structlog.get_logger(__name__)
 
 
 async def keep_sealed(url: str) -> NoReturn:
-    """Seal until cancelled, whatever happens: trouble is logged, and tried again.
+    """Seal until cancelled; a failure is logged and retried.
 
-    Damaged seals stay damaged until an auditor has looked; the projections go on meanwhile.
+    Without the last checkpoint every retry fails until an auditor acts; projections go on.
     """
     while True:
         try:
             await _seal_on_one_connection(url)
-        except (psycopg.Error, SealsDamaged) as error:
+        except (psycopg.Error, CheckpointMissing) as error:
             _log.error("not_sealed", error=str(error))
             await anyio.sleep(SEAL_SECONDS)
 

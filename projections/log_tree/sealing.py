@@ -1,6 +1,6 @@
-"""Sealing: a follower that adds what was appended to the log's tree, after the fact.
+"""Sealing: extends the log's tree by new events and stores a checkpoint of it.
 
-Appends never wait for it: it reads the log as any follower does, and writes tables of its own.
+Appends never wait for it: it follows the log, and writes tables of its own.
 """
 
 from datetime import datetime
@@ -12,10 +12,11 @@ from psycopg import AsyncConnection
 from projections.connection import fetch_all, fetch_one, fetch_value
 from projections.log_tree.tree import Frontier
 
+# Bounds the time that a batch holds the lock on sealing, to some 50 ms.
 BATCH_EVENTS: Final = 5000
 
 _CLAIM: Final = "SELECT tree_size FROM log_sealing FOR UPDATE"
-_HEAD: Final = """
+_NEWEST: Final = """
 SELECT tree_size, position, root_hash, frontier, at FROM log_checkpoints
 WHERE tree_size <= coalesce(%(tree_size)s, tree_size) ORDER BY tree_size DESC LIMIT 1
 """
@@ -31,8 +32,8 @@ WITH sealed AS (
 )
 SELECT position, leaf_hash FROM sealed ORDER BY position
 """
-_SEAL_HEAD: Final = """
-WITH head AS (
+_STORE_CHECKPOINT: Final = """
+WITH checkpoint AS (
     INSERT INTO log_checkpoints (tree_size, position, root_hash, frontier)
     VALUES (%(tree_size)s, %(position)s, %(root_hash)s, %(frontier)s)
 )
@@ -40,8 +41,8 @@ UPDATE log_sealing SET tree_size = %(tree_size)s, position = %(position)s
 """
 
 
-class SealedHead(Struct, frozen=True, kw_only=True):
-    """The tree as it was at one moment: how many events, the last one's position, the root."""
+class StoredCheckpoint(Struct, frozen=True, kw_only=True):
+    """A checkpoint as stored: events in the tree, position of the last one, root and frontier."""
 
     tree_size: int
     position: int
@@ -51,31 +52,33 @@ class SealedHead(Struct, frozen=True, kw_only=True):
 
 
 class Leaf(Struct, frozen=True):
-    """One event in the tree."""
+    """One event of the tree."""
 
     position: int
     leaf_hash: bytes
 
 
-EMPTY: Final = SealedHead(tree_size=0, position=0, root_hash=b"", frontier=b"", at=None)
+EMPTY: Final = StoredCheckpoint(tree_size=0, position=0, root_hash=b"", frontier=b"", at=None)
 
 
-class SealsDamaged(Exception):
-    """The head from which the tree would grow on is not there: run `nova audit verify`."""
+class CheckpointMissing(Exception):
+    """The checkpoint from which the tree would grow is missing: run `nova audit verify`."""
 
     def __init__(self, *, tree_size: int) -> None:
-        super().__init__(f"the head of {tree_size} events is gone: run `nova audit verify`")
+        super().__init__(
+            f"the checkpoint of {tree_size} events is missing: run `nova audit verify`"
+        )
         self.tree_size = tree_size
 
 
 async def seal(connection: AsyncConnection[object]) -> int:
-    """Seal everything that is in the log, and return how many events that were.
+    """Seal all new events and return their number.
 
-    Any number may run, anywhere: they take turns, batch by batch. When there is nothing to do it
-    costs three short statements. Memory is that of one batch of hashes.
+    Concurrent calls serialise batch by batch. Without new events it costs three short statements.
+    Memory holds one batch of hashes.
 
     Raises:
-        SealsDamaged: somebody removed the newest head by hand; nothing was sealed.
+        CheckpointMissing: the newest checkpoint was removed by hand; nothing was sealed.
         psycopg.Error: a statement failed; whole batches before it stay sealed.
     """
     total = 0
@@ -86,38 +89,38 @@ async def seal(connection: AsyncConnection[object]) -> int:
     return total
 
 
-async def newest_head(
+async def newest_checkpoint(
     connection: AsyncConnection[object], *, tree_size: int | None = None
-) -> SealedHead:
-    """The newest head (of at most `tree_size` events); `EMPTY` when nothing is sealed yet."""
-    return await fetch_one(connection, SealedHead, _HEAD, {"tree_size": tree_size}) or EMPTY
+) -> StoredCheckpoint:
+    """The newest checkpoint (of at most `tree_size` events); `EMPTY` if there is none."""
+    return await fetch_one(connection, StoredCheckpoint, _NEWEST, {"tree_size": tree_size}) or EMPTY
 
 
 async def _seal_batch(connection: AsyncConnection[object]) -> int:
     async with connection.transaction():
-        head = await _claim(connection)
-        batch = {"position": head.position, "limit": BATCH_EVENTS}
+        checkpoint = await _claim(connection)
+        batch = {"position": checkpoint.position, "limit": BATCH_EVENTS}
         leaves = await fetch_all(connection, Leaf, _SEAL_LEAVES, batch)
         if leaves:
-            await _seal_head(connection, head, leaves)
+            await _store_checkpoint(connection, checkpoint, leaves)
     return len(leaves)
 
 
-async def _claim(connection: AsyncConnection[object]) -> SealedHead:
+async def _claim(connection: AsyncConnection[object]) -> StoredCheckpoint:
     tree_size = int(await fetch_value(connection, _CLAIM) or 0)
-    head = await newest_head(connection, tree_size=tree_size)
-    if head.tree_size != tree_size:
-        raise SealsDamaged(tree_size=tree_size)
-    return head
+    checkpoint = await newest_checkpoint(connection, tree_size=tree_size)
+    if checkpoint.tree_size != tree_size:
+        raise CheckpointMissing(tree_size=tree_size)
+    return checkpoint
 
 
-async def _seal_head(
-    connection: AsyncConnection[object], head: SealedHead, leaves: list[Leaf]
+async def _store_checkpoint(
+    connection: AsyncConnection[object], checkpoint: StoredCheckpoint, leaves: list[Leaf]
 ) -> None:
-    tree = Frontier(head.tree_size, head.frontier)
+    tree = Frontier(checkpoint.tree_size, checkpoint.frontier)
     tree.extend(leaf.leaf_hash for leaf in leaves)
     await connection.execute(
-        _SEAL_HEAD,
+        _STORE_CHECKPOINT,
         {
             "tree_size": tree.size,
             "position": leaves[-1].position,

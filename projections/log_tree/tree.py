@@ -1,6 +1,6 @@
-"""The log's Merkle tree, as RFC 6962 has it: leaves, roots, and proofs that need no database.
+"""The log's Merkle tree (RFC 6962): leaves, roots, and verifying proofs offline.
 
-Ours because pymerkle, the kept library, is under the GPL and cannot grow a tree from its frontier.
+Ours because pymerkle is under the GPL and cannot grow a tree from its frontier.
 """
 
 import struct
@@ -18,11 +18,11 @@ _HEADER: Final = struct.Struct(">q16sqi")
 
 
 class WrongProof(Exception):
-    """A proof that does not fit the tree which it speaks of."""
+    """A proof of the wrong length for its tree."""
 
 
 class SealableEvent(Struct, frozen=True):
-    """An event with everything that its leaf covers."""
+    """An event with all that its leaf hash covers."""
 
     position: int
     post_id: UUID
@@ -43,7 +43,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 class Frontier:
-    """A tree that can only grow: the roots of its perfect subtrees, largest first."""
+    """An append-only tree: the roots of its perfect subtrees, largest first."""
 
     def __init__(self, size: int = 0, roots: bytes = b"") -> None:
         self.size = size
@@ -53,7 +53,7 @@ class Frontier:
         return b"".join(self._roots)
 
     def append(self, leaf: bytes) -> None:
-        """Grow by one leaf: as many pairs become one as the size has ones at its end."""
+        """Append a leaf: one pair merges for each trailing one bit of the size."""
         size, roots = self.size, self._roots
         while size & 1:
             leaf = node_hash(roots.pop(), leaf)
@@ -62,7 +62,7 @@ class Frontier:
         self.size += 1
 
     def extend(self, leaves: Iterable[bytes]) -> None:
-        """Grow by several leaves."""
+        """Append several leaves."""
         for leaf in leaves:
             self.append(leaf)
 
@@ -77,7 +77,7 @@ class Frontier:
 
 
 def inclusion_ranges(index: int, leaves: range) -> list[range]:
-    """The subtrees that, from the leaf at `index` upwards, lead to the root."""
+    """The siblings on the way from the leaf at `index` up to the root."""
     if len(leaves) == 1:
         return []
     left, right = _halves(leaves)
@@ -87,7 +87,7 @@ def inclusion_ranges(index: int, leaves: range) -> list[range]:
 
 
 def consistency_ranges(old_size: int, leaves: range, *, is_old_tree: bool = True) -> list[range]:
-    """The subtrees from which both the old root and the new one can be built."""
+    """The subtrees from which the old root and the new one can both be computed."""
     if old_size == leaves.stop:
         return [] if is_old_tree else [leaves]
     left, right = _halves(leaves)
@@ -97,10 +97,10 @@ def consistency_ranges(old_size: int, leaves: range, *, is_old_tree: bool = True
 
 
 def root_of_inclusion(leaf: bytes, index: int, leaves: range, path: list[bytes]) -> bytes:
-    """The root that a tree must have if `path` leads to it from the leaf at `index`.
+    """The root to which `path` leads from the leaf at `index`.
 
     Raises:
-        WrongProof: the path has not the length that the place of the leaf asks for.
+        WrongProof: the path has the wrong length for this leaf.
     """
     _require(index in leaves and (len(leaves) == 1) == (not path))
     if len(leaves) == 1:
@@ -115,10 +115,10 @@ def root_of_inclusion(leaf: bytes, index: int, leaves: range, path: list[bytes])
 def roots_of_consistency(
     old_size: int, leaves: range, path: list[bytes], *, old_root: bytes | None
 ) -> tuple[bytes, bytes]:
-    """The old root and the new one, as `path` has them.
+    """The old root and the new one, as `path` gives them.
 
     Raises:
-        WrongProof: the path has not the length that the two sizes ask for.
+        WrongProof: the path has the wrong length for the two sizes.
     """
     _require(leaves.start < old_size <= leaves.stop)
     if old_size == leaves.stop:

@@ -123,7 +123,7 @@ def test_a_wrong_signing_key_is_named(publishing: Publishing, database_url: str)
     run("verify", "--seal", DATABASE_URL=database_url)
     unsigned = run("checkpoint", DATABASE_URL=database_url)
     assert "not signed: AUDIT_SIGNING_KEY is not set" in unsigned.stderr
-    assert json.loads(unsigned.stdout)["head"]["tree_size"] == 6
+    assert json.loads(unsigned.stdout)["checkpoint"]["tree_size"] == 6
     wrong = run("checkpoint", DATABASE_URL=database_url, AUDIT_SIGNING_KEY="abc")
     assert wrong.returncode == 2
     assert "AUDIT_SIGNING_KEY is wrong" in wrong.stderr

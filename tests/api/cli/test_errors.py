@@ -122,7 +122,7 @@ def test_ctrl_c_exits_130(tmp_path: Path) -> None:
     fifo = tmp_path / "proof.json"
     fifo.touch()
     script = "import os, signal, sys; from api.cli import proofs; from api.cli.main import main\n"
-    script += "proofs.read_evidence = lambda _: os.kill(os.getpid(), signal.SIGINT)\n"
+    script += "proofs.decode_evidence = lambda _: os.kill(os.getpid(), signal.SIGINT)\n"
     script += f"sys.argv = ['nova', 'audit', 'check', '{fifo}']; main()"
     done = subprocess.run(
         [sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=60

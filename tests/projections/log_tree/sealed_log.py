@@ -8,12 +8,12 @@ from psycopg_pool import AsyncConnectionPool
 
 from domain.event_store.publishing import Publishing
 from projections.log_tree.evidence import (
-    Head,
-    HeadFile,
+    Checkpoint,
+    CheckpointFile,
 )
-from projections.log_tree.proofs import export_head
+from projections.log_tree.proofs import export_checkpoint
 from projections.log_tree.sealing import seal
-from projections.log_tree.verification import Verification, verify
+from projections.log_tree.verification import LogVerification, verify
 from tests.histories import publishing_commands
 
 Connections = AsyncConnectionPool[AsyncConnection[object]]
@@ -28,14 +28,14 @@ async def sealed(connections: Connections) -> int:
         return await seal(connection)
 
 
-async def verified(connections: Connections, *heads: Head) -> Verification:
+async def verified(connections: Connections, *checkpoints: Checkpoint) -> LogVerification:
     async with connections.connection() as connection:
-        return await verify(connection, exported=heads, progress=silent)
+        return await verify(connection, exported=checkpoints, progress=silent)
 
 
-async def exported(connections: Connections, *, since: Head | None = None) -> HeadFile:
+async def exported(connections: Connections, *, since: Checkpoint | None = None) -> CheckpointFile:
     async with connections.connection() as connection:
-        return await export_head(connection, since=since)
+        return await export_checkpoint(connection, since=since)
 
 
 def write_posts(publishing: Publishing, number: int = 3) -> list[UUID]:

@@ -1,4 +1,4 @@
-"""Evidence: heads and proofs are checked without a database, and forged ones are refused."""
+"""Evidence: checkpoints and proofs are checked without a database, and forged ones are refused."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,11 +13,11 @@ from projections.log_tree.evidence import (
     ProofFile,
     WrongEvidence,
     check_evidence,
-    read_evidence,
+    decode_evidence,
+    encode_evidence,
     sign,
-    write_evidence,
 )
-from projections.log_tree.proofs import NotProvable, export_head, export_proof
+from projections.log_tree.proofs import NotProvable, export_checkpoint, export_proof
 from tests.projections.log_tree.sealed_log import Connections, exported, sealed, write_posts
 
 
@@ -27,20 +27,20 @@ async def test_evidence_is_checked_without_a_database(
 ) -> None:
     write_posts(publishing, 2)
     await sealed(connections)
-    old = (await exported(connections)).head
+    old = (await exported(connections)).checkpoint
     write_posts(publishing, 3)
     await sealed(connections)
     key = Ed25519PrivateKey.generate()
     for position in (1, 8, 13, 30):
         async with connections.connection() as connection:
             proof = await export_proof(connection, position, since=old)
-        proof = replace(proof, head=sign(proof.head, key))
-        read = read_evidence(write_evidence(proof))
+        proof = replace(proof, checkpoint=sign(proof.checkpoint, key))
+        read = decode_evidence(encode_evidence(proof))
         assert read == proof
         said = check_evidence(read, trusted=old, public_key=key.public_key())
         assert len(said) == 3
-    head = await exported(connections, since=old)
-    assert "unchanged" in check_evidence(head, trusted=old)[-1]
+    checkpoint = await exported(connections, since=old)
+    assert "unchanged" in check_evidence(checkpoint, trusted=old)[-1]
 
 
 @pytest.mark.anyio
@@ -51,14 +51,14 @@ async def test_what_cannot_be_proven_is_said(
         await exported(connections)
     write_posts(publishing, 1)
     await sealed(connections)
-    head = (await exported(connections)).head
+    checkpoint = (await exported(connections)).checkpoint
     write_posts(publishing, 1)
     async with connections.connection() as connection:
         for position in (8, 99):
             with pytest.raises(NotProvable):
                 await export_proof(connection, position)
         with pytest.raises(NotProvable):
-            await export_head(connection, since=replace(head, tree_size=7))
+            await export_checkpoint(connection, since=replace(checkpoint, tree_size=7))
 
 
 FORGERIES: tuple[Callable[[ProofFile], ProofFile], ...] = (
@@ -73,11 +73,11 @@ FORGERIES: tuple[Callable[[ProofFile], ProofFile], ...] = (
     lambda proof: replace(proof, path=proof.path[:-1]),
     lambda proof: replace(proof, path=["zz", *proof.path[1:]]),
     lambda proof: replace(proof, path=[*proof.path[:-1], "00" * 32]),
-    lambda proof: replace(proof, head=replace(proof.head, tree_size=0)),
-    lambda proof: replace(proof, head=replace(proof.head, root_hash="00" * 32)),
-    lambda proof: replace(proof, head=replace(proof.head, signature=None)),
-    lambda proof: replace(proof, head=replace(proof.head, position=77)),
-    lambda proof: replace(proof, head=sign(proof.head, Ed25519PrivateKey.generate())),
+    lambda proof: replace(proof, checkpoint=replace(proof.checkpoint, tree_size=0)),
+    lambda proof: replace(proof, checkpoint=replace(proof.checkpoint, root_hash="00" * 32)),
+    lambda proof: replace(proof, checkpoint=replace(proof.checkpoint, signature=None)),
+    lambda proof: replace(proof, checkpoint=replace(proof.checkpoint, position=77)),
+    lambda proof: replace(proof, checkpoint=sign(proof.checkpoint, Ed25519PrivateKey.generate())),
     lambda proof: replace(proof, extends=None),
 )
 
@@ -86,13 +86,13 @@ FORGERIES: tuple[Callable[[ProofFile], ProofFile], ...] = (
 async def test_forged_evidence_is_refused(publishing: Publishing, connections: Connections) -> None:
     write_posts(publishing, 1)
     await sealed(connections)
-    old = (await exported(connections)).head
+    old = (await exported(connections)).checkpoint
     write_posts(publishing, 2)
     await sealed(connections)
     key = Ed25519PrivateKey.generate()
     async with connections.connection() as connection:
         proof = await export_proof(connection, 3, since=old)
-    proof = replace(proof, head=sign(proof.head, key))
+    proof = replace(proof, checkpoint=sign(proof.checkpoint, key))
     check = partial(check_evidence, trusted=old, public_key=key.public_key())
     assert check(proof)
     for number, forge in enumerate(FORGERIES):
@@ -101,4 +101,4 @@ async def test_forged_evidence_is_refused(publishing: Publishing, connections: C
     with pytest.raises(WrongEvidence):
         check_evidence(proof, trusted=replace(old, root_hash="00" * 32))
     with pytest.raises(WrongEvidence):
-        read_evidence(b'{"kind": "shopping list"}')
+        decode_evidence(b'{"kind": "shopping list"}')

@@ -14,11 +14,11 @@ from anyio import to_thread
 
 from domain.event_store.publishing import Publishing
 from projections.log_tree import sealing as log_tree_sealing
-from projections.log_tree.sealing import SealsDamaged
+from projections.log_tree.sealing import CheckpointMissing
 from projections.log_tree.tree import (
     SealableEvent,
 )
-from projections.log_tree.verification import Verification
+from projections.log_tree.verification import LogVerification
 from tests.histories import create_post
 from tests.projections.log_tree.sealed_log import (
     FITTING_LEAVES,
@@ -44,8 +44,8 @@ async def test_a_log_that_nobody_touched_is_as_it_was(
     assert await sealed(connections) == 18
     assert await sealed(connections) == 0
     write_posts(publishing, 1)
-    assert await verified(connections) == Verification(
-        events=18, position=18, heads=1, unsealed=6, finding=None
+    assert await verified(connections) == LogVerification(
+        events=18, position=18, checkpoints=1, unsealed=6, finding=None
     )
 
 
@@ -222,7 +222,7 @@ async def test_who_rewrites_everything_is_found_by_an_exported_head(
 ) -> None:
     write_posts(publishing, 1)
     await sealed(connections)
-    first = (await exported(connections)).head
+    first = (await exported(connections)).checkpoint
     if what == "inserted":
         async with connections.connection() as connection:
             await connection.execute(
@@ -230,7 +230,7 @@ async def test_who_rewrites_everything_is_found_by_an_exported_head(
             )
     write_posts(publishing, 2)
     await sealed(connections)
-    second = (await exported(connections)).head
+    second = (await exported(connections)).checkpoint
     await tamper(connections, *statements, *RESEAL)
     if resealed:
         await sealed(connections)
@@ -251,7 +251,7 @@ async def test_a_head_that_was_removed_by_hand_is_noticed(
     write_posts(publishing, 1)
     await sealed(connections)
     await tamper(connections, "DELETE FROM log_checkpoints")
-    with pytest.raises(SealsDamaged):
+    with pytest.raises(CheckpointMissing):
         await sealed(connections)
     found = (await verified(connections)).finding
     assert found is not None
