@@ -1,11 +1,11 @@
-"""The URL of the database, with limits on how long a silent network is waited for."""
+"""Network timeouts for the URL of the database."""
 
 from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
-# A machine that vanishes says nothing: without these, whoever waits for its answer would wait for
-# a quarter of an hour. In libpq's units: milliseconds, and seconds.
-_LIMITS: Final = {
+# A host that vanishes closes no connection: without these, a client would wait for 15 minutes.
+# tcp_user_timeout is in milliseconds, the others in seconds.
+_TIMEOUTS: Final = {
     "connect_timeout": "10",
     "tcp_user_timeout": "10000",
     "keepalives_idle": "5",
@@ -14,11 +14,12 @@ _LIMITS: Final = {
 }
 
 
-def limited(url: str) -> str:
-    """The same URL with the limits that it does not set itself; anything but a URL as it is."""
+def with_timeouts(url: str) -> str:
+    """Add the timeouts that the URL does not set. Anything but a URL is returned unchanged."""
     parts = urlsplit(url)
     if not parts.scheme:
         return url
-    missing = {name: limit for name, limit in _LIMITS.items() if name not in parse_qs(parts.query)}
+    query_names = parse_qs(parts.query)
+    missing = {name: value for name, value in _TIMEOUTS.items() if name not in query_names}
     query = "&".join(filter(None, (parts.query, urlencode(missing))))
     return urlunsplit(parts._replace(query=query))

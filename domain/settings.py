@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 from msgspec.structs import FieldInfo, fields, force_setattr
 
-from domain.database_url import limited
+from domain.database_url import with_timeouts
 
 SettingsT = TypeVar("SettingsT", bound=Struct)
 
@@ -36,7 +36,7 @@ class DatabaseSettings(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Add the timeouts that the URL does not set."""
-        force_setattr(self, "url", limited(self.url))
+        force_setattr(self, "url", with_timeouts(self.url))
 
 
 class WrongSettings(Exception):

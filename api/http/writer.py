@@ -1,7 +1,7 @@
-"""The writer: carries out commands off the event loop, and answers only when reads agree.
+"""The writer: executes commands off the event loop, and returns once reads show their effect.
 
-What an answer has said is never contradicted by a read that starts after it: before a write is
-answered, the read tables are brought past its position.
+Read your writes: before a write is answered, the read tables are projected past its position, so no
+later read contradicts the response.
 """
 
 import math
@@ -32,11 +32,11 @@ from transcoder.queue.depth import seconds_per_post
 
 VISIBLE_WITHIN_SECONDS: Final = 5.0
 APPEND_WITHIN_SECONDS: Final = 10.0
-# Refusing costs nothing when many are refused.
-PACE_HOLDS_SECONDS: Final = 1.0
-LONGEST_PAUSE_SECONDS: Final = 60
-# Nobody works just now, or never has yet.
-UNKNOWN_PAUSE_SECONDS: Final = 10
+# While the queue is full, the pace of the workers is read once per second, not per request.
+PACE_CACHED_SECONDS: Final = 1.0
+MAX_RETRY_AFTER_SECONDS: Final = 60
+# For when no worker has published anything lately.
+DEFAULT_RETRY_AFTER_SECONDS: Final = 10
 
 _log = structlog.get_logger(__name__)
 
@@ -61,10 +61,10 @@ class Writer:
         self._pace_known_until = -math.inf
 
     async def own_post(self, post_id: UUID, *, user_id: UUID) -> Post:
-        """The post of this user as its events tell it.
+        """Fold this user's post from its events.
 
         Raises:
-            PostNotFound: there is none, or not of this user, and no later read shows it.
+            PostNotFound: it does not exist or belongs to another user; no later read shows it.
         """
         bind_contextvars(post_id=str(post_id))
         post = await self._publishing.post(post_id)
@@ -78,14 +78,14 @@ class Writer:
     async def execute(
         self, command: Command, *, known: Post | None = None, queue_capacity: int | None = None
     ) -> Outcome:
-        """Carry out a command and return when every later read shows what it did.
+        """Execute a command and return once every later read shows its effect.
 
         Raises:
-            DomainError: the command cannot be carried out; nothing was stored.
-            TranscodeQueueFull: nor can its job be queued; nothing was stored.
-            NotYetReadable: it is stored, and reads do not show it yet.
+            DomainError: the command is refused; nothing is stored.
+            TranscodeQueueFull: its job cannot be queued; nothing is stored.
+            NotYetReadable: the change is stored, but reads do not show it yet.
         """
-        # Whatever this request logs from here on says which post it is about.
+        # From here on, all log lines of this request carry the id of the post.
         bind_contextvars(post_id=str(command.post_id))
         started = time.time_ns()
         try:
@@ -93,30 +93,30 @@ class Writer:
                 command, known=known, queue_capacity=queue_capacity
             )
         except PostNotFound:
-            # Somebody else has just deleted it: no read may show it after this answer either.
+            # Just deleted by another request: no read may show it after this response.
             await self._make_visible(None)
             raise
         except QueueFull as error:
-            seconds = await self._seconds_until_room(error.capacity)
+            seconds = await self._estimate_retry_after(error.capacity)
             raise TranscodeQueueFull(capacity=error.capacity, seconds=seconds) from error
         if trace.get_current_span().is_recording():
             trace_appends(outcome.events, started=started)
         await self._make_visible(outcome.position)
         return outcome
 
-    async def _seconds_until_room(self, capacity: int) -> int:
-        """When half of the queue should be empty: room for many, and work for the workers."""
+    async def _estimate_retry_after(self, capacity: int) -> int:
+        """Seconds until half of the queue should be empty: workers never idle meanwhile."""
         now = anyio.current_time()
         if now >= self._pace_known_until:
             async with self._connections.connection() as connection:
                 self._pace = await seconds_per_post(connection)
-            self._pace_known_until = now + PACE_HOLDS_SECONDS
+            self._pace_known_until = now + PACE_CACHED_SECONDS
         if self._pace is None:
-            return UNKNOWN_PAUSE_SECONDS
-        return min(max(1, math.ceil(self._pace * capacity / 2)), LONGEST_PAUSE_SECONDS)
+            return DEFAULT_RETRY_AFTER_SECONDS
+        return min(max(1, math.ceil(self._pace * capacity / 2)), MAX_RETRY_AFTER_SECONDS)
 
     async def _make_visible(self, position: int | None) -> None:
-        """Bring the read tables past `position`, or past all that is stored now."""
+        """Project past `position`, or past everything that is stored now."""
         try:
             with anyio.fail_after(VISIBLE_WITHIN_SECONDS):
                 await catch_up(self._connections, POSTS, position=position)

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from domain.database_url import limited
+from domain.database_url import with_timeouts
 from domain.settings import DatabaseSettings, load_settings
 
 TCP_USER_TIMEOUT = 18
@@ -14,7 +14,7 @@ TCP_USER_TIMEOUT = 18
 
 def test_what_a_url_says_itself_stays() -> None:
     options = conninfo_to_dict(
-        limited("postgresql://me@host/nova?connect_timeout=3&sslmode=require")
+        with_timeouts("postgresql://me@host/nova?connect_timeout=3&sslmode=require")
     )
     assert (options["connect_timeout"], options["sslmode"]) == ("3", "require")
     assert options["tcp_user_timeout"] == "10000"
@@ -22,7 +22,7 @@ def test_what_a_url_says_itself_stays() -> None:
 
 @pytest.mark.parametrize("url", ["", "host=here dbname=nova"])
 def test_what_is_no_url_is_left_alone(url: str) -> None:
-    assert limited(url) == url
+    assert with_timeouts(url) == url
 
 
 def test_connections_of_every_process_end_when_nobody_answers(database_url: str) -> None:

@@ -15,6 +15,13 @@ from tests.api.http.uploads import announcement
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture
+def settings(settings: ApiSettings, monkeypatch: pytest.MonkeyPatch) -> ApiSettings:
+    """Settings of an API that waits only briefly for a free thread."""
+    monkeypatch.setattr("api.http.writer.APPEND_WITHIN_SECONDS", 0.2)
+    return settings
+
+
 async def test_writes_wait_for_a_hanging_database_only_so_many_and_only_so_long(
     owner: Caller, settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -26,7 +33,6 @@ async def test_writes_wait_for_a_hanging_database_only_so_many_and_only_so_long(
         return execute(*asked, **named)
 
     monkeypatch.setattr(Publishing, "execute", hang)
-    monkeypatch.setattr("api.http.writer.THREAD_WITHIN_SECONDS", 0.2)
     answers: list[httpx.Response] = []
 
     async def init() -> None:
