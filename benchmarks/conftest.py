@@ -16,6 +16,7 @@ from api.stack.local import LocalStack, local_stack
 from benchmarks.load_clients import Clients, clients_of
 from benchmarks.targets import AIM_SECONDS, HARD_LIMIT_SECONDS, TARGET_SECONDS
 from domain.jobs import QUEUES
+from tests.servers import temporary_stack_folder
 from tests.transcoder import pictures
 from transcoder.queue.lanes import lanes_alive
 
@@ -36,13 +37,13 @@ def portal() -> Iterator[BlockingPortal]:
 
 
 @pytest.fixture(scope="session")
-def stack(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+def stack(portal: BlockingPortal) -> Iterator[LocalStack]:
     """The whole stack as processes, in a folder of its own."""
-    folder: Path = tmp_path_factory.mktemp("stack")
-    starting = local_stack(folder=folder, port=None, environ={}, report=print)
-    with portal.wrap_async_context_manager(starting) as stack:
-        portal.call(_wait_for_the_worker, stack)
-        yield stack
+    with temporary_stack_folder() as folder:
+        starting = local_stack(folder=folder, port=None, environ={}, report=print)
+        with portal.wrap_async_context_manager(starting) as stack:
+            portal.call(_wait_for_the_worker, stack)
+            yield stack
 
 
 async def _wait_for_the_worker(stack: LocalStack) -> None:
