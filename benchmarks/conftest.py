@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from statistics import quantiles
+from tempfile import TemporaryDirectory
 from typing import Final, TypeAlias
 
 import anyio
@@ -16,7 +17,6 @@ from api.stack.local import LocalStack, local_stack
 from benchmarks.load_clients import Clients, clients_of
 from benchmarks.targets import AIM_SECONDS, HARD_LIMIT_SECONDS, TARGET_SECONDS
 from domain.jobs import QUEUES
-from tests.servers import temporary_stack_folder
 from tests.transcoder import pictures
 from transcoder.queue.lanes import lanes_alive
 
@@ -39,8 +39,9 @@ def portal() -> Iterator[BlockingPortal]:
 @pytest.fixture(scope="session")
 def stack(portal: BlockingPortal) -> Iterator[LocalStack]:
     """The whole stack as processes, in a folder of its own."""
-    with temporary_stack_folder() as folder:
-        starting = local_stack(folder=folder, port=None, environ={}, report=print)
+    # Not pytest's own folder: it takes back the permission that PostgreSQL needs under root.
+    with TemporaryDirectory(prefix="nova-bench-") as parent:
+        starting = local_stack(folder=Path(parent) / "stack", port=None, environ={}, report=print)
         with portal.wrap_async_context_manager(starting) as stack:
             portal.call(_wait_for_the_worker, stack)
             yield stack

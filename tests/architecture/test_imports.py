@@ -156,3 +156,12 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=60, check=False
     )
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_room_lists_what_it_does_not_import(package: str, imports: ImportGraph) -> None:
+    for room, allowed in CONTRACTS[f"the rooms of {package}"]["rooms"].items():
+        modules = {f"{package}.{room}"} | imports.find_descendants(f"{package}.{room}")
+        used = set[str]().union(*map(imports.find_modules_directly_imported_by, modules))
+        for name in allowed:
+            assert any(f"{each}.".startswith(f"{name}.") for each in used), f"{room}: {name}"
