@@ -57,10 +57,10 @@ class _Audit(LazyGroup):
         "accesses": "api.cli.audit:accesses",
         "export": "api.cli.audit_export:export",
         "slo": "api.cli.audit_slo:slo",
-        "verify": "api.cli.proofs:verify",
-        "checkpoint": "api.cli.proofs:checkpoint",
-        "prove": "api.cli.proofs:prove",
-        "check": "api.cli.proofs:check",
+        "verify": "api.cli.audit_verify:verify",
+        "checkpoint": "api.cli.audit_proofs:checkpoint",
+        "prove": "api.cli.audit_proofs:prove",
+        "check": "api.cli.audit_proofs:check",
         "media": "api.cli.audit_media:media",
     }
 

@@ -84,7 +84,8 @@ def test_evidence_is_exported_and_checked_and_tampering_is_named(
     finding = json.loads(tampered.stdout)["finding"]
     assert (finding["what"], finding["position"], finding["version"]) == ("changed", 9, 3)
     shown = run("verify", **environ)
-    assert shown.stdout.startswith("FAILED: changed at position 9, event 3 of post ")
+    assert shown.stdout.startswith("FAILED: event 3 of post ")
+    assert "at position 9 was changed: " in shown.stdout
 
 
 def test_a_post_that_cannot_have_come_that_way_is_named(

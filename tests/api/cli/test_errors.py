@@ -1,6 +1,5 @@
 """Errors become one line and an exit code: 1, 2 for wrong use and settings, 130 for Ctrl-C."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from api.cli.extras import MissingExtra, import_extra
 from api.cli.main import app
 from domain.settings import WrongSettings
 from projections.follow.failures import NotStoppedThere
+from tests.api.cli.terminal import python, run_piped
 from transcoder.errors import ObjectStoreUnavailable
 
 ON_THE_DATABASE = [
@@ -118,15 +118,19 @@ def test_wrong_words_exit_2(words: list[str]) -> None:
     assert "Error: " in done.stderr
 
 
-def test_ctrl_c_exits_130(tmp_path: Path) -> None:
-    fifo = tmp_path / "proof.json"
-    fifo.touch()
-    script = "import os, signal, sys; from api.cli import proofs; from api.cli.main import main\n"
-    script += "proofs.decode_evidence = lambda _: os.kill(os.getpid(), signal.SIGINT)\n"
-    script += f"sys.argv = ['nova', 'audit', 'check', '{fifo}']; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=60
-    )
+INTERRUPTED = """
+import os, signal, sys
+from api.cli import audit_proofs
+from api.cli.main import main
+
+audit_proofs.decode_evidence = lambda _: os.kill(os.getpid(), signal.SIGINT)
+sys.argv = ["nova", "audit", "check", sys.executable]
+main()
+"""
+
+
+def test_ctrl_c_exits_130() -> None:
+    done = run_piped(*python(INTERRUPTED))
     assert (done.returncode, done.stderr) == (130, "")
 
 
