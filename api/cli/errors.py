@@ -81,6 +81,8 @@ def friendly_errors() -> Iterator[None]:
         _fail("a worker process was killed: try again with fewer workers", error)
     except BrokenPipeError:
         _leave_pipe()
+    except TimeoutError as error:
+        _fail(f"timed out: {str(error) or 'no answer in time'}", error)
     except _TELLING as error:
         _fail(str(error), error)
     except KeyboardInterrupt:

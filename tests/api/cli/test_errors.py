@@ -55,6 +55,7 @@ UNREACHABLE = "postgresql://nova@127.0.0.1:9/nova?connect_timeout=2"
         (BrokenWorkerProcess(), 1, "try again with fewer workers"),
         (FileNotFoundError(2, "No such file", "x.jpg"), 1, "nova: [Errno 2] No such file"),
         (NotStoppedThere("posts", position=7), 1, "is not stopped at position 7"),
+        (TimeoutError(), 1, "nova: timed out: no answer in time"),
         (KeyboardInterrupt(), 130, ""),
         (BrokenPipeError(), 0, ""),
     ],
