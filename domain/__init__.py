@@ -1,1 +1,1 @@
-"""What a post is: events, decisions, recipes, and the one writer. No I/O of its own."""
+"""What a post is: events, decisions, recipes. Pure, except for `event_store`."""

@@ -1,4 +1,4 @@
-"""Commands: what people and processes may ask of a post."""
+"""Commands: the changes that users, operators and processes request."""
 
 from datetime import datetime
 from typing import TypeAlias
@@ -12,7 +12,7 @@ from domain.variants import StoredVariant
 
 
 class Origin(Struct, frozen=True, kw_only=True):
-    """Who asks, when, and because of what; `command_id` makes the ids of the resulting events."""
+    """Who issues a command, when, and what caused it; event ids derive from `command_id`."""
 
     command_id: UUID
     actor: str
@@ -22,7 +22,7 @@ class Origin(Struct, frozen=True, kw_only=True):
 
 
 def origin_of_request(*, actor: str, at: datetime, correlation_id: UUID) -> Origin:
-    """The origin of a command that starts a chain of its own: the request is its cause."""
+    """The origin of a command that no event caused: the request itself is the cause."""
     return Origin(
         command_id=uuid4(),
         actor=actor,
@@ -48,16 +48,16 @@ class CreatePost(Struct, frozen=True, kw_only=True):
 
 
 class ConfirmUpload(Struct, frozen=True, kw_only=True):
-    """Say that the announced bytes are stored; the caller has checked that they are."""
+    """Confirm that the announced bytes are stored; the caller has checked them."""
 
     origin: Origin
     post_id: UUID
 
 
 class RecordVariant(Struct, frozen=True, kw_only=True):
-    """Say that one variant is stored; the last one publishes the post, with its placeholder.
+    """Record one stored variant; the last one publishes the post, with its placeholder.
 
-    `stages`: what this attempt has taken so far.
+    `stages`: the time this attempt has taken so far.
     """
 
     origin: Origin
@@ -69,10 +69,10 @@ class RecordVariant(Struct, frozen=True, kw_only=True):
 
 
 class FailPost(Struct, frozen=True, kw_only=True):
-    """Give the photo up, with a code for machines and a message for people.
+    """Fail the post, with a code for machines and a message for people.
 
-    `retries` is how often the post had been retried when the attempt began that gives it up: it
-    has no say in what somebody has started since. None is for those who look at the post as it is.
+    `retries` fences late attempts: how often the post had been retried when the failed attempt
+    began. If it was retried since, the command does nothing. None fails the post as it is now.
     """
 
     origin: Origin
@@ -85,15 +85,15 @@ class FailPost(Struct, frozen=True, kw_only=True):
 
 
 class RetryPost(Struct, frozen=True, kw_only=True):
-    """Try a failed photo once more; its owner may, and operators, who are nobody in particular."""
+    """Retry a failed post. `user_id` is its owner, or None for an operator."""
 
     origin: Origin
     post_id: UUID
     user_id: UUID | None
 
 
-class ReplaceVariants(Struct, frozen=True, kw_only=True):
-    """Say that all variants of a published post were made again and are stored."""
+class ReprocessPost(Struct, frozen=True, kw_only=True):
+    """Replace all variants of a published post by those of a newer recipe version."""
 
     origin: Origin
     post_id: UUID
@@ -102,8 +102,8 @@ class ReplaceVariants(Struct, frozen=True, kw_only=True):
     dominant_colour: str
 
 
-class LeaveVariants(Struct, frozen=True, kw_only=True):
-    """Give up making the variants of a published post again with this recipe."""
+class FailReprocessing(Struct, frozen=True, kw_only=True):
+    """Record that a published post could not be reprocessed with this recipe version."""
 
     origin: Origin
     post_id: UUID
@@ -113,7 +113,7 @@ class LeaveVariants(Struct, frozen=True, kw_only=True):
 
 
 class DeletePost(Struct, frozen=True, kw_only=True):
-    """Take the post away; only its owner may."""
+    """Delete the post; only its owner may."""
 
     origin: Origin
     post_id: UUID
@@ -121,7 +121,7 @@ class DeletePost(Struct, frozen=True, kw_only=True):
 
 
 class ExpireUpload(Struct, frozen=True, kw_only=True):
-    """Close an upload that was announced and never completed in time."""
+    """Close an upload that was not completed in time."""
 
     origin: Origin
     post_id: UUID
@@ -133,8 +133,8 @@ Command: TypeAlias = (
     | RecordVariant
     | FailPost
     | RetryPost
-    | ReplaceVariants
-    | LeaveVariants
+    | ReprocessPost
+    | FailReprocessing
     | DeletePost
     | ExpireUpload
 )

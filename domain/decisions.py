@@ -1,7 +1,7 @@
-"""Decisions: which events a command leads to, given what the post is.
+"""Decisions: the events that a command leads to, given the state of the post.
 
-Pure functions: time and ids come in with the command. A command that says again what is already
-true leads to no event, so that every caller may repeat itself safely.
+Pure functions: time and ids come with the command. Commands are idempotent: one that is already
+carried out leads to no event, so that every caller may retry.
 """
 
 from datetime import datetime
@@ -15,10 +15,10 @@ from domain.commands import (
     DeletePost,
     ExpireUpload,
     FailPost,
-    LeaveVariants,
+    FailReprocessing,
     Origin,
     RecordVariant,
-    ReplaceVariants,
+    ReprocessPost,
     RetryPost,
 )
 from domain.errors import (
@@ -47,10 +47,10 @@ from domain.variants import StoredVariant
 
 
 def decide(post: Post | None, command: Command) -> list[Event]:
-    """The events that `command` leads to, in order; none if there is nothing left to do.
+    """The events that `command` leads to, in order; none if nothing is left to do.
 
     Raises:
-        DomainError: the command cannot be, and the leaf says why.
+        DomainError: the command is refused; the leaf says why.
     """
     if isinstance(command, CreatePost):
         return _create(post, command)
@@ -65,10 +65,10 @@ def decide(post: Post | None, command: Command) -> list[Event]:
             return _fail(post, command)
         case RetryPost():
             return _retry(post, command)
-        case ReplaceVariants():
-            return _replace_variants(post, command)
-        case LeaveVariants():
-            return _leave_variants(post, command)
+        case ReprocessPost():
+            return _reprocess_post(post, command)
+        case FailReprocessing():
+            return _fail_reprocessing(post, command)
         case DeletePost():
             return _delete(post, command)
         case ExpireUpload():
@@ -100,7 +100,7 @@ def _header(origin: Origin, post_id: UUID, *, version: int, at: datetime) -> _He
 
 
 def _next(post: Post, origin: Origin, *, ahead: int = 1) -> _Header:
-    # Machines' clocks differ: within a post, time never runs backwards all the same.
+    # Clocks of machines differ, but within a post time must not run backwards.
     at = max(origin.at, post.updated_at)
     return _header(origin, post.id, version=post.version + ahead, at=at)
 
@@ -141,8 +141,8 @@ def _confirm_upload(post: Post, command: ConfirmUpload) -> list[Event]:
 def _record_variant(post: Post, command: RecordVariant) -> list[Event]:
     variant = command.variant
     recorded = post.variants.get(variant.name)
-    # During a deployment, attempts of two recipe versions meet: each replaces what the other made,
-    # so that whichever is carried to its end finds the set of its own version complete.
+    # During a deployment, attempts of two recipe versions can meet in one post. Each replaces the
+    # other's variants, so that any attempt that completes finds its own set complete.
     if recorded and recorded.recipe_version == variant.recipe_version:
         return []
     if post.status != "processing":
@@ -190,7 +190,7 @@ def _retry(post: Post, command: RetryPost) -> list[Event]:
     return [PostRetried(**_next(post, command.origin))]
 
 
-def _replace_variants(post: Post, command: ReplaceVariants) -> list[Event]:
+def _reprocess_post(post: Post, command: ReprocessPost) -> list[Event]:
     if post.status != "published":
         raise PostNotPublished(post.id, status=post.status)
     newest = min(variant.recipe_version for variant in command.variants)
@@ -206,7 +206,7 @@ def _replace_variants(post: Post, command: ReplaceVariants) -> list[Event]:
     ]
 
 
-def _leave_variants(post: Post, command: LeaveVariants) -> list[Event]:
+def _fail_reprocessing(post: Post, command: FailReprocessing) -> list[Event]:
     if post.status != "published" or post.recipe_version >= command.recipe_version:
         return []
     return [

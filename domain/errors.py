@@ -1,14 +1,15 @@
-"""What can be wrong with a command.
+"""Why a command is refused.
 
 DomainError
-├── PostNotFound           there is no such post, or not for this person
-├── PostAlreadyExists      the id is taken
-├── UploadExpired          the time to upload is over
-├── PostNotProcessing      a variant came for a post that no longer waits for one
-├── PostNotFailed          there is nothing to try again
-├── PostNotPublished       there are no variants to replace
-├── QueueFull              the job queue has no room for the job that the event needs
-└── VersionConflict        others kept changing the post at the same moment
+├── PostNotFound           no such post, or not this user's
+├── PostAlreadyExists      the id of a new post is taken
+├── UploadExpired          the upload was not completed in time
+├── PostNotProcessing      a variant for a post that is not processing
+├── PostNotFailed          a retry of a post that has not failed
+├── PostNotPublished       reprocessing of a post that is not published
+├── QueueFull              the queue has no room for the event's job
+├── VersionConflict        concurrent writers kept changing the post
+└── EventStoreUnavailable  the event store did not answer
 """
 
 from datetime import datetime
@@ -16,11 +17,11 @@ from uuid import UUID
 
 
 class DomainError(Exception):
-    """Base of everything that the domain refuses."""
+    """Base of the domain's errors."""
 
 
 class PostNotFound(DomainError):
-    """There is no such post, or not for this person."""
+    """No such post, or not this user's."""
 
     def __init__(self, post_id: UUID) -> None:
         super().__init__(f"there is no post {post_id}")
@@ -36,7 +37,7 @@ class PostAlreadyExists(DomainError):
 
 
 class UploadExpired(DomainError):
-    """The time to upload is over; the photo has to be announced again."""
+    """The upload was not completed in time; the photo must be announced again."""
 
     def __init__(self, post_id: UUID, *, expired_at: datetime) -> None:
         super().__init__(f"the upload of post {post_id} expired at {expired_at.isoformat()}")
@@ -45,7 +46,7 @@ class UploadExpired(DomainError):
 
 
 class PostNotProcessing(DomainError):
-    """A variant came for a post that no longer waits for one."""
+    """A variant came for a post that is not processing."""
 
     def __init__(self, post_id: UUID, *, status: str) -> None:
         super().__init__(f"post {post_id} is {status} and takes no variant")
@@ -54,7 +55,7 @@ class PostNotProcessing(DomainError):
 
 
 class PostNotFailed(DomainError):
-    """Only a post that has failed can be tried again."""
+    """Only a failed post can be retried."""
 
     def __init__(self, post_id: UUID, *, status: str) -> None:
         super().__init__(f"post {post_id} is {status}, not failed")
@@ -63,7 +64,7 @@ class PostNotFailed(DomainError):
 
 
 class PostNotPublished(DomainError):
-    """Only a published post has variants that others can take the place of."""
+    """Only a published post can be reprocessed."""
 
     def __init__(self, post_id: UUID, *, status: str) -> None:
         super().__init__(f"post {post_id} is {status}, not published")
@@ -72,7 +73,7 @@ class PostNotPublished(DomainError):
 
 
 class QueueFull(DomainError):
-    """The job queue has no room for the job that the event needs; nothing was stored."""
+    """The queue has no room for the event's job; nothing was stored."""
 
     def __init__(self, *, capacity: int) -> None:
         super().__init__(f"{capacity} jobs are waiting already")
@@ -80,7 +81,7 @@ class QueueFull(DomainError):
 
 
 class VersionConflict(DomainError):
-    """Others kept changing the post at the same moment; nothing was stored."""
+    """Concurrent writers kept changing the post; nothing was stored."""
 
     def __init__(self, post_id: UUID, *, attempts: int) -> None:
         super().__init__(f"post {post_id} changed under the command {attempts} times")
@@ -89,4 +90,4 @@ class VersionConflict(DomainError):
 
 
 class EventStoreUnavailable(DomainError):
-    """The event store did not answer, however often it was asked, or refused what is right."""
+    """The event store did not answer, in spite of retries."""

@@ -1,6 +1,6 @@
-"""Events: everything that can ever be true of a post, as frozen facts in one closed union.
+"""Events: everything that can happen to a post, in one closed union.
 
-Each event is self-contained: it names its post, its version within the post and who caused it.
+Each event names its post, its version within the post, and who caused it.
 The tag is the topic under which it is stored, a literal that no rename in the code can change.
 A changed shape is a new `schema_version`; golden files in the tests hold every shape ever written.
 """
@@ -20,8 +20,8 @@ Stage: TypeAlias = Literal["download", "render", "upload", "record"]
 class Fact(Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
     """What every event carries.
 
-    `correlation_id` is shared by everything that one request set in motion; `causation_id` is
-    the request or the event that led to this one. `actor` is `user:UUID`, `cli:NAME@HOST` or
+    `correlation_id` is shared by everything one request led to; `causation_id` is the request or
+    the event that led to this one. `actor` is `user:UUID`, `cli:NAME@HOST` or
     `system:NAME`.
     """
 
@@ -35,7 +35,7 @@ class Fact(Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
 
 
 class PostCreated(Fact, frozen=True, kw_only=True, tag="post.created"):
-    """A client asked to upload: what it announced, and until when it may."""
+    """A client announced a photo: what it will upload, and until when it may."""
 
     user_id: UUID
     caption: str | None
@@ -67,7 +67,7 @@ class VariantReady(Fact, frozen=True, kw_only=True, tag="post.variant_ready"):
 class StageTimes(Struct, frozen=True, kw_only=True):
     """Where the time from complete to published went, in milliseconds.
 
-    `queue_ms` ends when the last attempt began; earlier attempts and their pauses are part of it.
+    `queue_ms` ends when the last attempt begins, so it includes earlier attempts and their pauses.
     """
 
     queue_ms: int
@@ -77,10 +77,10 @@ class StageTimes(Struct, frozen=True, kw_only=True):
 
 
 class PostPublished(Fact, frozen=True, kw_only=True, tag="post.published"):
-    """Every variant is ready: others can see the post.
+    """Every variant is ready, and everyone can see the post.
 
-    `blurhash` and `dominant_colour` (`#rrggbb`) stand in for the photo while it loads; version 1
-    had none, and version 2 no `stages`.
+    `blurhash` and `dominant_colour` (`#rrggbb`) stand in for the photo while it loads. Version 1
+    had neither, and version 2 no `stages`.
     """
 
     blurhash: str | None
@@ -104,13 +104,13 @@ class PostFailed(Fact, frozen=True, kw_only=True, tag="post.failed"):
 
 
 class PostRetried(Fact, frozen=True, kw_only=True, tag="post.retried"):
-    """A photo that had failed is tried once more, with everything it has already."""
+    """A failed post is processing again and keeps the variants it has."""
 
     schema_version: Literal[1] = 1
 
 
 class PostReprocessed(Fact, frozen=True, kw_only=True, tag="post.reprocessed"):
-    """All variants of a published post were made again from its original, and replaced at once."""
+    """All variants of a published post were replaced by those of a newer recipe version."""
 
     variants: tuple[StoredVariant, ...]
     blurhash: str
@@ -119,7 +119,7 @@ class PostReprocessed(Fact, frozen=True, kw_only=True, tag="post.reprocessed"):
 
 
 class PostNotReprocessed(Fact, frozen=True, kw_only=True, tag="post.not_reprocessed"):
-    """A published post could not be made again with this recipe, and stays as it is."""
+    """A published post could not be reprocessed with this recipe version and stays unchanged."""
 
     code: str
     message: str
@@ -128,10 +128,10 @@ class PostNotReprocessed(Fact, frozen=True, kw_only=True, tag="post.not_reproces
 
 
 class PostDeleted(Fact, frozen=True, kw_only=True, tag="post.deleted"):
-    """The post is gone from every read.
+    """The post is deleted; no read shows it.
 
-    `upload_abandoned`: its owner took it away before its photo was uploaded; `upload_expired`: the
-    photo never came in time.
+    `upload_abandoned`: by its owner, before the photo was uploaded. `upload_expired`: by the
+    system, because the upload was not completed in time.
     """
 
     reason: Literal["owner", "upload_abandoned", "upload_expired"]
@@ -152,5 +152,5 @@ Event: TypeAlias = (
 
 
 def topic_of(event: Event) -> str:
-    """The literal under which this kind of event is stored, such as `post.created`."""
+    """The topic an event is stored under, such as `post.created`."""
     return str(event.__struct_config__.tag)

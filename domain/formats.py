@@ -1,7 +1,7 @@
 """Accepted image formats: what clients may announce, and how the bytes prove it.
 
-This is the one list: `upload/init` validates against it, `GET /capabilities` shows it, and the
-image transcoder has a decoder for each entry and for nothing else.
+`upload/init` validates against this list, `GET /capabilities` shows it, and the image transcoder
+decodes these formats only.
 """
 
 from typing import Final, Literal, TypeAlias, get_args
@@ -24,7 +24,7 @@ _ANY_HEIF: Final = frozenset({b"mif1", b"mif2", b"msf1"})
 
 
 def accepted_content_types(*, heif: bool) -> tuple[ContentType, ...]:
-    """What clients may announce, with or without the formats in HEIF containers."""
+    """The formats clients may announce, with or without those in HEIF containers."""
     return tuple(
         content_type
         for content_type in get_args(ContentType)
@@ -33,7 +33,7 @@ def accepted_content_types(*, heif: bool) -> tuple[ContentType, ...]:
 
 
 def sniff(head: bytes) -> ContentType | None:
-    """Name the accepted format that a file starting with `head` is in, or None.
+    """Detect the accepted format of a file by its first bytes; None if it has none.
 
     Args:
         head: the file's first `SNIFF_BYTES` bytes, or all of a shorter one.
@@ -50,12 +50,12 @@ def sniff(head: bytes) -> ContentType | None:
 
 
 def is_announced_as(actual: ContentType, announced: ContentType) -> bool:
-    """Whether a file may be announced like this: every HEIC is also a HEIF."""
+    """Whether the announced type fits the actual one: every HEIC is also a HEIF."""
     return actual == announced or (actual, announced) == ("image/heic", "image/heif")
 
 
 def _sniff_heif(head: bytes) -> ContentType | None:
-    """By its major brand; by the compatible ones if that only says that it is some HEIF."""
+    """By the major brand, or by the compatible brands if the major one is generic."""
     major, length = head[8:12], int.from_bytes(head[:4], "big")
     compatible = {head[at : at + 4] for at in range(16, min(length, len(head)), 4)}
     brands = compatible if major in _ANY_HEIF else {major}

@@ -1,8 +1,8 @@
-"""Jobs: the work that an event leaves to be done, queued in the transaction that stores it.
+"""Jobs: the work that follows from an event, queued in the transaction that stores it.
 
-There are four queues, which never wait for each other: `transcode` for what people wait for,
-`bulk` for what operators set going, `housekeeping` for what is left over, and `duties` for looking
-after the others. Within one, users take turns.
+Four queues are independent of each other: `transcode` for live uploads, `bulk` for the runs of
+operators, `housekeeping` for removals, and `duties` for maintenance. Within a queue, each user gets
+a fair share.
 """
 
 from typing import Final, Literal, TypeAlias, assert_never
@@ -24,7 +24,7 @@ from domain.events import (
 )
 from domain.post import Post
 
-# Names that live in the queue's rows: literals that no rename in the code can change.
+# Stored in the queue's rows: literals, so that no rename in the code changes them.
 TRANSCODE_QUEUE: Final = "transcode"
 BULK_QUEUE: Final = "bulk"
 HOUSEKEEPING_QUEUE: Final = "housekeeping"
@@ -34,7 +34,7 @@ TRANSCODE_TASK: Final = "post.transcode"
 REPROCESS_TASK: Final = "post.reprocess"
 REMOVE_OBJECTS_TASK: Final = "post.remove_objects"
 
-# Longer than an upload URL lives and a slow PUT takes: what comes until then goes too.
+# Longer than the upload URL's lifetime plus a slow PUT, so that a late upload is removed too.
 REMOVE_OBJECTS_DELAY_SECONDS: Final = 30 * 60
 
 Lane: TypeAlias = Literal["live", "bulk"]
@@ -52,7 +52,7 @@ class Job(Struct, frozen=True, kw_only=True):
 
 
 def jobs_after(event: Event, post: Post, *, lane: Lane = "live") -> list[Job]:
-    """What must be done because `event` happened to `post`."""
+    """The jobs that follow from `event` having happened to `post`."""
     match event:
         case PostUploaded() | PostRetried():
             return [_transcode(event, post, lane=lane)]
@@ -74,7 +74,7 @@ def transcode_job(
     causation_id: UUID,
     lane: Lane = "live",
 ) -> Job:
-    """The job that makes and publishes a post's variants."""
+    """The job that renders and publishes a post."""
     return Job(
         queue_name=_QUEUES[lane],
         task_name=TRANSCODE_TASK,
@@ -84,7 +84,7 @@ def transcode_job(
 
 
 def reprocess_job(post_id: UUID, user_id: UUID, *, run_id: UUID) -> Job:
-    """The job that makes a published post's variants again, as one of the jobs of a run."""
+    """The job that reprocesses a published post, as part of a run."""
     return Job(
         queue_name=BULK_QUEUE,
         task_name=REPROCESS_TASK,
@@ -104,7 +104,7 @@ def _transcode(event: PostUploaded | PostRetried, post: Post, *, lane: Lane) -> 
 
 
 def _remove_objects(event: PostDeleted, post: Post) -> Job:
-    # The lock lets an attempt that still stores variants end first.
+    # The lock makes it wait for an attempt that is still storing variants.
     return Job(
         queue_name=HOUSEKEEPING_QUEUE,
         task_name=REMOVE_OBJECTS_TASK,
@@ -120,7 +120,7 @@ def _remove_objects(event: PostDeleted, post: Post) -> Job:
 
 
 def lock_of(post_id: UUID) -> str:
-    """The lock of a post's jobs; `job_lock` in SQL."""
+    """The lock that keeps a post's jobs from running at once; `job_lock` in SQL."""
     return f"post:{post_id}"
 
 

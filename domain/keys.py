@@ -1,4 +1,4 @@
-"""Object keys: where the original and the variants of a post live in the bucket."""
+"""Object keys: where the original and the variants of a post are stored in the bucket."""
 
 import re
 from typing import Final
@@ -19,26 +19,26 @@ _KEY: Final = re.compile(
 
 
 def original_key(post_id: UUID) -> str:
-    """Where the client puts its photo; written once, never replaced."""
+    """The key of the client's upload: written once, never replaced."""
     return f"{ORIGINALS_PREFIX}{post_id}/original"
 
 
 def variant_key(post_id: UUID, variant: VariantName, *, sha256: str) -> str:
-    """Where a variant lives: named after its bytes, so that it can be cached for ever."""
+    """The key of a variant: named after its bytes, so that it can be cached forever."""
     return f"{VARIANTS_PREFIX}{post_id}/{variant}-{sha256}.jpg"
 
 
 def variants_prefix(post_id: UUID) -> str:
-    """What the keys of all variants of a post begin with."""
+    """The prefix of the keys of a post's variants."""
     return f"{VARIANTS_PREFIX}{post_id}/"
 
 
 def post_of_key(key: str) -> UUID | None:
-    """The post that an object belongs to; None if the key is none of ours."""
+    """The post an object belongs to; None if the key has another form."""
     found = _KEY.fullmatch(key)
     return UUID(found["post_id"]) if found else None
 
 
 def is_variant_key(key: str) -> bool:
-    """Whether a variant may be stored under this key; originals never are."""
+    """Whether this is the key of a variant; that of an original is not."""
     return _VARIANT_KEY.fullmatch(key) is not None

@@ -30,7 +30,7 @@ Status: TypeAlias = ReadableStatus | Literal["deleted"]
 
 
 class Post(Struct, frozen=True, kw_only=True):
-    """A post as its events up to `version` tell it."""
+    """The state of a post after its event number `version`."""
 
     id: UUID
     version: int
@@ -58,7 +58,7 @@ class Post(Struct, frozen=True, kw_only=True):
 
 
 def evolve(post: Post | None, event: Event) -> Post:
-    """The post after `event`; `None` is the post before its first one."""
+    """The post after `event`; None is the post before its first event."""
     if isinstance(event, PostCreated):
         return _created(event)
     if post is None:
@@ -97,13 +97,13 @@ def evolve(post: Post | None, event: Event) -> Post:
 
 
 def fold(events: Iterable[Event]) -> Post | None:
-    """The post that a whole history tells, or None for an empty one."""
+    """The post after its whole history; None for an empty history."""
     start: Post | None = None
     return reduce(evolve, events, start)
 
 
 class EventBeforeCreation(Exception):
-    """A history that does not begin with `post.created`: the log is damaged."""
+    """The history does not begin with `post.created`: the log is damaged."""
 
     def __init__(self, event: Event) -> None:
         super().__init__(f"post {event.post_id} has an event before it was created")

@@ -14,8 +14,8 @@ MB: Final = 1000 * KB
 class Recipe(Struct, frozen=True, kw_only=True):
     """How one variant is made: a JPEG that fits a box and a byte cap.
 
-    The picture is fitted into `max_width` × `max_height` pixels with its aspect kept and is
-    never enlarged. It is encoded at `quality`, lowered only as far as `max_bytes` needs.
+    The picture is scaled down to fit `max_width` × `max_height` pixels, keeping its aspect ratio,
+    and never enlarged. It is encoded at `quality`, or at the highest one that meets `max_bytes`.
     """
 
     variant: VariantName
@@ -35,8 +35,8 @@ ORIGINAL: Final = Recipe(
     variant="original", max_width=4000, max_height=4000, quality=90, max_bytes=2 * MB
 )
 
-# Every version ever used, for ever: events name the version that made a variant, and are judged by
-# its set. A new version whenever a recipe or the pipeline changes what comes out.
+# Every version ever used: events name the version that made a variant and are judged by its set.
+# Add one whenever a recipe or the pipeline changes the bytes that come out.
 RECIPE_SETS: Final[dict[int, tuple[Recipe, ...]]] = {
     1: (THUMBNAIL, MEDIUM, ORIGINAL),
     2: (THUMBNAIL, MEDIUM, ORIGINAL),
@@ -45,7 +45,7 @@ RECIPE_VERSION: Final = max(RECIPE_SETS)
 RECIPES: Final = RECIPE_SETS[RECIPE_VERSION]
 VARIANT_CONTENT_TYPE: Final = "image/jpeg"
 
-# What an original may be; the header is checked before any pixel is decoded.
+# Limits of an original, checked in the header before any pixel is decoded.
 MEGAPIXEL: Final = 1_000_000
 MAX_PIXELS: Final = 50 * MEGAPIXEL
 MAX_SIDE: Final = 16_384

@@ -1,4 +1,4 @@
-"""Variants: what is known of one picture of a post, from the image process into the event."""
+"""Variants: the facts about one rendered picture, from the image process into the event."""
 
 from typing import Literal, TypeAlias
 

@@ -12,10 +12,10 @@ from domain.commands import (
     DeletePost,
     ExpireUpload,
     FailPost,
-    LeaveVariants,
+    FailReprocessing,
     Origin,
     RecordVariant,
-    ReplaceVariants,
+    ReprocessPost,
     RetryPost,
 )
 from domain.decisions import decide
@@ -123,9 +123,7 @@ def retry_post(post_id: UUID, *, user_id: UUID | None = OWNER) -> RetryPost:
     return RetryPost(origin=origin(), post_id=post_id, user_id=user_id)
 
 
-def replace_variants(
-    post_id: UUID, *, recipe_version: int = LATER_RECIPE_VERSION
-) -> ReplaceVariants:
+def reprocess_post(post_id: UUID, *, recipe_version: int = LATER_RECIPE_VERSION) -> ReprocessPost:
     """Record that all variants were rendered again."""
     variants = tuple(
         stored_variant(
@@ -137,7 +135,7 @@ def replace_variants(
         )
         for recipe in RECIPES
     )
-    return ReplaceVariants(
+    return ReprocessPost(
         origin=origin(actor="system:transcoder"),
         post_id=post_id,
         variants=variants,
@@ -146,9 +144,9 @@ def replace_variants(
     )
 
 
-def leave_variants(post_id: UUID) -> LeaveVariants:
+def fail_reprocessing(post_id: UUID) -> FailReprocessing:
     """Give up making them again."""
-    return LeaveVariants(
+    return FailReprocessing(
         origin=origin(actor="system:transcoder"),
         post_id=post_id,
         code="original_missing",

@@ -1,4 +1,4 @@
-"""Publishing: the one writer. It loads a post, decides, and appends what was decided."""
+"""Publishing: the one writer. It loads a post, decides, and appends the events."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,9 +24,9 @@ CONFLICT_ATTEMPTS: Final = 10
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What a command did: the post as it is now, the new events, and the last one's position.
+    """What a command did: the post after it, the new events, and the position of the last one.
 
-    `events` is empty and `position` None when there was nothing left to do.
+    `events` is empty and `position` None if nothing was left to do.
     """
 
     post: Post
@@ -38,8 +38,8 @@ class Publishing(Application[UUID]):
     """Appends events of posts; blocking, and safe to call from several threads.
 
     Args:
-        url: the PostgreSQL database, as a libpq URL.
-        pool_size: how many connections it may open.
+        url: the libpq URL of the database.
+        pool_size: the maximum number of connections.
     """
 
     name = "post"
@@ -57,19 +57,19 @@ class Publishing(Application[UUID]):
         queue_capacity: int | None = None,
         lane: Lane = "live",
     ) -> Outcome:
-        """Carry out a command; when another writer was faster, decide again on what is now true.
+        """Carry out a command; after a version conflict, load the post again and decide again.
 
         Args:
-            command: what is asked; the same command may be executed any number of times.
-            known: the post as the caller has just read it, which spares reading it again.
-            queue_capacity: refuse when this many jobs wait and the command would add one.
-            lane: where the work goes that the command leads to.
+            command: idempotent, so it may be executed any number of times.
+            known: the post as the caller has just read it, to save a read.
+            queue_capacity: refuse a command that adds a job while this many are waiting.
+            lane: the lane of the jobs that the command leads to.
 
         Raises:
-            DomainError: the command cannot be carried out; nothing was stored.
-            EventStoreUnavailable: there was no answer; saying it again is safe.
+            DomainError: the command is refused; nothing was stored.
+            EventStoreUnavailable: no answer; a retry is safe.
         """
-        # A new post has no history to read; should its id be taken, the append will say so.
+        # A new post has no history; if its id is taken, the append conflicts.
         is_read = known is not None or isinstance(command, CreatePost)
         post = known
         for _ in range(CONFLICT_ATTEMPTS):
@@ -78,7 +78,7 @@ class Publishing(Application[UUID]):
             after = _after(post, events)
             jobs = [job for event in events for job in jobs_after(event, after, lane=lane)]
             try:
-                with _answering():
+                with _translated_errors():
                     position = self._append(events, jobs, queue_capacity=queue_capacity)
             except VersionTaken:
                 is_read = False
@@ -87,10 +87,10 @@ class Publishing(Application[UUID]):
         raise VersionConflict(command.post_id, attempts=CONFLICT_ATTEMPTS)
 
     def post(self, post_id: UUID) -> Post:
-        """The post as its events tell it, also when it is deleted.
+        """The post after all its events, even if it is deleted.
 
         Raises:
-            PostNotFound: there is no such post.
+            PostNotFound: no such post.
         """
         post = fold(self.history(post_id))
         if post is None:
@@ -98,12 +98,12 @@ class Publishing(Application[UUID]):
         return post
 
     def history(self, post_id: UUID) -> list[Event]:
-        """The events of one post in the order of their versions."""
-        with _answering():
+        """The events of one post, by version."""
+        with _translated_errors():
             return cast("list[Event]", list(self.events.get(post_id)))
 
     def connection_stats(self) -> dict[str, int]:
-        """What the pool of connections tells of itself, as psycopg's pools do."""
+        """The statistics of the connection pool, under psycopg's names."""
         return cast("Recorder", self.recorder).datastore.pool.get_stats()
 
     def _append(
@@ -131,7 +131,7 @@ class Publishing(Application[UUID]):
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     try:
         yield
     except PersistenceError as error:

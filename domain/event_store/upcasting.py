@@ -35,7 +35,7 @@ def _reprocessed_2(fields: Fields) -> None:
 
 
 def _failed_2(_: Fields) -> None:
-    """The stage may be null since; an older one stays what it is."""
+    """Since version 2 the stage may be null; older values stay."""
 
 
 def _published_2(fields: Fields) -> None:

@@ -37,11 +37,11 @@ from tests.histories import (
     delete_post,
     expire_upload,
     fail_post,
-    leave_variants,
+    fail_reprocessing,
     origin,
     publishing_commands,
     record_variant,
-    replace_variants,
+    reprocess_post,
     retry_post,
 )
 
@@ -228,22 +228,22 @@ def test_an_upload_is_not_closed_early_nor_after_it_came() -> None:
 
 
 def test_a_published_post_gets_all_its_variants_anew_at_once() -> None:
-    post, events = after(*publishing_commands(POST_ID), replace_variants(POST_ID))
+    post, events = after(*publishing_commands(POST_ID), reprocess_post(POST_ID))
     assert topic_of(events[-1]) == "post.reprocessed"
     assert (post.status, post.recipe_version) == ("published", LATER_RECIPE_VERSION)
     assert {variant.encoder for variant in post.variants.values()} == {"libvips 8.19.0"}
-    assert decide(post, replace_variants(POST_ID)) == []
-    assert decide(post, leave_variants(POST_ID)) == []
+    assert decide(post, reprocess_post(POST_ID)) == []
+    assert decide(post, fail_reprocessing(POST_ID)) == []
 
 
 def test_variants_that_are_no_newer_replace_nothing() -> None:
     post, _ = after(*publishing_commands(POST_ID))
-    assert decide(post, replace_variants(POST_ID, recipe_version=RECIPE_VERSION)) == []
+    assert decide(post, reprocess_post(POST_ID, recipe_version=RECIPE_VERSION)) == []
 
 
 def test_a_post_that_cannot_be_made_again_stays_as_it_is() -> None:
     before, _ = after(*publishing_commands(POST_ID))
-    post, events = after(*publishing_commands(POST_ID), leave_variants(POST_ID))
+    post, events = after(*publishing_commands(POST_ID), fail_reprocessing(POST_ID))
     assert topic_of(events[-1]) == "post.not_reprocessed"
     assert (post.status, post.variants.keys()) == ("published", before.variants.keys())
 
@@ -252,9 +252,9 @@ def test_only_a_published_post_has_variants_to_replace() -> None:
     for length in (1, 2, 4):
         post, _ = after(*publishing_commands(POST_ID)[:length])
         assert post.recipe_version == (RECIPE_VERSION if length > 2 else 0)
-        assert decide(post, leave_variants(POST_ID)) == []
+        assert decide(post, fail_reprocessing(POST_ID)) == []
         with pytest.raises(PostNotPublished) as refused:
-            decide(post, replace_variants(POST_ID))
+            decide(post, reprocess_post(POST_ID))
         assert refused.value.status == post.status
 
 
@@ -331,5 +331,5 @@ def test_a_post_shows_the_placeholder_of_its_latest_variants() -> None:
     assert after(*commands[:-1])[0].blurhash is None
     post, _ = after(*commands)
     assert (post.blurhash, post.dominant_colour) == ("LBDbNM^Q0#58N1-U%1g3aK%2-p%2", "#322c2a")
-    post, _ = after(*commands, replace_variants(POST_ID))
+    post, _ = after(*commands, reprocess_post(POST_ID))
     assert (post.blurhash, post.dominant_colour) == ("LEHV6nWB2yk8pyo0adR*.7kCMdnj", "#0a0b0c")

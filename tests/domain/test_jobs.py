@@ -16,9 +16,9 @@ from tests.histories import (
     delete_post,
     expire_upload,
     fail_post,
-    leave_variants,
+    fail_reprocessing,
     publishing_commands,
-    replace_variants,
+    reprocess_post,
     retry_post,
 )
 
@@ -67,6 +67,6 @@ def test_a_post_that_its_owner_deletes_leaves_its_objects_to_be_removed_at_once(
 
 def test_nothing_else_leaves_work() -> None:
     post, events = after(
-        *publishing_commands(POST_ID), leave_variants(POST_ID), replace_variants(POST_ID)
+        *publishing_commands(POST_ID), fail_reprocessing(POST_ID), reprocess_post(POST_ID)
     )
     assert [topic_of(event) for event in events if jobs_after(event, post)] == ["post.uploaded"]

@@ -20,10 +20,10 @@ from tests.histories import (
     delete_post,
     expire_upload,
     fail_post,
-    leave_variants,
+    fail_reprocessing,
     publishing_commands,
     record_variant,
-    replace_variants,
+    reprocess_post,
     retry_post,
 )
 
@@ -36,7 +36,7 @@ PUBLISHED = publishing_commands(ID)
     "commands",
     [
         PUBLISHED,
-        [*PUBLISHED, leave_variants(ID), replace_variants(ID), delete_post(ID)],
+        [*PUBLISHED, fail_reprocessing(ID), reprocess_post(ID), delete_post(ID)],
         [*FAILED, retry_post(ID), *(record_variant(ID, recipe.variant) for recipe in RECIPES)],
         [*FAILED, delete_post(ID)],
         [create_post(ID), expire_upload(ID)],
@@ -115,12 +115,12 @@ def test_a_variant_that_its_recipe_version_does_not_have_is_reported() -> None:
 def test_a_newer_recipe_version_than_this_code_knows_is_not_judged() -> None:
     history = published_after(variants_ready("panorama", recipe_version=LATER_RECIPE_VERSION))
     assert isinstance(replay(history), Post)
-    replaced = after(*PUBLISHED, replace_variants(ID, recipe_version=LATER_RECIPE_VERSION))[1]
+    replaced = after(*PUBLISHED, reprocess_post(ID, recipe_version=LATER_RECIPE_VERSION))[1]
     assert isinstance(replay(replaced), Post)
 
 
 def test_a_reprocessed_post_needs_the_whole_set_of_its_recipe_version() -> None:
-    events = after(*PUBLISHED, replace_variants(ID))[1]
+    events = after(*PUBLISHED, reprocess_post(ID))[1]
     assert isinstance(events[-1], PostReprocessed)
     variants = tuple(
         replace(variant, recipe_version=RECIPE_VERSION) for variant in events[-1].variants[:2]

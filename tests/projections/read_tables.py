@@ -15,7 +15,7 @@ from tests.histories import (
     fail_post,
     publishing_commands,
     record_variant,
-    replace_variants,
+    reprocess_post,
 )
 from tests.sql import Connections
 
@@ -46,7 +46,7 @@ def write_all_kinds_of_posts(publishing: Publishing) -> None:
     for command in publishing_commands(uuid4()):
         publishing.execute(command)
     renewed = uuid4()
-    for command in (*publishing_commands(renewed), replace_variants(renewed)):
+    for command in (*publishing_commands(renewed), reprocess_post(renewed)):
         publishing.execute(command)
     for ending in (fail_post, delete_post):
         post_id = uuid4()

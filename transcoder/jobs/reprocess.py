@@ -6,7 +6,7 @@ One event replaces all variants at once. A failure leaves the post as it is and 
 import anyio
 import structlog
 
-from domain.commands import LeaveVariants, ReplaceVariants
+from domain.commands import FailReprocessing, ReprocessPost
 from domain.post import Post
 from domain.recipes import RECIPE_VERSION, VariantName
 from domain.variants import StoredVariant
@@ -41,9 +41,9 @@ class Reprocessing:
             count_reprocessed(code="")
             _log.info("reprocessed", recipe_version=RECIPE_VERSION)
 
-    def failure_command(self, failure: Failure, *, work: Work) -> LeaveVariants:
+    def failure_command(self, failure: Failure, *, work: Work) -> FailReprocessing:
         """Record that the post keeps its variants, and why."""
-        return LeaveVariants(
+        return FailReprocessing(
             origin=work.origin(),
             post_id=work.post_id,
             code=failure.error.code,
@@ -60,7 +60,7 @@ class Reprocessing:
             rendering = await self._renderer.render(original, content_type=post.content_type)
         with stages.enter("upload"):
             variants = await self._store(post, rendering)
-        command = ReplaceVariants(
+        command = ReprocessPost(
             origin=work.origin(),
             post_id=post.id,
             variants=variants,

@@ -20,7 +20,7 @@ from tests.histories import (
     LATER_RECIPE_VERSION,
     create_post,
     publishing_commands,
-    replace_variants,
+    reprocess_post,
     stored_variant,
 )
 from tests.projections.read_tables import rows, wait_for_posts, write_all_kinds_of_posts
@@ -70,7 +70,7 @@ async def test_reprocessing_with_another_set_of_variants_leaves_that_set(
         stored_variant(post_id, name, recipe_version=LATER_RECIPE_VERSION)
         for name in ("thumbnail", "panorama")
     )
-    publishing.execute(replace(replace_variants(post_id), variants=variants))
+    publishing.execute(replace(reprocess_post(post_id), variants=variants))
     await catch_up(connections, POSTS, position=None)
     images = {(row["variant"], row["key"]) for row in (await rows(connections))["post_images"]}
     assert images == {(variant.name, variant.key) for variant in variants}

@@ -25,7 +25,7 @@ from tests.histories import (
     delete_post,
     fail_post,
     record_variant,
-    replace_variants,
+    reprocess_post,
     retry_post,
 )
 from tests.projections.read_tables import TABLES, rows, wait_for_posts
@@ -185,7 +185,7 @@ def _try_something(publishing: Publishing, choose: random.Random, post_id: UUID)
             )
             for recipe in RECIPES
         ],
-        replace_variants(post_id),
+        reprocess_post(post_id),
     ]
     try:
         publishing.execute(choose.choice(commands))

@@ -25,9 +25,9 @@ from tests.histories import (
     create_post,
     delete_post,
     fail_post,
-    leave_variants,
+    fail_reprocessing,
     publishing_commands,
-    replace_variants,
+    reprocess_post,
 )
 from tests.sql import Connections
 
@@ -88,7 +88,7 @@ async def test_posts_of_the_recipe_or_a_newer_one_are_not_outdated(
 ) -> None:
     (old,) = publish(publishing)
     (renewed,) = publish(publishing)
-    publishing.execute(replace_variants(renewed))
+    publishing.execute(reprocess_post(renewed))
 
     assert await found(connections, PublishedFilter()) == (2, [old])
     assert await found(connections, PublishedFilter(), recipe_version=RECIPE_VERSION) == (2, [])
@@ -112,10 +112,10 @@ async def test_a_run_is_told_what_became_of_its_own_posts(
     publishing: Publishing, connections: Connections
 ) -> None:
     renewed, left, other = publish(publishing), publish(publishing), publish(publishing)
-    replacing, leaving = replace_variants(renewed[0]), leave_variants(left[0])
+    replacing, leaving = reprocess_post(renewed[0]), fail_reprocessing(left[0])
     publishing.execute(replacing)
     position = publishing.execute(leaving).position
-    publishing.execute(replace_variants(other[0]))
+    publishing.execute(reprocess_post(other[0]))
     assert position is not None
 
     async with connections.connection() as connection:

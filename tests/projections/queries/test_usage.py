@@ -20,7 +20,7 @@ from tests.histories import (
     fail_post,
     publishing_commands,
     record_variant,
-    replace_variants,
+    reprocess_post,
     retry_post,
 )
 from tests.sql import Connections
@@ -66,7 +66,7 @@ async def test_usage_follows_a_post_through_its_life(
         ([fail_post(post_id)], usage("failed", variants=VARIANT_BYTES)),
         ([retry_post(post_id)], usage("processing", variants=VARIANT_BYTES)),
         (publishing_commands(post_id)[3:], usage("published", variants=3 * VARIANT_BYTES)),
-        ([replace_variants(post_id)], usage("published", variants=3 * NEWER_VARIANT_BYTES)),
+        ([reprocess_post(post_id)], usage("published", variants=3 * NEWER_VARIANT_BYTES)),
         ([delete_post(post_id)], usage("deleted", original=0, variants=0)),
     ]
     for end in range(1, len(steps) + 1) if not at_once else [len(steps)]:

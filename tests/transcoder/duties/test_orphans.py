@@ -19,7 +19,7 @@ from tests.histories import (
     fail_post,
     publishing_commands,
     record_variant,
-    replace_variants,
+    reprocess_post,
     retry_post,
 )
 from transcoder.duties.orphans import find_orphans, remove_orphan, remove_orphans
@@ -40,7 +40,7 @@ async def test_every_object_of_a_living_post_is_needed_also_what_was_replaced(
     store: FakeObjectStore, publishing: Publishing, connections: Connections
 ) -> None:
     post_id = uuid4()
-    for command in (*publishing_commands(post_id), replace_variants(post_id)):
+    for command in (*publishing_commands(post_id), reprocess_post(post_id)):
         for event in publishing.execute(command).events:
             if isinstance(event, VariantReady):
                 store.arrive(event.variant.key, b"a variant")
