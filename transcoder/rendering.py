@@ -9,15 +9,17 @@ from domain.recipes import MAX_PIXELS, MAX_SIDE
 from domain.variants import Variant
 
 MIB: Final = 1 << 20
+# What operators plan with for each image process.
+PROCESS_BYTES: Final = 512 * MIB
+_MARGIN_BYTES: Final = 32 * MIB
 
 
 class Limits(Struct, frozen=True, kw_only=True):
     """What one picture may be and may cost.
 
-    `memory_bytes` is what a process may need by the header's word, 32 MiB less than the 512 that
-    operators plan with. `address_space_bytes` is for headers that lie; 1.5 GiB passes every picture
-    within the budget, and 1 GiB does not. A process checks its deadline between steps; when it is
-    `overtime_seconds` late, the pool kills it.
+    `memory_bytes` is what a process may need by the header's word. `address_space_bytes` is for
+    headers that lie; 1.5 GiB passes every picture within the budget, and 1 GiB does not. A process
+    checks its deadline between steps; when it is `overtime_seconds` late, the pool kills it.
     """
 
     max_pixels: int = MAX_PIXELS
@@ -26,7 +28,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     heif: bool = True
     deadline_seconds: float = 30.0
     overtime_seconds: float = 2.0
-    memory_bytes: int = 480 * MIB
+    memory_bytes: int = PROCESS_BYTES - _MARGIN_BYTES
     address_space_bytes: int = 1536 * MIB
     open_files: int = 64
 

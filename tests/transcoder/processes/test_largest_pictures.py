@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from typing import Final
 
 import psutil
 import pytest
@@ -18,11 +17,9 @@ from tests.transcoder.processes.largest_pictures import (
 from transcoder.errors import TooMuchMemory
 from transcoder.processes.pool import RenderPool
 from transcoder.processing.pipeline import render
-from transcoder.rendering import MIB, Limits
+from transcoder.rendering import MIB, PROCESS_BYTES, Limits
 
 pytestmark = pytest.mark.anyio
-
-MEMORY_BYTES: Final = 512 * MIB
 
 
 def peak_bytes(process: psutil.Process) -> int:
@@ -50,7 +47,7 @@ async def test_a_process_renders_one_largest_picture_after_the_other(kind: str) 
         assert 0.99 * MAX_PIXELS < made.width * made.height <= MAX_PIXELS
         assert {variant.width for variant in made.variants} == {4000, 600, 150}
     if sys.platform == "linux":
-        assert peak_bytes(process) < MEMORY_BYTES
+        assert peak_bytes(process) < PROCESS_BYTES
 
 
 @pytest.mark.parametrize("kind", TOO_COSTLY)
@@ -66,7 +63,7 @@ async def test_the_largest_that_is_not_refused_is_rendered(kind: str) -> None:
     pool, process = await pool_of_one()
     await pool.render(content, content_type=TOO_COSTLY[kind].content_type)
     if sys.platform == "linux":
-        assert peak_bytes(process) < MEMORY_BYTES
+        assert peak_bytes(process) < PROCESS_BYTES
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there is address space limited like this")
