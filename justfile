@@ -2,8 +2,9 @@
 
 set positional-arguments
 
-# Each process starts its own servers, so all tests of a file run in one process.
-SIDE_BY_SIDE := "--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder"
+# Each process starts its own servers, so all tests of a file run in one process. How many there are,
+# and which files come first, is in tests/schedule.py.
+SIDE_BY_SIDE := "--numprocesses=logical --maxprocesses=5 --dist=loadfile --no-loadscope-reorder"
 ALL_TESTS := SIDE_BY_SIDE + " --cov --cov-report=term-missing:skip-covered"
 
 export PATH := justfile_directory() / ".venv/bin" + ":" + env("PATH")

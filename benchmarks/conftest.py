@@ -2,11 +2,11 @@
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
-from typing import Final, TypeAlias
+from typing import Final
 
 import anyio
 import pytest
@@ -15,6 +15,7 @@ from psycopg import AsyncConnection
 
 from api.stack.local import LocalStack, local_stack
 from benchmarks.load_clients import Clients, clients_of
+from benchmarks.report import Report
 from benchmarks.targets import AIM_SECONDS, HARD_LIMIT_SECONDS, TARGET_SECONDS
 from domain.jobs import QUEUES
 from tests.transcoder import pictures
@@ -23,8 +24,6 @@ from transcoder.queue.lanes import lanes_alive
 pytest_plugins = ["tests.servers", "tests.databases"]
 
 WORKER_WITHIN_SECONDS: Final = 60
-
-Report: TypeAlias = Callable[[str, list[float]], None]
 
 _MEASURED: Final = pytest.StashKey[dict[str, list[float]]]()
 

@@ -22,6 +22,7 @@ from api.stack.local import LocalStack, local_stack
 from benchmarks.load_clients import REFUSED, Clients, clients_of, p99, percentiles
 from benchmarks.load_measures import bare_photos_per_second, cost, photos_per_second
 from benchmarks.load_plot import draw_load
+from benchmarks.load_publishing import publish_side_by_side
 from benchmarks.load_watch import Look, Watch, watching
 from tests.servers import temporary_stack_folder
 from transcoder.processes.pool import RenderPool
@@ -41,8 +42,6 @@ SATURATING_PHOTOS: Final = 240
 ROOM: Final = 1000
 SATURATED_P99_SECONDS: Final = 0.100
 BETWEEN_UPLOADS_SECONDS: Final = 5.0
-# As apps do; more often, reading would be most of the load.
-ASK_AGAIN_SECONDS: Final = 0.25
 # What is measured alone may be asked for as often as the answer should be exact.
 IDLE_ASK_AGAIN_SECONDS: Final = 0.005
 PLOT: Final = Path(".benchmarks") / "load.png"
@@ -168,32 +167,6 @@ async def test_a_ramp_of_clients(stack: LocalStack, small_photo: bytes, is_measu
     number = 300 if is_measuring else 2
     bare = await bare_photos_per_second(small_photo, number, workers=WORKERS)
     print(f"the bare pipeline, with every core to itself: {bare:.0f} posts/s")
-
-
-async def publish_side_by_side(
-    clients: Clients, photo: bytes, people: int, *, seconds: float
-) -> float:
-    """Photo after photo of each; what begins within `seconds` is published. How long it took."""
-    began = anyio.current_time()
-
-    async def keep_publishing() -> None:
-        while anyio.current_time() < began + seconds:
-            await publish_one(clients, photo)
-
-    async with anyio.create_task_group() as tasks:
-        for _ in range(people):
-            tasks.start_soon(keep_publishing)
-    return anyio.current_time() - began
-
-
-async def publish_one(clients: Clients, photo: bytes) -> None:
-    """One photo, from its announcement until it is published."""
-    opened = await clients.send(photo)
-    started = time.perf_counter()
-    await clients.complete(opened)
-    post = await clients.final(opened.post_id, every_seconds=ASK_AGAIN_SECONDS)
-    assert post["status"] == "published", post
-    clients.seconds["published"].append(time.perf_counter() - started)
 
 
 def row_of(number: int, clients: Clients, watch: Watch, seconds: float) -> str:

@@ -18,7 +18,7 @@ from api.cli.client import TIMEOUT_SECONDS, Client, Photo, read_photo
 from api.http.authentication.bearer import User, create_token
 from api.http.schemas.uploads import UploadOpened
 from api.stack.local import LocalStack
-from benchmarks.conftest import Report
+from benchmarks.report import Report
 from benchmarks.targets import HARD_LIMIT_SECONDS, TARGET_SECONDS
 
 ROUNDS = 20

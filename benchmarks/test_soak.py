@@ -15,8 +15,8 @@ import pytest
 
 from api.stack.local import LocalStack
 from benchmarks.load_clients import Clients, clients_of, percentiles
+from benchmarks.load_publishing import publish_one, publish_side_by_side
 from benchmarks.load_watch import Look, watching
-from benchmarks.test_load import publish_one, publish_side_by_side
 from domain.settings import DatabaseSettings
 from tests.transcoder import pictures
 

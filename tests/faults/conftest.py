@@ -7,7 +7,6 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from api.stack.local import LocalStack, local_stack
-from tests.acceptance.conftest import jpeg, picture  # noqa: F401 - fixtures
 from tests.faults.patient_app import PatientApp
 from tests.servers import temporary_stack_folder
 

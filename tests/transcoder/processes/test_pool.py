@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -95,6 +96,7 @@ async def busy_process(among: set[psutil.Process]) -> psutil.Process:
     raise AssertionError
 
 
+@cache
 def slow_picture() -> bytes:
     """One that keeps a process busy for more than a second: each cap takes several encodes."""
     return pictures.jpeg(pictures.noise(4000, 3000))
