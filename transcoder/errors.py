@@ -1,37 +1,37 @@
 """What can go wrong between an original and its variants.
 
     TranscoderError
-    ├── PermanentFailure              trying again cannot help
+    ├── PermanentFailure              a retry cannot help
     │   ├── NotAnImage                the bytes are in none of the accepted formats
     │   ├── ContentTypeMismatch       they are in another format than was announced
-    │   ├── FormatSwitchedOff         they are in a format that is not accepted any more
-    │   ├── TooManyPixels             the header promises more pixels than we decode
+    │   ├── FormatSwitchedOff         they are in a format that is no longer accepted
+    │   ├── TooManyPixels             the header declares more pixels than we decode
     │   ├── SideTooLong               one side is longer than we decode
     │   ├── TooManyBands              more colour channels than any photo has
     │   ├── TooMuchMemory             rendering it would need more memory than a process may use
     │   ├── CorruptImage              the pixels cannot be decoded
     │   ├── ChecksumMismatch          the stored bytes are not the announced ones
     │   └── OriginalMissing           there are no stored bytes
-    └── RetryableFailure              trying again may help
+    └── RetryableFailure              a retry may help
         ├── ObjectStoreUnavailable    the object store did not answer as it should
-        ├── RendererCrashed           the image process died; one more try
-        ├── RenderTimedOut            it took too long; one more try
-        ├── OutOfMemory               it needed too much memory; one more try
-        └── UnexpectedFailure         something that nobody foresaw
+        ├── RendererCrashed           the image process died; one retry
+        ├── RenderTimedOut            it took too long; one retry
+        ├── OutOfMemory               it needed too much memory; one retry
+        └── UnexpectedFailure         a bug; the log has the traceback
 
 `code` is for machines and never changes; `message` is for the person who uploaded the photo.
-Every error survives the way out of an image process: facts are plain attributes.
+Errors are pickled on the way out of an image process: facts are plain attributes.
 """
 
 from collections.abc import Callable
 from typing import ClassVar, Final
 
-# Attempts of a whole job; the queue waits longer after each, in all some four minutes.
+# Per job and kind of failure; with the pauses between them some four minutes in all.
 MAX_ATTEMPTS: Final = 8
 
 
 class TranscoderError(Exception):
-    """Base of the package's errors; `max_attempts` of a job that meets this one."""
+    """Base of the package's errors; `max_attempts` limits the attempts that fail with it."""
 
     code: ClassVar[str] = "transcoder_error"
     message: ClassVar[str] = "Something went wrong on our side. Please try again later."
@@ -39,7 +39,7 @@ class TranscoderError(Exception):
     max_attempts: ClassVar[int] = 1
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[type, object, object]]:
-        """Pickle the facts, whatever the constructor looks like."""
+        """Pickle the facts, independent of the constructor's signature."""
         return _rebuilt, (type(self), self.args, self.__dict__)
 
 
@@ -51,17 +51,17 @@ def _rebuilt(kind: type[TranscoderError], args: tuple[object], facts: dict[str, 
 
 
 def first_failure(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first real error of a task group: one is plenty, and the others say the same."""
+    """The first error of a task group; the others usually have the same cause."""
     first = group.exceptions[0]
     return first_failure(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 class NoSlotFree(Exception):
-    """Work that nobody waits for found no room beside work that people wait for: try later."""
+    """Bulk work found no free image process because live work uses them all: retry later."""
 
 
 class PermanentFailure(TranscoderError):
-    """Trying again cannot help."""
+    """A retry cannot help."""
 
 
 class NotAnImage(PermanentFailure):
@@ -84,7 +84,7 @@ class ContentTypeMismatch(PermanentFailure):
 
 
 class FormatSwitchedOff(PermanentFailure):
-    """The bytes are in a format that is not accepted any more."""
+    """The bytes are in a format that is no longer accepted."""
 
     code = "format_switched_off"
     message = "We do not accept photos of this type at the moment. Please upload it as a JPEG."
@@ -95,7 +95,7 @@ class FormatSwitchedOff(PermanentFailure):
 
 
 class TooManyPixels(PermanentFailure):
-    """The header promises more pixels than we decode."""
+    """The header declares more pixels than we decode."""
 
     code = "too_many_pixels"
     message = "This photo has too many pixels. Please upload a smaller version of it."
@@ -143,7 +143,7 @@ class TooMuchMemory(PermanentFailure):
 
 
 class CorruptImage(PermanentFailure):
-    """The pixels cannot be decoded; `reason` is the decoder's own and not for people."""
+    """The pixels cannot be decoded; `reason` is the decoder's message, for logs only."""
 
     code = "corrupt_image"
     message = "This photo is damaged and cannot be shown. Please upload an intact copy."
@@ -177,7 +177,7 @@ class OriginalMissing(PermanentFailure):
 
 
 class RetryableFailure(TranscoderError):
-    """Trying again may help."""
+    """A retry may help."""
 
     retryable = True
     max_attempts = MAX_ATTEMPTS
@@ -224,7 +224,7 @@ class OutOfMemory(RetryableFailure):
 
 
 class UnexpectedFailure(RetryableFailure):
-    """Something that nobody foresaw; the log has it."""
+    """A bug; the log has the traceback."""
 
     code = "internal_error"
 

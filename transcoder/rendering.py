@@ -1,4 +1,4 @@
-"""Rendering: what goes into an image process and what comes out of it."""
+"""Rendering: the limits an image process is given, and the variants it returns."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ _MARGIN_BYTES: Final = 32 * MIB
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What one picture may be and may cost.
+    """What one picture may be, and what it may cost.
 
     `memory_bytes` is what a process may need by the header's word. `address_space_bytes` is for
     headers that lie; 1.5 GiB passes every picture within the budget, and 1 GiB does not. A process
@@ -34,7 +34,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     @property
     def killed_after_seconds(self) -> float:
-        """How long a picture may take before its process is killed from outside."""
+        """The time after which a picture's process is killed from outside."""
         return self.deadline_seconds + self.overtime_seconds
 
 
@@ -45,7 +45,7 @@ class RenderedVariant(Variant, frozen=True, kw_only=True):
 
 
 class Rendering(Struct, frozen=True, kw_only=True):
-    """Everything that one original became: its size upright, its variants, what it cost."""
+    """The result of one original: its upright size, its variants, and the time each step took."""
 
     content_type: ContentType
     width: int

@@ -1,4 +1,4 @@
-"""The worker process: opens everything that jobs need, and works until it is told to stop."""
+"""The worker process: opens what jobs need, and works until it receives a signal to stop."""
 
 import asyncio
 import signal
@@ -29,10 +29,10 @@ from transcoder.queue.lanes import STALLED_AFTER_SECONDS
 from transcoder.settings import WorkerSettings
 from transcoder.tasks import Parts, add_tasks, assemble
 
-# Pictures download and upload while others are rendered.
+# Some jobs download and upload while others are rendered.
 JOBS_PER_PROCESS: Final = 2
 BULK_PROCESSES: Final = 1
-# Jobs that run when the worker is told to stop get this long to end; then they go back.
+# Running jobs get this long to end after the signal to stop; then they are handed back.
 DRAIN_SECONDS: Final = 4.0
 POLL_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 2.0
@@ -42,20 +42,20 @@ _log = structlog.get_logger(__name__)
 
 
 class Lane(Struct, frozen=True):
-    """A queue, and how many of its jobs run at once: no lane waits for another one's jobs."""
+    """A queue, and how many of its jobs run at once: lanes are independent of each other."""
 
     queue_name: str
     concurrency: int
 
 
 async def run_worker(settings: WorkerSettings) -> None:
-    """Work until SIGTERM or SIGINT, then finish what runs or hand it back.
+    """Work until SIGTERM or SIGINT, then drain.
 
     Raises:
         psycopg.OperationalError: the database does not answer at the start; later it may go away.
     """
     hide_memory()
-    # A wrong address is known at once; pools would try for half a minute.
+    # Fails at once on a wrong address; pools would retry for half a minute.
     connecting = AsyncConnection.connect(
         settings.database.url, connect_timeout=CONNECT_WITHIN_SECONDS
     )
@@ -83,12 +83,12 @@ async def run_worker(settings: WorkerSettings) -> None:
 
 
 async def work(queue: App, lanes: list[Lane]) -> None:
-    """Work in all lanes until SIGTERM or SIGINT; what runs then gets some time to end."""
+    """Work in all lanes until SIGTERM or SIGINT; running jobs then get `DRAIN_SECONDS`."""
     working = [_LaneAtWork(queue, lane) for lane in lanes]
     loop = asyncio.get_running_loop()
 
     def drain(received: signal.Signals) -> None:
-        # A second one means now.
+        # A second signal stops the process at once.
         loop.remove_signal_handler(received)
         for lane in working:
             lane.drain()
@@ -101,36 +101,36 @@ async def work(queue: App, lanes: list[Lane]) -> None:
 
 
 class _LaneAtWork:
-    """Told to drain and not cancelled: whatever waits inside could miss a cancellation."""
+    """Drains instead of being cancelled: library code inside may swallow a cancellation."""
 
     def __init__(self, queue: App, lane: Lane) -> None:
         self._queue = queue
         self._lane = lane
         self._worker: Worker | None = None
-        self._told_to_drain = anyio.Event()
+        self._is_draining = anyio.Event()
 
     def drain(self) -> None:
-        """Take no more jobs; those that run get `DRAIN_SECONDS`."""
-        self._told_to_drain.set()
+        """Start no more jobs; running ones get `DRAIN_SECONDS`."""
+        self._is_draining.set()
         if self._worker is not None:
             self._worker.stop()  # type: ignore[no-untyped-call]
 
     async def keep_working(self) -> None:
-        """The queue ends a lane, with an error or without, when the database goes: begin again.
+        """Restart the lane whenever the queue ends it because the database went away.
 
-        What ran has been handed back, or is missed soon and taken over.
+        Its jobs have been handed back, or are taken over as stalled.
         """
         name = self._lane.queue_name
-        while not self._told_to_drain.is_set():
+        while not self._is_draining.is_set():
             self._worker = self._new_worker()
             try:
                 await self._worker.run()  # type: ignore[no-untyped-call]
             except (ConnectorException, psycopg.OperationalError) as error:
                 _log.warning("database_lost", lane=name, error=str(error.__cause__ or error))
             with anyio.move_on_after(POLL_SECONDS):
-                await self._told_to_drain.wait()
+                await self._is_draining.wait()
                 return
-            _log.info("lane_begins_again", lane=name)
+            _log.info("lane_restarted", lane=name)
 
     def _new_worker(self) -> Worker:
         return Worker(

@@ -1,9 +1,8 @@
-"""The janitor: finds stored objects that nothing needs, and removes them.
+"""Orphans: stored objects that no event of a living post refers to, found and removed.
 
-What an event of a living post refers to is never one of them, nor is what is younger than any
-upload or attempt can take, nor anything under a key that is none of ours. Objects of posts that the
-database has never heard of are found, and left alone: every post is in the database before its
-photo can be in the bucket, so that the database is the wrong one, or has been restored.
+Objects younger than any upload or attempt are left alone, and so are keys of another form. Objects
+of unknown posts are reported and never removed: a post is in the database before its photo is in
+the bucket, so this database must be the wrong one, or an older backup.
 """
 
 from collections.abc import AsyncGenerator
@@ -21,7 +20,7 @@ from psycopg_pool import AsyncConnectionPool
 from domain.keys import ORIGINALS_PREFIX, VARIANTS_PREFIX, post_of_key
 from transcoder.object_store.protocol import ListedObject, ObjectStore
 
-# A worker that slept this long between storing a variant and recording it has no job any more.
+# No worker still holds its job that long after storing a variant.
 ORPHANS_OLDER_THAN: Final = timedelta(hours=24)
 
 Connections: TypeAlias = AsyncConnectionPool[AsyncConnection[object]]
@@ -34,7 +33,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Orphan(Struct, frozen=True, kw_only=True):
-    """An object that nothing needs, and why not."""
+    """An object that nothing needs, and why."""
 
     key: str
     file_size: int
@@ -43,7 +42,7 @@ class Orphan(Struct, frozen=True, kw_only=True):
 
     @property
     def is_removable(self) -> bool:
-        """Whether it is known for certain that nobody will ever need it."""
+        """Whether it is certain that nothing will ever need the object."""
         return self.why != "no_such_post"
 
 
@@ -57,7 +56,7 @@ class _Needed(Struct, frozen=True, kw_only=True):
 async def find_orphans(
     store: ObjectStore, connections: Connections, *, before: datetime
 ) -> AsyncGenerator[Orphan]:
-    """Every orphan that was last changed `before`; one request for each thousand objects.
+    """Yield the orphans last changed before `before`; one request per thousand objects.
 
     Raises:
         ObjectStoreUnavailable: the object store does not answer.
@@ -72,7 +71,7 @@ async def find_orphans(
 
 
 async def remove_orphans(store: ObjectStore, connections: Connections, *, before: datetime) -> int:
-    """Remove all that are removable, and return how many they were.
+    """Remove the removable orphans, and return their number.
 
     Raises:
         ObjectStoreUnavailable: the object store does not answer.
@@ -89,12 +88,12 @@ async def remove_orphans(store: ObjectStore, connections: Connections, *, before
 
 
 async def remove_orphan(orphan: Orphan, store: ObjectStore, connections: Connections) -> bool:
-    """Remove one, unless it is needed by now: a retry may store and record the very same bytes.
+    """Remove an orphan unless it is needed by now: a retry may store the same bytes again.
 
     Raises:
         ObjectStoreUnavailable: the object store does not answer.
     """
-    # In this order: who stores it after the first question shows in the answer to the second.
+    # In this order: an object stored after the first query shows a new time in the second.
     still = await _orphans(
         [ListedObject(key=orphan.key, file_size=orphan.file_size, changed_at=orphan.changed_at)],
         connections,
@@ -125,7 +124,7 @@ def _why(key: str, post: _Needed | None) -> Why | None:
         return "no_such_post"
     if post.is_deleted:
         return "post_is_deleted"
-    # While a post waits for variants, any of them may be recorded the next moment.
+    # While a post is processing, any of its variants may be recorded the next moment.
     return "never_recorded" if post.is_settled and key not in post.keys else None
 
 

@@ -1,4 +1,4 @@
-"""Metrics of a worker process: its jobs, how posts end, and where the time goes."""
+"""Metrics of a worker process: attempts, the outcome of posts, and the time of each stage."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ POSTS: Final = Counter(
 )
 REPROCESSED: Final = Counter(
     "nova_posts_reprocessed",
-    "Published posts that were made again, or could not be.",
+    "Published posts that were reprocessed, or could not be.",
     ["outcome", "code"],
 )
 ATTEMPTS: Final = Histogram(
@@ -41,12 +41,12 @@ STEP_SECONDS: Final = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
 FAILED_ATTEMPTS: Final = Counter(
-    "nova_attempts_failed", "Attempts that are followed by another one, by why.", ["code"]
+    "nova_attempts_failed", "Failed attempts that are followed by another one, by code.", ["code"]
 )
 
 
 def _show_from_the_start() -> None:
-    """A series that begins with its first failure never seems to rise."""
+    """Create all series at 0: one that begins with its first failure never seems to rise."""
     POSTS.labels("published", "")
     for code in codes():
         POSTS.labels("failed", code)
@@ -82,7 +82,7 @@ def count_published(*, attempt: int, stages_ms: dict[str, int], steps_ms: dict[s
 
 
 def count_failed_attempt(*, code: str) -> None:
-    """Count an attempt that failed and is followed by another one."""
+    """Count a failed attempt that is followed by another one."""
     FAILED_ATTEMPTS.labels(code).inc()
 
 

@@ -1,4 +1,4 @@
-"""Tracing: an attempt at a job hangs below the event that caused it, in the request's own trace."""
+"""Tracing: an attempt is a span below the event that caused it, in the trace of the request."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
