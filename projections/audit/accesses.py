@@ -1,4 +1,4 @@
-"""Audit accesses: who read the audit trail of others, kept for ever like the events."""
+"""Audit accesses: who queried the audit trail, kept for ever like the events."""
 
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
@@ -24,7 +24,7 @@ FROM audit_accesses ORDER BY access_id DESC LIMIT %(limit)s
 
 
 class Access(Struct, frozen=True, kw_only=True):
-    """What is asked, and by whom: `question` is a path or a command."""
+    """A query and its actor: `question` is a path or a command."""
 
     actor: str
     role: AuditRole
@@ -34,14 +34,14 @@ class Access(Struct, frozen=True, kw_only=True):
 
 
 class RecordedAccess(Access, frozen=True, kw_only=True):
-    """An access as it was recorded, before it was answered."""
+    """An access as recorded, before the query ran."""
 
     access_id: int
     recorded_at: datetime
 
 
 async def record_access(connection: AsyncConnection[object], access: Access) -> None:
-    """Record it; what cannot be recorded must not be answered."""
+    """Record an access; a query that cannot be recorded must not run."""
     parameters = {**asdict(access), "filters": Jsonb(access.filters)}
     await connection.execute(_RECORD, parameters)
 

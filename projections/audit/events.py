@@ -1,7 +1,7 @@
-"""Audit: the log as it is stored, asked by post, by person, by kind and by time.
+"""Audit queries: the stored log by post, user, actor, type and time.
 
-Events are shown as their bytes say, never upcast: evidence is not improved. Positions appear in
-commit order, so that a reader of pages, oldest first, misses nothing that is appended meanwhile.
+Events are shown as stored, never upcast: evidence is not altered. Positions appear in commit order,
+so that paging from the oldest misses no event that is appended meanwhile.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -15,12 +15,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 from psycopg import AsyncConnection
 
-from domain.event_store.mapper import EventRow
 from domain.events import Fact
 from projections.connection import fetch_all, fetch_one
-from projections.log.reading import head_position
+from projections.log.reading import LogRow, head_position
 
-# Where a connection comes from, for as long as it is needed.
+# Provides a connection for as long as one statement needs it.
 Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[AsyncConnection[object]]]
 Order: TypeAlias = Literal["newest", "oldest"]
 Topic: TypeAlias = Literal[
@@ -55,7 +54,7 @@ _CONDITIONS: Final[dict[str, LiteralString]] = {
     "at_least": "notification_id >= %(at_least)s",
     "at_most": "notification_id <= %(at_most)s",
 }
-# Reads the time of each row once; a bound that is null is none.
+# Decodes the time of each row once; null means no bound.
 _IN_SPAN: Final[LiteralString] = (
     "event_recorded_at(state) <@ tstzrange(%(since)s::timestamptz, %(until)s::timestamptz)"
 )
@@ -71,7 +70,7 @@ _ORDERS: Final[dict[Order, tuple[LiteralString, LiteralString]]] = {
 
 
 class EventFilter(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Which events are asked for; `since` is included, `until` is not.
+    """Which events to select; `since` is inclusive, `until` exclusive.
 
     `user_id` is who created the post, `actor` who caused the event. `at_least` and `at_most` are
     positions.
@@ -88,9 +87,9 @@ class EventFilter(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AuditedEvent(Struct, frozen=True, kw_only=True):
-    """One event as stored: `data` is what no other field says.
+    """One event as stored; `data` holds the fields that have no place of their own.
 
-    A state that is no JSON object has null in its place, and `data.unreadable_state` in base64.
+    If the state is not a JSON object, those places are null and `data.unreadable_state` is base64.
     """
 
     position: int
@@ -104,14 +103,8 @@ class AuditedEvent(Struct, frozen=True, kw_only=True):
     data: dict[str, Any]
 
 
-class StoredRow(EventRow, frozen=True, kw_only=True):
-    """One row of the log and its position."""
-
-    position: int
-
-
 class EventPage(Struct, frozen=True, kw_only=True):
-    """Some events in the asked order; `next_after` is null when there are no more now."""
+    """A page of events in the requested order; `next_after` is null on the last one."""
 
     items: list[AuditedEvent]
     next_after: int | None
@@ -122,9 +115,9 @@ class _Span(Struct, frozen=True, kw_only=True):
     last_position: int | None
 
 
-async def history_of(connection: AsyncConnection[object], post_id: UUID) -> list[StoredRow]:
-    """Every row of one post in the order of versions; empty for a post that never was."""
-    return await fetch_all(connection, StoredRow, _OF_POST, {"post_id": post_id})
+async def history_of(connection: AsyncConnection[object], post_id: UUID) -> list[LogRow]:
+    """Every row of one post in the order of versions; empty for an unknown post."""
+    return await fetch_all(connection, LogRow, _OF_POST, {"post_id": post_id})
 
 
 async def page_of_events(
@@ -135,13 +128,13 @@ async def page_of_events(
     order: Order = "oldest",
     after: int | None = None,
 ) -> EventPage:
-    """Up to `limit` events that follow position `after` in the asked order."""
+    """Up to `limit` events that follow position `after` in the requested order."""
     if asked.since is not None and asked.until is not None and asked.until <= asked.since:
         return EventPage(items=[], next_after=None)
     asked = await _within_positions(connection, asked)
     parameters = {**msgspec.structs.asdict(asked), "after": after, "limit": limit + 1}
     query = statement(asked, order=order, is_first=after is None)
-    rows = await fetch_all(connection, StoredRow, query, parameters)
+    rows = await fetch_all(connection, LogRow, query, parameters)
     page = [audited(row) for row in rows[:limit]]
     return EventPage(items=page, next_after=page[-1].position if len(rows) > limit else None)
 
@@ -154,9 +147,9 @@ async def stream_events(
     after: int | None = None,
     limit: int | None = None,
 ) -> AsyncIterator[list[AuditedEvent]]:
-    """All such events up to the head as it is now, in batches: memory holds one batch at a time.
+    """All selected events up to the current head, in batches: memory holds one at a time.
 
-    Each batch is one short statement on a connection of its own: a slow reader holds none.
+    Each batch is one short statement on its own connection: a slow client holds none.
     """
     async with connect() as connection:
         if asked.at_most is None:
@@ -174,7 +167,7 @@ async def stream_events(
 
 
 async def _within_positions(connection: AsyncConnection[object], asked: EventFilter) -> EventFilter:
-    """Add where a span of time lies in the log, which spares walking the rest of it."""
+    """Add the positions between which a span of time lies, so that the rest is not scanned."""
     if asked.at_least is not None or not _has_span(asked):
         return asked
     span = await fetch_one(connection, _Span, _SPAN, {"since": asked.since, "until": asked.until})
@@ -187,7 +180,7 @@ async def _within_positions(connection: AsyncConnection[object], asked: EventFil
 
 
 def statement(asked: EventFilter, *, order: Order, is_first: bool) -> LiteralString:
-    """The question in SQL: only what is asked, so that the planner sees which index serves it."""
+    """The query, with the given conditions only, so that the planner sees which index serves it."""
     following, ordered = _ORDERS[order]
     given: list[LiteralString] = [
         condition for name, condition in _CONDITIONS.items() if getattr(asked, name) is not None
@@ -202,7 +195,7 @@ def _has_span(asked: EventFilter) -> bool:
     return asked.since is not None or asked.until is not None
 
 
-def audited(row: StoredRow) -> AuditedEvent:
+def audited(row: LogRow) -> AuditedEvent:
     """The stored event, field by field."""
     fields = _fields(row.state)
     return AuditedEvent(
@@ -214,12 +207,12 @@ def audited(row: StoredRow) -> AuditedEvent:
         actor=fields.get("actor"),
         correlation_id=fields.get("correlation_id"),
         causation_id=fields.get("causation_id"),
-        data={name: value for name, value in fields.items() if name not in _TOLD_ABOVE},
+        data={name: value for name, value in fields.items() if name not in _OWN_PLACES},
     )
 
 
-# The event's own id stays among its data: it is what `causation_id` of later events names.
-_TOLD_ABOVE: Final = {"type", *Fact.__struct_fields__} - {"event_id"}
+# `event_id` stays in `data`: later events name it as their `causation_id`.
+_OWN_PLACES: Final = {"type", *Fact.__struct_fields__} - {"event_id"}
 _OBJECT: Final[msgspec.json.Decoder[dict[str, Any]]] = msgspec.json.Decoder(dict[str, Any])
 
 

@@ -1,7 +1,7 @@
-"""The promise, audited: how long posts took from complete to published, from the events alone.
+"""The SLO, audited: seconds from complete to published, from the events alone.
 
 One pass over the log in the order of positions; memory holds the posts in flight and one figure
-for each measured one. What no event records is named instead of guessed.
+per measured post. What no event records is listed, not estimated.
 """
 
 from array import array
@@ -19,21 +19,21 @@ from psycopg import AsyncConnection
 from projections.audit.events import AuditedEvent, EventFilter, stream_events
 
 PROMISED_SECONDS: Final = (2.0, 5.0)
-# What `post.published` says of each, since its third version.
+# Recorded by `post.published` since its third version.
 _STAGES: Final = {
     "queue_wait": "queue_ms",
     "download": "download_ms",
     "transcode": "transcode_ms",
     "upload": "upload_ms",
 }
-# It comes after the last event, and leaves none.
+# Happens after the last event and appends none.
 NOT_RECORDED: Final = ("projection",)
 _ZonedTime: TypeAlias = Annotated[datetime, Meta(tz=True)]
 _PERCENTILES: Final = (50, 90, 99)
 
 
 class Spread(Struct, frozen=True, kw_only=True):
-    """How a figure is spread over posts, by nearest rank; null where nothing was measured."""
+    """Percentiles of a figure over posts, by nearest rank; null if nothing was measured."""
 
     count: int
     p50: float | None
@@ -43,7 +43,7 @@ class Spread(Struct, frozen=True, kw_only=True):
 
 
 class Slo(Struct, frozen=True, kw_only=True):
-    """Posts against the promise; times in seconds.
+    """Posts against the SLO; times in seconds.
 
     `stages` are of the attempt that published, with everything before it in `queue_wait`.
     `share_within` goes from promised seconds to the share of published posts.
@@ -60,7 +60,7 @@ class Slo(Struct, frozen=True, kw_only=True):
 
 
 class SloMeter:
-    """Takes events of the log in order and keeps what the promise is judged by."""
+    """Collects the figures of the SLO from the events of the log, in order."""
 
     def __init__(self) -> None:
         self.taken = 0
@@ -70,7 +70,7 @@ class SloMeter:
         self._uploaded_at: dict[UUID, datetime] = {}
 
     def take(self, event: AuditedEvent) -> None:
-        """Take the next event; one without a readable time or an upload before it says nothing."""
+        """Take the next event; one without a readable time or an earlier upload is ignored."""
         self.taken += 1
         at = _time(event.recorded_at)
         if at is None:
@@ -81,7 +81,7 @@ class SloMeter:
             self._end(event, at)
 
     def result(self, *, since: datetime | None, until: datetime | None) -> Slo:
-        """What was measured so far."""
+        """The figures so far."""
         return Slo(
             since=since,
             until=until,
@@ -101,10 +101,10 @@ class SloMeter:
             self._failures[str(event.data.get("code"))] += 1
         elif event.type == "post.published":
             self.seconds.append((at - uploaded_at).total_seconds())
-            told = event.data.get("stages")
-            if isinstance(told, dict):
+            stages = event.data.get("stages")
+            if isinstance(stages, dict):
                 for name, field in _STAGES.items():
-                    self._stages[name].append(_seconds(told.get(field)))
+                    self._stages[name].append(_seconds(stages.get(field)))
 
     def _share(self, limit: float) -> float | None:
         if not self.seconds:
@@ -115,9 +115,9 @@ class SloMeter:
 async def measure_slo(
     connection: AsyncConnection[object], *, since: datetime | None, until: datetime | None
 ) -> AsyncIterator[SloMeter]:
-    """Read the log from `since` to `until`; the same meter after every batch, for progress.
+    """Read the log from `since` to `until`; yields the same meter after every batch.
 
-    A post counts when its upload was completed in that time, and its end is in it too.
+    A post counts if both its upload and its end lie in that span.
     """
     meter = SloMeter()
     async for batch in stream_events(
@@ -129,7 +129,7 @@ async def measure_slo(
 
 
 def spread(figures: Sequence[float]) -> Spread:
-    """The percentiles of some figures: each is one that was measured."""
+    """The percentiles of some figures, each a measured one."""
     ordered = sorted(figures)
     ranks = [
         ordered[-(-len(ordered) * cut // 100) - 1] if ordered else None for cut in _PERCENTILES

@@ -1,4 +1,4 @@
-"""Audit statistics: what the log holds, counted by the database."""
+"""Audit statistics: counts over the log, taken by the database."""
 
 from datetime import datetime
 from typing import Final, LiteralString
@@ -35,7 +35,7 @@ LEFT JOIN (
 
 
 class AuditStats(Struct, frozen=True, kw_only=True):
-    """The log in figures; posts by status as the read tables show them, and the deleted ones."""
+    """Counts over the log; posts by status as in the read tables, and deleted posts."""
 
     events: int
     events_by_type: dict[str, int]
@@ -48,7 +48,7 @@ class AuditStats(Struct, frozen=True, kw_only=True):
 
 
 async def audit_stats(connection: AsyncConnection[object]) -> AuditStats:
-    """Count everything, in one statement and so at one moment."""
+    """Count everything in one statement, so at one moment."""
     stats = await fetch_one(connection, AuditStats, _STATS)
     assert stats is not None  # noqa: S101 - an aggregate always has a row
     return stats

@@ -106,15 +106,15 @@ def check_evidence(
     Raises:
         WrongEvidence: something does not verify.
     """
-    said = [_check_signature(evidence.checkpoint, public_key)]
+    verified = [_check_signature(evidence.checkpoint, public_key)]
     try:
         if isinstance(evidence, ProofFile):
-            said.append(_check_inclusion(evidence))
+            verified.append(_check_inclusion(evidence))
         if trusted is not None:
-            said.append(_check_extension(trusted, evidence))
+            verified.append(_check_extension(trusted, evidence))
     except (WrongProof, ValueError) as error:
         raise WrongEvidence(str(error)) from error
-    return said
+    return verified
 
 
 def sign(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> Checkpoint:

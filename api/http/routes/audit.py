@@ -35,13 +35,13 @@ from projections.audit.events import (
     EventFilter,
     EventPage,
     Order,
-    StoredRow,
     Topic,
     audited,
     history_of,
     page_of_events,
     stream_events,
 )
+from projections.log.reading import LogRow
 from projections.queries.past_posts import events_until, post_after
 
 MAX_POSITION: Final = 2**63 - 1
@@ -141,7 +141,7 @@ async def read_events(
 
 async def _history(
     connections: Connections, post_id: UUID, *, request: AuthenticatedRequest
-) -> list[StoredRow]:
+) -> list[LogRow]:
     """The rows of a post that this caller may read; an owner's reading is not recorded."""
     async with connections.connection() as connection:
         rows = await history_of(connection, post_id)
