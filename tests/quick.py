@@ -1,7 +1,7 @@
-"""A pytest plugin, `-p tests.quick`: run only what needs no server.
+"""A pytest plugin, `-p tests.quick`: run what needs no server, in under a minute.
 
 A test needs one if it requests a server's fixture, or if it lives in a folder whose tests start
-servers or image processes.
+servers or image processes. Sweeps over many images are left out for their time.
 """
 
 from pathlib import Path
@@ -16,9 +16,12 @@ _FOLDERS: Final = tuple(
 )
 
 
+_SWEEPS: Final = frozenset({"test_fidelity.py", "test_hostile_files.py"})
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect every test that needs a server."""
-    kept = [item for item in items if not needs_a_server(item)]
+    """Deselect every test that needs a server or a minute."""
+    kept = [item for item in items if not (needs_a_server(item) or item.path.name in _SWEEPS)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 
