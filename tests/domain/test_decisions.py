@@ -91,6 +91,11 @@ def test_the_same_command_always_leads_to_the_same_event_ids_and_another_to_othe
     assert decide(None, command)[0].event_id != decide(None, create_post(POST_ID))[0].event_id
 
 
+def test_every_event_has_an_id_of_its_own_also_those_of_one_command() -> None:
+    _, events = after(*publishing_commands(POST_ID))
+    assert len({event.event_id for event in events}) == len(events)
+
+
 def test_time_never_runs_backwards_within_a_post_whatever_the_clocks_say() -> None:
     post, events = after(CREATED, confirm_upload(POST_ID, at=NOON - timedelta(minutes=3)))
     assert events[-1].recorded_at == NOON

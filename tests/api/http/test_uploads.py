@@ -240,6 +240,8 @@ async def test_a_fresh_url_can_be_had_while_the_token_lives(owner: Caller) -> No
     )
     assert answer.status_code == 201
     assert answer.json()["upload_headers"] == opened["upload_headers"]
+    lives_until = datetime.fromisoformat(answer.json()["presigned_url_expires_at"])
+    assert lives_until <= datetime.now(UTC) + timedelta(minutes=15)
 
 
 async def test_a_fresh_url_never_outlives_its_token(owner: Caller) -> None:

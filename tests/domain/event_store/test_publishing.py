@@ -42,6 +42,17 @@ def test_a_publication_is_stored_in_order_and_read_back(publishing: Publishing) 
     assert history == [event for outcome in outcomes for event in outcome.events]
 
 
+def test_the_log_has_the_events_of_a_post_in_the_order_of_their_versions(
+    publishing: Publishing, database_url: str
+) -> None:
+    for command in publishing_commands(uuid4()):
+        publishing.execute(command)
+    in_log = ask(
+        database_url, "SELECT originator_version FROM post_events ORDER BY notification_id"
+    )
+    assert in_log == [1, 2, 3, 4, 5, 6]
+
+
 def test_an_unknown_post_is_not_found(publishing: Publishing) -> None:
     with pytest.raises(PostNotFound):
         publishing.post(uuid4())

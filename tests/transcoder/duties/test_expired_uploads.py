@@ -82,3 +82,14 @@ async def test_uploads_expire_by_the_databases_clock(
         publishing.execute(create_post(upload_expires_at=expiry))
     await catch_up(connections, POSTS, position=None)
     assert await close_expired_uploads(connections, in_threads(publishing)) == 1
+
+
+async def test_uploads_that_have_ended_take_no_room_in_a_run(
+    publishing: Publishing, connections: Connections, expired: list[UUID]
+) -> None:
+    publishing.execute(confirm_upload(expired[0]))
+    publishing.execute(delete_post(expired[1]))
+    await catch_up(connections, POSTS, position=None)
+    async with connections.connection() as connection:
+        found = await connection.execute("SELECT * FROM expired_uploads(%s, 9)", [LATE])
+        assert await found.fetchall() == [(expired[2],)]
