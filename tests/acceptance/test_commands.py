@@ -66,7 +66,7 @@ def test_the_demo_publishes_every_good_photo_and_saves_its_variants(
     bad = run_nova("demo", "--data", folder, photos / "damaged.jpg", photos / "notes.txt", good[0])
     assert bad.returncode == 1
     assert "This photo is damaged" in bad.stdout
-    assert "not accepted" in bad.stdout
+    assert "Unsupported content type" in bad.stdout
     assert "1 of 3 photos published" in bad.stdout
     assert "Traceback" not in bad.stdout + bad.stderr
     assert not running_in(folder)
@@ -126,7 +126,7 @@ def test_dev_runs_keeps_its_data_and_stops_in_order(folder: Path, jpeg: bytes) -
             assert post["status"] == "published"
         second = run_nova("dev", "--port", str(port + 1), "--data", folder)
         assert second.returncode == 1
-        assert "a stack runs on" in second.stderr
+        assert "Another stack uses" in second.stderr
         process.send_signal(signal.SIGTERM)
         stopping_since = time.monotonic()
         said, _ = process.communicate(timeout=60)
