@@ -123,14 +123,14 @@ async def complete_upload(
 
 def _accepted_content_type(data: InitUpload, settings: ApiSettings) -> ContentType:
     all_accepted = accepted_content_types(heif=settings.photos.accept_heif)
-    content_type = next((each for each in all_accepted if each == data.content_type), None)
-    if content_type is None:
+    content_types: dict[str, ContentType] = {each: each for each in all_accepted}
+    if data.content_type not in content_types:
         raise UnsupportedContentType(data.content_type, accepted=all_accepted)
     if data.file_size > settings.uploads.max_bytes:
         raise FileTooLarge(data.file_size, limit=settings.uploads.max_bytes)
     if data.file_size < settings.uploads.min_bytes:
         raise FileTooSmall(data.file_size, limit=settings.uploads.min_bytes)
-    return content_type
+    return content_types[data.content_type]
 
 
 async def _check_stored(resources: Resources, post: Post) -> None:
