@@ -45,12 +45,13 @@ def run_pytest(
     with NamedTemporaryFile() as output:
         child = _CONTEXT.Process(target=_run, args=(arguments, tree, environ, output.name))
         child.start()
-        child.join(limit_seconds)
-        if child.exitcode is None and child.pid is not None:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.join()
-            return None, output.read().decode()
-        return child.exitcode, output.read().decode()
+        try:
+            child.join(limit_seconds)
+            return child.exitcode, output.read().decode()
+        finally:
+            if child.is_alive() and child.pid is not None:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.join()
 
 
 def _run(arguments: Sequence[str], tree: Path, environ: Mapping[str, str], output: str) -> None:

@@ -103,3 +103,18 @@ async def test_an_unreadable_event_is_named_and_ends_nothing(
     assert (lifecycles.posts, lifecycles.statuses) == (3, {"published": 2})
     [transition] = lifecycles.illegal
     assert transition.reason.startswith("it is unreadable: ")
+
+
+async def test_a_post_with_an_unreadable_event_is_named_once_whatever_follows(
+    publishing: Publishing, database_url: str
+) -> None:
+    post_id = uuid4()
+    for command in publishing_commands(post_id):
+        publishing.execute(command)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ALTER TABLE post_events DISABLE TRIGGER USER")
+        connection.execute("UPDATE post_events SET state = '{}' WHERE originator_version = 2")
+    lifecycles = await lifecycles_of(database_url)
+    [transition] = lifecycles.illegal
+    assert (transition.post_id, transition.version) == (post_id, 2)
+    assert transition.reason.startswith("it is unreadable: ")

@@ -161,6 +161,7 @@ async def test_whoever_tampers_is_found_at_the_first_event(
         ("removed", ("DELETE FROM post_events WHERE notification_id = 7", *FITTING_LEAVES)),
         ("changed", ("UPDATE log_checkpoints SET root_hash = sha256('') WHERE position = 12",)),
         ("changed", ("UPDATE log_checkpoints SET frontier = sha256('') WHERE position = 12",)),
+        ("inserted", ("UPDATE log_checkpoints SET tree_size = 11 WHERE position = 12",)),
     ],
 )
 async def test_seals_that_were_made_to_fit_do_not_fit_the_head(
@@ -263,9 +264,12 @@ async def test_seals_are_append_only(publishing: Publishing, connections: Connec
     write_posts(publishing, 1)
     await sealed(connections)
     statements: tuple[LiteralString, ...] = (
+        "UPDATE log_leaves SET position = 99",
         "DELETE FROM log_leaves",
-        "UPDATE log_checkpoints SET position = 99",
         "TRUNCATE log_leaves",
+        "UPDATE log_checkpoints SET position = 99",
+        "DELETE FROM log_checkpoints",
+        "TRUNCATE log_checkpoints",
     )
     async with connections.connection() as connection:
         for statement in statements:
