@@ -87,7 +87,9 @@ async def _failure_of(post_job: PostJob, work: Work) -> Failure | None:
     try:
         await post_job.run(work)
     except FailedInStage as failed:
-        error, stage, post = failed.error, failed.stage, failed.post
+        error = failed.error
+        stage = failed.stage
+        post = failed.post
     except Exception as raised:  # noqa: BLE001 - the worker's loop: whatever breaks becomes an event
         error = raised
     else:

@@ -16,7 +16,7 @@ class FailedInStage(Exception):
     def __init__(self, error: Exception, *, stage: Stage, post: Post) -> None:
         super().__init__(f"{stage} failed: {error}")
         self.error = error
-        self.stage = stage
+        self.stage: Stage = stage
         self.post = post
 
 
