@@ -115,9 +115,9 @@ def announced_sha256(events: list[Event]) -> set[str]:
 
 def assert_nothing_lies_about(stack: LocalStack) -> None:
     """Every object is needed or found by the janitor, and there are no temporary files."""
-    files = [path for path in Path(stack.environ["TMPDIR"]).rglob("*") if path.is_file()]
-    # The embedded store keeps the key of its inner connections there.
-    assert {path.name for path in files} <= {"grpc.key", "grpc.crt"}
+    files = {path.name for path in Path(stack.environ["TMPDIR"]).rglob("*") if path.is_file()}
+    # The embedded store keeps the keys of its inner connections there.
+    assert files <= {"grpc.key", "grpc.crt", "grpc-ca.crt"}, files
     needed, orphans = anyio.run(needed_and_orphans, stack)
     client = s3_client(stack.environ)
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=stack.environ["S3_BUCKET_NAME"])

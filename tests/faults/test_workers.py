@@ -21,7 +21,7 @@ from tests.faults.secret_leaks import CAPTION
 
 TAKEN_UP_WITHIN_SECONDS = 30.0
 TRANSFER = "transcoder.object_store.transfer:Transfer"
-EVENTS = "transcoder.jobs.work:EventStore"
+EVENTS = "transcoder.async_publishing:AsyncPublishing"
 # After which call of which part it dies, and of what: the last one after its post is published.
 STAGES = [
     (TRANSFER, "download", 1, "SIGKILL"),

@@ -31,7 +31,8 @@ def peak_bytes(process: psutil.Process) -> int:
 async def pool_of_one() -> tuple[RenderPool, psutil.Process]:
     """A warm pool and its only process."""
     before = set(psutil.Process().children())
-    pool = RenderPool(size=1, limits=Limits())
+    # A busy machine may take its time.
+    pool = RenderPool(size=1, limits=Limits(deadline_seconds=240))
     await pool.warm()
     (process,) = set(psutil.Process().children()) - before
     return pool, process
