@@ -76,7 +76,7 @@ def test_a_whole_publication_tells_its_story_in_order() -> None:
 
 
 def test_an_event_carries_who_caused_it_and_why() -> None:
-    command = create_post()
+    command = create_post(origin=replace(origin(), causation_id=uuid4()))
     (event,) = decide(None, command)
     assert event.actor == command.origin.actor
     assert event.recorded_at == command.origin.at
