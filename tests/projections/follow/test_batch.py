@@ -1,5 +1,7 @@
 """Batches on a real PostgreSQL: none skips an event, and no two project the same one."""
 
+from typing import Any
+
 import anyio
 import pytest
 from psycopg import AsyncConnection
@@ -11,7 +13,7 @@ from projections.follow import batch
 from projections.follow.batch import BATCH_EVENTS, project_batch, tracking_position
 from projections.follow.catch_up import catch_up
 from projections.follow.projection import POSTS
-from projections.log.reading import head_position
+from projections.log.reading import head_position, read_log
 from tests.histories import create_post
 from tests.projections.long_log import fill
 from tests.projections.read_tables import write_all_kinds_of_posts
@@ -51,6 +53,34 @@ async def test_a_follower_waits_for_the_batch_of_another_and_goes_on_after_it(
             tasks.start_soon(_project_nothing, second, head)
             with anyio.fail_after(60):
                 await _wait_until_blocked(first, second)
+
+
+async def test_a_follower_keeps_the_others_waiting_until_its_rows_are_committed(
+    publishing: Publishing, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_all_kinds_of_posts(publishing)
+    has_claimed, may_go_on = anyio.Event(), anyio.Event()
+
+    async def read_slowly(connection: AsyncConnection[object], *asked: Any, **named: Any) -> Any:
+        if connection is first:
+            has_claimed.set()
+            await may_go_on.wait()
+        return await read_log(connection, *asked, **named)
+
+    monkeypatch.setattr(batch, "read_log", read_slowly)
+    async with (
+        connected(database_url) as first,
+        connected(database_url) as second,
+        connected(database_url) as observer,
+    ):
+        head = await head_position(observer)
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(project_batch, first, POSTS)
+                await has_claimed.wait()
+                tasks.start_soon(_project_nothing, second, head)
+                await _wait_until_blocked(observer, second)
+                may_go_on.set()
 
 
 async def _project_nothing(connection: AsyncConnection[object], head: int) -> None:
