@@ -19,7 +19,9 @@ from tests.histories import (
 )
 from tests.sql import Connections
 
-TABLES = [table.name for projection in PROJECTIONS.values() for table in projection.tables]
+TABLES: list[LiteralString] = [
+    table.name for projection in PROJECTIONS.values() for table in projection.tables
+]
 
 
 async def rows(connections: Connections) -> dict[str, list[dict[str, Any]]]:

@@ -1,6 +1,7 @@
 """Unfinished posts on a real PostgreSQL: what waits, runs, has failed or was forgotten."""
 
 from datetime import timedelta
+from typing import LiteralString
 from uuid import UUID, uuid4
 
 import pytest
@@ -53,11 +54,12 @@ async def test_the_state_is_that_of_the_job_of_the_post(
     publishing: Publishing, connections: Connections
 ) -> None:
     upload(publishing)
-    for statement, state, attempts in (
+    cases: tuple[tuple[LiteralString, str, int], ...] = (
         ("UPDATE procrastinate_jobs SET attempts = 2", "waiting", 2),
         ("UPDATE procrastinate_jobs SET status = 'doing'", "running", 3),
         ("UPDATE procrastinate_jobs SET status = 'failed'", "forgotten", 0),
-    ):
+    )
+    for statement, state, attempts in cases:
         await run(connections, statement)
         (post,) = await listed(connections)
         assert (post.state, post.attempts) == (state, attempts)
