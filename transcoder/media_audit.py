@@ -10,14 +10,15 @@ from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 import anyio
+from anyio import to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream
 from msgspec import Struct
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import scalar_row
 
 from domain.errors import PostNotFound
-from domain.event_store.mapper import EventRow, decode_event
-from domain.post import Post, fold
+from domain.event_store.publishing import Publishing
+from domain.post import Post
 from domain.recipes import RECIPE_VERSION, VariantName
 from domain.variants import StoredVariant
 from transcoder.errors import (
@@ -56,10 +57,6 @@ _POSTS: Final = """
 SELECT DISTINCT originator_id FROM post_events
 WHERE topic = 'post.variant_ready' AND originator_id > %(after)s
 ORDER BY originator_id LIMIT %(limit)s
-"""
-_EVENTS: Final = """
-SELECT originator_id AS post_id, originator_version AS version, topic, state FROM post_events
-WHERE originator_id = %(post_id)s ORDER BY originator_version
 """
 
 
@@ -118,7 +115,7 @@ class MediaAudit:
         if all(made.recipe_version != RECIPE_VERSION for made in post.variants.values()):
             return "other_recipe"
         try:
-            original = await self._store.download(_announced(post))
+            original = await self._store.download(Announced.original_of(post))
             return await renderer.render(original, content_type=post.content_type)
         except OriginalMissing:
             return "original_missing"
@@ -162,42 +159,37 @@ async def run_media_audit(
         PostNotFound: there is no such post, or it was deleted.
         UnreadableEvent: an event is damaged; `nova audit verify` says more.
         ObjectStoreUnavailable: the object store does not answer.
-        psycopg.Error: the database does not.
+        psycopg.Error, EventStoreUnavailable: the database does not.
     """
     try:
         async with (
-            _open(settings, only_stored=only_stored) as (connection, audit),
+            _open_audit(settings, only_stored=only_stored) as audit,
             anyio.create_task_group() as tasks,
         ):
-            # One stream for all: whoever is free takes the next post.
+            # One stream for all tasks: each takes the next post when it is done with one.
             send, receive = anyio.create_memory_object_stream[Post]()
             async with send:
                 for _ in range(settings.concurrency):
                     tasks.start_soon(_audit_each, audit, receive.clone(), audited)
                 receive.close()
-                async for post in _posts(connection, post_id):
+                async for post in _posts(settings.database.url, post_id):
                     await send.send(post)
     except ExceptionGroup as group:
         raise first_failure(group) from group
 
 
 @asynccontextmanager
-async def _open(
-    settings: WorkerSettings, *, only_stored: bool
-) -> AsyncIterator[tuple[AsyncConnection[object], MediaAudit]]:
-    """The composition root: the worker's own store, and its pool where something is derived."""
-    async with (
-        await AsyncConnection.connect(settings.database.url, autocommit=True) as connection,
-        open_s3(settings.object_store) as store,
-    ):
+async def _open_audit(settings: WorkerSettings, *, only_stored: bool) -> AsyncIterator[MediaAudit]:
+    """The composition root: the worker's object store, and its pool where variants are derived."""
+    async with open_s3(settings.object_store) as store:
         if only_stored:
-            yield connection, MediaAudit(store=store, renderer=None)
+            yield MediaAudit(store=store, renderer=None)
             return
         hide_memory()
         pool = RenderPool(size=settings.concurrency, limits=settings.limits())
         await pool.warm()
         async with pool.kept_warm():
-            yield connection, MediaAudit(store=store, renderer=pool)
+            yield MediaAudit(store=store, renderer=pool)
 
 
 async def _audit_each(
@@ -210,33 +202,34 @@ async def _audit_each(
             audited(await audit.of_post(post))
 
 
-async def _posts(connection: AsyncConnection[object], post_id: UUID | None) -> AsyncIterator[Post]:
-    if post_id is not None:
-        post = await _post(connection, post_id)
-        if post is None:
-            raise PostNotFound(post_id)
-        yield post
-        return
-    after = _FIRST
-    while ids := await _ids(connection, after):
-        for one in ids:
-            if post := await _post(connection, one):
+async def _posts(url: str, post_id: UUID | None) -> AsyncIterator[Post]:
+    """The post, or all that have variants; nothing is kept of a deleted one."""
+    with Publishing(url, pool_size=1) as publishing:
+        if post_id is not None:
+            post = await to_thread.run_sync(publishing.post, post_id)
+            if post.status == "deleted":
+                raise PostNotFound(post_id)
+            yield post
+            return
+        async for each in _ids(url):
+            post = await to_thread.run_sync(publishing.post, each)
+            if post.status != "deleted":
                 yield post
-        after = ids[-1]
 
 
-async def _ids(connection: AsyncConnection[object], after: UUID) -> list[UUID]:
+async def _ids(url: str) -> AsyncIterator[UUID]:
+    after = _FIRST
+    async with await AsyncConnection.connect(url, autocommit=True) as connection:
+        while ids := await _page(connection, after):
+            for each in ids:
+                yield each
+            after = ids[-1]
+
+
+async def _page(connection: AsyncConnection[object], after: UUID) -> list[UUID]:
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(_POSTS, {"after": after, "limit": _BATCH})
         return await cursor.fetchall()
-
-
-async def _post(connection: AsyncConnection[object], post_id: UUID) -> Post | None:
-    async with connection.cursor(row_factory=class_row(EventRow)) as cursor:
-        await cursor.execute(_EVENTS, {"post_id": post_id})
-        post = fold([decode_event(row) for row in await cursor.fetchall()])
-    # Nothing is kept of a deleted one.
-    return None if post is None or post.status == "deleted" else post
 
 
 def _compare(recorded: StoredVariant, rendering: Rendering) -> Derived:
@@ -246,12 +239,3 @@ def _compare(recorded: StoredVariant, rendering: Rendering) -> Derived:
     if derived.encoder != recorded.encoder:
         return "other_encoder"
     return "same" if derived.sha256 == recorded.sha256 else "differs"
-
-
-def _announced(post: Post) -> Announced:
-    return Announced(
-        key=post.image_key,
-        content_type=post.content_type,
-        file_size=post.file_size,
-        sha256=post.sha256,
-    )

@@ -1,9 +1,11 @@
 """The object store: what the service needs of one, as a protocol."""
 
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 from msgspec import Struct
+
+from domain.post import Post
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 LISTED_AT_ONCE: Final = 1000
@@ -16,6 +18,16 @@ class Announced(Struct, frozen=True, kw_only=True):
     content_type: str
     file_size: int
     sha256: str
+
+    @classmethod
+    def original_of(cls, post: Post) -> Self:
+        """The original that the client of a post announced."""
+        return cls(
+            key=post.image_key,
+            content_type=post.content_type,
+            file_size=post.file_size,
+            sha256=post.sha256,
+        )
 
 
 class PresignedUpload(Struct, frozen=True, kw_only=True):

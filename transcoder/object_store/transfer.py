@@ -35,7 +35,7 @@ class Transfer:
     async def download(self, post: Post) -> bytes:
         """The original of a post; see `ObjectStore.download`."""
         async with _in_time("download", post.image_key):
-            return await self._store.download(announced(post))
+            return await self._store.download(Announced.original_of(post))
 
     async def store_variant(self, post: Post, variant: RenderedVariant) -> StoredVariant:
         """Store a variant under the name of its bytes.
@@ -51,16 +51,6 @@ class Transfer:
     async def _put(self, new: NewObject) -> None:
         async with _in_time("put", new.key):
             await self._store.put(new)
-
-
-def announced(post: Post) -> Announced:
-    """The original that the client of a post announced."""
-    return Announced(
-        key=post.image_key,
-        content_type=post.content_type,
-        file_size=post.file_size,
-        sha256=post.sha256,
-    )
 
 
 @asynccontextmanager

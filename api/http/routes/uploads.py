@@ -60,7 +60,9 @@ async def init_upload(
             upload_expires_at=token_expires_at,
         )
     )
-    upload = await resources.store.presign_upload(_announced(outcome.post), lifetime=URL_LIFETIME)
+    upload = await resources.store.presign_upload(
+        Announced.original_of(outcome.post), lifetime=URL_LIFETIME
+    )
     secret = resources.settings.jwt_secret
     return UploadOpened(
         post_id=post_id,
@@ -86,7 +88,7 @@ async def renew_url(
     check_expiry(post_id, expires_at)
     # A PUT must not start so late that the upload can no longer be completed.
     lifetime = min(URL_LIFETIME, expires_at - datetime.now(UTC))
-    upload = await resources.store.presign_upload(_announced(post), lifetime=lifetime)
+    upload = await resources.store.presign_upload(Announced.original_of(post), lifetime=lifetime)
     return UrlRenewed(
         post_id=post_id,
         presigned_url=upload.url,
@@ -137,15 +139,6 @@ async def _check_stored(resources: Resources, post: Post) -> None:
     stored = await resources.store.stat(post.image_key)
     if stored is None or (stored.file_size, stored.sha256) != (post.file_size, post.sha256):
         raise NotUploaded
-
-
-def _announced(post: Post) -> Announced:
-    return Announced(
-        key=post.image_key,
-        content_type=post.content_type,
-        file_size=post.file_size,
-        sha256=post.sha256,
-    )
 
 
 uploads_router = Router("/", route_handlers=[init_upload, renew_url, complete_upload])
