@@ -1,6 +1,7 @@
 """The table `post_images`: one row per stored variant, deleted with its post."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 from uuid import UUID
 
@@ -28,40 +29,47 @@ class ImageRow(Struct, frozen=True, kw_only=True):
 
 
 _INSERT: Final = insert_into("post_images", ImageRow)
-# A row without a variant means all variants of its post.
+# During a deployment, an attempt of another recipe version replaces a variant.
+_UPSERT: Final = f"""{_INSERT}
+ON CONFLICT (post_id, variant) DO UPDATE
+SET key = excluded.key, content_type = excluded.content_type, width = excluded.width,
+    height = excluded.height, file_size = excluded.file_size, sha256 = excluded.sha256
+"""
 _DELETE: Final = """
 DELETE FROM post_images AS image
 USING json_populate_recordset(NULL::post_images, %(rows)s::json) AS replaced
 WHERE image.post_id = replaced.post_id
-  AND (replaced.variant IS NULL OR replaced.variant = image.variant)
 """
 
 
 def _changes(events: Sequence[Event]) -> list[Change]:
-    # A post that is created in this batch has no rows yet: a rebuild never deletes.
+    # A post that is created in this batch has no rows yet, and a rebuild's tables have no keys yet:
+    # they take plain inserts only.
     created = {event.post_id for event in events if isinstance(event, PostCreated)}
     # The rows of a post that is deleted in the same batch have no post to refer to.
     deleted = {event.post_id for event in events if isinstance(event, PostDeleted)}
     stored: dict[UUID, dict[VariantName, StoredVariant]] = {}
-    replaced: list[dict[str, object]] = []
+    reprocessed: set[UUID] = set()
     for event in events:
         post_id = event.post_id
         if post_id in deleted:
             continue
         if isinstance(event, VariantReady):
             stored.setdefault(post_id, {})[event.variant.name] = event.variant
-            if post_id not in created:
-                replaced.append({"post_id": post_id, "variant": event.variant.name})
         elif isinstance(event, PostReprocessed):
             stored[post_id] = {variant.name: variant for variant in event.variants}
-            if post_id not in created:
-                replaced.append({"post_id": post_id})
-    rows = [
-        _row(post_id, variant)
-        for post_id, variants in stored.items()
-        for variant in variants.values()
+            reprocessed.add(post_id)
+    return [
+        Change(_DELETE, [{"post_id": post_id} for post_id in reprocessed - created]),
+        Change(_INSERT, _rows(stored, stored.keys() & created)),
+        Change(_UPSERT, _rows(stored, stored.keys() - created)),
     ]
-    return [Change(_DELETE, replaced), Change(_INSERT, rows)]
+
+
+def _rows(
+    stored: dict[UUID, dict[VariantName, StoredVariant]], post_ids: AbstractSet[UUID]
+) -> list[dict[str, object]]:
+    return [_row(post_id, variant) for post_id in post_ids for variant in stored[post_id].values()]
 
 
 def _row(post_id: UUID, variant: StoredVariant) -> dict[str, object]:
