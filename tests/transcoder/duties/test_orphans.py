@@ -117,11 +117,16 @@ async def test_photos_of_posts_that_a_restored_database_does_not_know_are_told_a
     assert list(store.objects) == [unknown]
 
 
-async def test_what_is_young_may_still_be_recorded(
-    store: FakeObjectStore, connections: Connections
+async def test_what_is_young_is_kept_until_it_is_old_enough(
+    store: FakeObjectStore, publishing: Publishing, connections: Connections
 ) -> None:
-    store.arrive(original_key(uuid4()), b"just arriving")
+    post_id = uuid4()
+    for command in (create_post(post_id), delete_post(post_id)):
+        publishing.execute(command)
+    store.arrive(original_key(post_id), b"just arriving")
     assert await remove_orphans(store, connections, before=store.changed_at) == 0
+    older = store.changed_at + timedelta(seconds=1)
+    assert await remove_orphans(store, connections, before=older) == 1
 
 
 @pytest.mark.parametrize("last", ["post.uploaded", "post.variant_ready", "post.retried"])
