@@ -4,13 +4,14 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 from psycopg import AsyncConnection
 
 from domain.event_store.mapper import UnreadableEvent
 from domain.event_store.publishing import Publishing
 from projections.connection import connected, fetch_value
 from projections.follow import batch
-from projections.follow.batch import BATCH_EVENTS, project_batch, tracking_position
+from projections.follow.batch import BATCH_EVENTS, Batch, project_batch, tracking_position
 from projections.follow.catch_up import catch_up
 from projections.follow.projection import POSTS
 from projections.log.reading import head_position, read_log
@@ -106,3 +107,20 @@ async def test_catching_up_takes_as_many_batches_as_the_backlog_needs(
         assert head > BATCH_EVENTS
         await catch_up(connections, POSTS, position=head if is_given else None)
         assert await tracking_position(connection, POSTS) == head
+
+
+async def test_catching_up_does_not_chase_events_that_come_after_its_position(
+    connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = 0
+
+    async def project(*_: object) -> Batch:
+        nonlocal batches
+        batches += 1
+        await checkpoint()
+        return Batch(events=1, position=7)
+
+    monkeypatch.setattr("projections.follow.catch_up.project_until_refused", project)
+    with anyio.fail_after(30):
+        await catch_up(connections, POSTS, position=7)
+    assert batches == 1

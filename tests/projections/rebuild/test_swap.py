@@ -12,9 +12,11 @@ from msgspec.structs import replace
 from domain.event_store.publishing import Publishing
 from domain.events import Event, PostCreated
 from projections.connection import connected
+from projections.follow.batch import project_batch, tracking_position
 from projections.follow.catch_up import catch_up
 from projections.follow.projection import POSTS
-from projections.rebuild import swap
+from projections.log.reading import head_position
+from projections.rebuild import schema, swap
 from projections.rebuild.rebuild import rebuild
 from projections.rebuild.swap import NeverCaughtUp
 from projections.rebuild.verify import Differs, verify
@@ -165,3 +167,48 @@ async def test_a_swap_never_holds_the_projector_up_for_many_events(
     await catch_up(connections, POSTS, position=None)
     async with connections.connection() as connection:
         assert not (await verify(connection, POSTS)).differences
+
+
+async def test_the_projector_goes_on_right_after_the_last_events_of_a_swap(
+    publishing: Publishing,
+    connections: Connections,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_all_kinds_of_posts(publishing)
+    await catch_up(connections, POSTS, position=None)
+    after_first_verification(monkeypatch, lambda: publishing.execute(create_post()))
+
+    await rebuild(database_url, POSTS, report=quiet)
+
+    async with connections.connection() as connection:
+        assert await tracking_position(connection, POSTS) == await head_position(connection)
+        publishing.execute(create_post())
+        await catch_up(connections, POSTS, position=None)
+        assert await tracking_position(connection, POSTS) == await head_position(connection)
+        assert (await verify(connection, POSTS)).differences == []
+
+
+async def test_a_projector_has_to_wait_while_the_tables_are_swapped(
+    publishing: Publishing,
+    connections: Connections,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_all_kinds_of_posts(publishing)
+    await catch_up(connections, POSTS, position=None)
+    add_missing_rows, tried = schema.add_missing_rows, False
+
+    async def try_to_project(*values: Any, **named: Any) -> None:
+        nonlocal tried
+        tried = True
+        async with connections.connection() as other:
+            await other.execute("SET lock_timeout = '100ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                await project_batch(other, POSTS)
+            await other.execute("RESET lock_timeout")
+        await add_missing_rows(*values, **named)
+
+    monkeypatch.setattr(swap, "add_missing_rows", try_to_project)
+    await rebuild(database_url, POSTS, report=quiet)
+    assert tried

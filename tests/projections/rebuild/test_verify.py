@@ -10,6 +10,7 @@ from domain.event_store.publishing import Publishing
 from projections.connection import fetch_values
 from projections.follow.batch import tracking_position
 from projections.follow.catch_up import catch_up
+from projections.follow.failures import failure_of
 from projections.follow.projection import POSTS
 from projections.rebuild import verify as verification
 from projections.rebuild.rebuild import rebuild
@@ -21,6 +22,7 @@ from tests.sql import Connections, run
 pytestmark = pytest.mark.anyio
 
 FIRST_ID, LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
+SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname ~ 'rebuild'"
 LEFT_BEHIND = "rebuild_posts_0123456789abcdef0123456789abcdef"
 
 
@@ -31,8 +33,7 @@ def quiet(phase: str, position: int, target: int) -> None:
 async def schemas(connections: Connections) -> list[str]:
     """The schemas of rebuilds that are there now."""
     async with connections.connection() as connection:
-        query = "SELECT nspname FROM pg_namespace WHERE nspname ~ 'rebuild'"
-        return await fetch_values(connection, query)
+        return await fetch_values(connection, SCHEMAS)
 
 
 @pytest.mark.parametrize("post_id", [FIRST_ID, LAST_ID])
@@ -130,3 +131,21 @@ async def test_rebuilt_tables_keep_their_checks_and_grants(
         assert await (await connection.execute(shape)).fetchall() == before
     assert "failed_posts_have_a_reason" in str(before)
     assert "pg_monitor" in str(before)
+
+
+async def test_a_rebuild_makes_good_what_was_skipped_and_what_stopped_the_projection(
+    publishing: Publishing, connections: Connections, database_url: str
+) -> None:
+    write_all_kinds_of_posts(publishing)
+    await catch_up(connections, POSTS, position=None)
+    await run(
+        connections,
+        "INSERT INTO projection_skips VALUES ('posts', 1, 'it was refused', 'a bug', 'operator')",
+        "INSERT INTO projection_failures VALUES ('posts', 2, 'it was refused')",
+    )
+
+    await rebuild(database_url, POSTS, report=quiet)
+
+    async with connections.connection() as connection:
+        assert await failure_of(connection, "posts") is None
+        assert (await verify(connection, POSTS, honour_skips=False)).differences == []
