@@ -21,8 +21,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks import contenders
 from benchmarks.contenders import Contender, Subject
 from benchmarks.corpus import corpus, twelve_megapixels
-from benchmarks.similarity import ssim
 from domain.formats import SNIFF_BYTES, sniff
+from tests.transcoder.processing.similarity import ssim
 from transcoder.processes.pool import RenderPool
 from transcoder.rendering import MIB, Limits
 

@@ -1,7 +1,7 @@
 """References: what a picture ought to have become, worked out in another way than ours.
 
 LittleCMS by way of Pillow says what colours mean, Pillow's Lanczos what a smaller picture looks
-like, and the formulas of colorimetry and of structural similarity how far off something is.
+like, and scikit-image how far off colours are.
 """
 
 import io
@@ -19,6 +19,7 @@ from PIL import Image, ImageCms, ImageOps
 from PIL.ExifTags import GPS, IFD, Base
 from PIL.Image import Resampling
 from PIL.PngImagePlugin import PngInfo
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from domain.variants import MetadataKind
 from tests.transcoder import pictures
@@ -28,14 +29,6 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 _SRGB: Final = ImageCms.createProfile("sRGB")
 _WHITE_OF_PROFILES: Final = (0.9642, 1.0, 0.8249)
-_D65: Final = np.array([0.95047, 1.0, 1.08883])
-_XYZ_OF_SRGB: Final = np.array(
-    [
-        [0.4124564, 0.3575761, 0.1804375],
-        [0.2126729, 0.7151522, 0.0721750],
-        [0.0193339, 0.1191920, 0.9503041],
-    ]
-)
 # From the light of Display P3 to that of sRGB, as CSS Color 4 has it.
 _SRGB_OF_P3: Final = np.array(
     [
@@ -46,9 +39,6 @@ _SRGB_OF_P3: Final = np.array(
 )
 PATCH: Final = 48
 _TABLE_STEPS: Final = 9
-_C1: Final = (0.01 * 255) ** 2
-_C2: Final = (0.03 * 255) ** 2
-_25_TO_THE_7: Final = 25.0**7
 
 # CIE XYZ under D50 of red, green and blue.
 _ADOBE_PRIMARIES: Final = (
@@ -173,40 +163,9 @@ def resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     return picture.resize(size, Resampling.LANCZOS)
 
 
-def ssim(one: Pixels, other: Pixels) -> float:
-    """Structural similarity of the lightness: 1 is identical (Wang et al. 2004)."""
-    x, y = _lightness(one), _lightness(other)
-    mean_x, mean_y = _blurred(x), _blurred(y)
-    variances = _blurred(x * x) - mean_x**2 + _blurred(y * y) - mean_y**2
-    covariance = _blurred(x * y) - mean_x * mean_y
-    alike = (2 * mean_x * mean_y + _C1) * (2 * covariance + _C2)
-    return float(np.mean(alike / ((mean_x**2 + mean_y**2 + _C1) * (variances + _C2))))
-
-
-def drift(one: Pixels, other: Pixels) -> float:
-    """How many pixels the first is moved against the other, by least squares (Lucas-Kanade)."""
-    x, y = (_blurred(_lightness(pixels))[4:-4, 4:-4] for pixels in (one, other))
-    down, across = np.gradient(y)
-    slopes = np.stack([across.ravel(), down.ravel(), np.ones(y.size)], axis=-1)
-    moved = np.linalg.lstsq(slopes, (x - y).ravel(), rcond=None)[0]
-    return float(np.abs(moved[:2]).max())
-
-
-def _lightness(picture: Pixels) -> NDArray[np.float32]:
-    return np.asarray(Image.fromarray(picture).convert("L"), np.float32)
-
-
-def _blurred(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(cv2.GaussianBlur(values, (11, 11), 1.5), np.float32)
-
-
 def lab(srgb: NDArray[np.generic]) -> Values:
     """CIE L*a*b* under D65 of colours in sRGB, from 0 to 255."""
-    ratios = _light(srgb) @ _XYZ_OF_SRGB.T / _D65
-    dark = ratios <= (6 / 29) ** 3
-    roots = np.where(dark, ratios / (3 * (6 / 29) ** 2) + 4 / 29, np.cbrt(ratios))
-    x, y, z = np.moveaxis(roots, -1, 0)
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+    return np.asarray(rgb2lab(srgb.astype(np.float64) / 255))
 
 
 def mean_in_light(srgb: NDArray[np.generic]) -> Values:
@@ -226,48 +185,8 @@ def _numbers(light: Values) -> Values:
 
 
 def difference(one: NDArray[np.generic], other: NDArray[np.generic]) -> Values:
-    """CIEDE2000 of colours in sRGB: 1 is just noticeable (Sharma et al. 2005)."""
-    return difference_in_lab(lab(one), lab(other))
-
-
-def difference_in_lab(one: Values, other: Values) -> Values:
-    """CIEDE2000 of colours in CIE L*a*b*."""
-    chroma = (np.hypot(one[..., 1], one[..., 2]) + np.hypot(other[..., 1], other[..., 2])) / 2
-    stretch = 1.5 - 0.5 * np.sqrt(chroma**7 / (chroma**7 + _25_TO_THE_7))
-    lightness_1, chroma_1, hue_1 = _polar(one, stretch)
-    lightness_2, chroma_2, hue_2 = _polar(other, stretch)
-    turn = np.where(chroma_1 * chroma_2 == 0, 0, (hue_2 - hue_1 + 180) % 360 - 180)
-    by_hue = 2 * np.sqrt(chroma_1 * chroma_2) * np.sin(np.radians(turn / 2))
-    lightness, chroma = (lightness_1 + lightness_2) / 2, (chroma_1 + chroma_2) / 2
-    hue = np.where(chroma_1 * chroma_2 == 0, hue_1 + hue_2, hue_1 + turn / 2)
-    scale_l = 1 + 0.015 * (lightness - 50) ** 2 / np.sqrt(20 + (lightness - 50) ** 2)
-    scale_c = 1 + 0.045 * chroma
-    scale_h = 1 + 0.015 * chroma * _hue_weight(hue)
-    l_term = (lightness_2 - lightness_1) / scale_l
-    c_term = (chroma_2 - chroma_1) / scale_c
-    h_term = by_hue / scale_h
-    squares = l_term**2 + c_term**2 + h_term**2 + _rotation(chroma, hue) * c_term * h_term
-    return np.sqrt(np.maximum(squares, 0))
-
-
-def _polar(colour: Values, stretch: Values) -> tuple[Values, Values, Values]:
-    lightness, a, b = np.moveaxis(colour, -1, 0)
-    a = a * stretch
-    return lightness, np.hypot(a, b), np.degrees(np.arctan2(b, a)) % 360
-
-
-def _hue_weight(hue: Values) -> Values:
-    waves = ((-0.17, 1, 30), (0.24, 2, 0), (0.32, 3, -6), (-0.20, 4, 63))
-    return 1 + sum(
-        (size * np.cos(np.radians(times * hue - start)) for size, times, start in waves),
-        start=np.zeros_like(hue),
-    )
-
-
-def _rotation(chroma: Values, hue: Values) -> Values:
-    turned = 30 * np.exp(-((((hue % 360) - 275) / 25) ** 2))
-    strength = 2 * np.sqrt(chroma**7 / (chroma**7 + _25_TO_THE_7))
-    return np.asarray(-strength * np.sin(np.radians(2 * turned)))
+    """CIEDE2000 of colours in sRGB: 1 is just noticeable."""
+    return np.asarray(deltaE_ciede2000(lab(one), lab(other)))
 
 
 def built_in(name: str) -> bytes:
