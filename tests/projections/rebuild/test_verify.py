@@ -3,8 +3,10 @@
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from psycopg import AsyncConnection
+from psycopg.rows import scalar_row
 
 from domain.event_store.publishing import Publishing
 from projections.connection import fetch_values
@@ -22,6 +24,7 @@ from tests.sql import Connections, run
 pytestmark = pytest.mark.anyio
 
 FIRST_ID, LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
+SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname ~ 'rebuild'"
 SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname ~ 'rebuild'"
 LEFT_BEHIND = "rebuild_posts_0123456789abcdef0123456789abcdef"
 
@@ -79,13 +82,19 @@ async def test_a_rebuild_leaves_no_schema_behind_and_drops_what_another_one_left
     async with connections.connection() as connection:
         await connection.execute(f"CREATE SCHEMA {LEFT_BEHIND}".encode())
 
-    await rebuild(database_url, POSTS, report=quiet)
+    while_building: list[str] = []
 
-    async with connections.connection() as connection:
-        left = await connection.execute(
-            "SELECT nspname FROM pg_namespace WHERE nspname ~ 'rebuild'"
-        )
-        assert await left.fetchall() == []
+    def look(phase: str, position: int, target: int) -> None:
+        del position, target
+        if phase == "build":
+            with psycopg.connect(database_url, row_factory=scalar_row) as connection:
+                while_building.extend(connection.execute(SCHEMAS).fetchall())
+
+    await rebuild(database_url, POSTS, report=look)
+
+    assert while_building
+    assert LEFT_BEHIND not in while_building
+    assert await schemas(connections) == []
 
 
 async def test_a_rebuild_that_is_refused_leaves_no_schema_behind(
@@ -104,11 +113,7 @@ async def test_a_rebuild_that_is_refused_leaves_no_schema_behind(
     with pytest.raises(Refused):
         await rebuild(database_url, POSTS, report=refuse)
 
-    async with connections.connection() as connection:
-        left = await connection.execute(
-            "SELECT nspname FROM pg_namespace WHERE nspname ~ 'rebuild'"
-        )
-        assert await left.fetchall() == []
+    assert await schemas(connections) == []
 
 
 async def test_rebuilt_tables_keep_their_checks_and_grants(
