@@ -265,6 +265,10 @@ async def test_accesses_are_kept_and_can_be_neither_changed_nor_removed(
             first.correlation_id,
         ]
         assert kept[0].filters == {"type": "post.failed"}
+        assert [(each.actor, each.role) for each in kept] == [
+            (second.actor, "operator"),
+            (first.actor, first.role),
+        ]
         assert abs(kept[0].recorded_at - datetime.now(UTC)) < timedelta(minutes=1)
         for statement in (
             "UPDATE audit_accesses SET actor = 'user:b'",
@@ -408,3 +412,12 @@ async def test_a_stream_goes_no_further_than_it_is_asked_to(
         for event in events
     ]
     assert found == [1, 2, 3]
+
+
+async def test_a_history_is_that_of_its_post_alone(
+    publishing: Publishing, connections: Connections
+) -> None:
+    post_ids = [publish(publishing) for _ in range(3)]
+    async with connections.connection() as connection:
+        for post_id in post_ids:
+            assert {row.post_id for row in await history_of(connection, post_id)} == {post_id}

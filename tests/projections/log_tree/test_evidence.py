@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from domain.event_store.publishing import Publishing
+from projections.log_tree import proofs
 from projections.log_tree.evidence import (
     ProofFile,
     WrongEvidence,
@@ -102,3 +103,31 @@ async def test_forged_evidence_is_refused(publishing: Publishing, connections: C
         check_evidence(proof, trusted=replace(old, root_hash="00" * 32))
     with pytest.raises(WrongEvidence):
         decode_evidence(b'{"kind": "shopping list"}')
+
+
+@pytest.mark.anyio
+async def test_a_signature_and_a_growth_proof_hold_for_their_own_checkpoints_only(
+    publishing: Publishing, connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proofs, "_BATCH", 4)
+    write_posts(publishing, 1)
+    await sealed(connections)
+    old = (await exported(connections)).checkpoint
+    write_posts(publishing, 2)
+    await sealed(connections)
+    key = Ed25519PrivateKey.generate()
+    grown = await exported(connections, since=old)
+    growth = grown.extends
+    assert growth is not None
+    grown = replace(grown, checkpoint=sign(grown.checkpoint, key))
+    check = partial(check_evidence, public_key=key.public_key())
+    assert "unchanged" in check(grown, trusted=old)[-1]
+    wrong = "00" * 32
+    with pytest.raises(WrongEvidence):
+        check(replace(grown, checkpoint=replace(grown.checkpoint, root_hash=wrong)))
+    unsigned = replace(grown, checkpoint=replace(grown.checkpoint, root_hash=wrong, signature=None))
+    with pytest.raises(WrongEvidence):
+        check_evidence(unsigned, trusted=old)
+    other_start = replace(grown, extends=replace(growth, old_size=old.tree_size - 1))
+    with pytest.raises(WrongEvidence, match="--since"):
+        check(other_start, trusted=old)

@@ -152,3 +152,12 @@ async def test_what_others_keep_in_the_bucket_is_theirs(
     for key in ("uploads/readme.txt", "variants/not-a-post/a.jpg", f"uploads/{uuid4()}/notes", "x"):
         store.arrive(key, b"somebody else's")
     assert await found(store, connections) == {}
+
+
+async def test_orphans_are_found_on_every_page_of_a_listing(
+    store: FakeObjectStore, connections: Connections
+) -> None:
+    keys = [original_key(uuid4()) for _ in range(7)]
+    for key in keys:
+        store.arrive(key, b"an original")
+    assert sorted(await found(store, connections)) == sorted(keys)
