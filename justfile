@@ -70,6 +70,10 @@ bench-transcoder *ARGS:
     if command -v npm >/dev/null; then npm ci --silent --prefix benchmarks/peers || true; fi
     pytest benchmarks/test_transcoder.py --benchmark-enable --capture=no --quiet "$@"
 
+# Measure the most memory of an image process for the largest photo of each kind: an hour.
+bench-memory *ARGS:
+    pytest benchmarks/test_image_memory.py --benchmark-enable --capture=no --quiet "$@"
+
 # Put the real stack under load: throughput, latency, the queue, and a plot.
 bench-load *ARGS:
     pytest benchmarks/test_load.py benchmarks/test_waiting.py benchmarks/test_reading.py benchmarks/test_many_workers.py --benchmark-enable --capture=no --quiet "$@"
