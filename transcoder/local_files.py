@@ -1,4 +1,4 @@
-"""Local files: the worker's own pool and pipeline, on photos of this machine."""
+"""Local files: render photos of this machine with the worker's pool and pipeline."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,7 +15,7 @@ from transcoder.rendering import Limits, Rendering
 
 
 class RenderedFile(Struct, frozen=True, kw_only=True):
-    """What became of one photo: a rendering whose variants lie in `folder`, or a failure."""
+    """The outcome for one photo: a rendering, with its variants in `folder`, or a failure."""
 
     photo: Path
     folder: Path
@@ -25,21 +25,21 @@ class RenderedFile(Struct, frozen=True, kw_only=True):
 async def render_files(
     photos: Sequence[Path], *, out: Path, workers: int, finished: Callable[[RenderedFile], None]
 ) -> None:
-    """Render each photo into a folder of its own below `out`, up to `workers` side by side.
+    """Render each photo into its own folder below `out`, up to `workers` in parallel.
 
     `finished` is called with each photo as soon as it is done.
 
     Raises:
-        OSError: a photo cannot be read, or a variant not be written.
+        OSError: a photo cannot be read, or a variant cannot be written.
     """
     pool = RenderPool(size=workers, limits=Limits())
     await pool.warm()
-    turns = CapacityLimiter(workers)
+    slots = CapacityLimiter(workers)
     try:
         async with anyio.create_task_group() as tasks:
             for photo in photos:
-                # Two photos may share a stem, never a name.
-                tasks.start_soon(_render_file, photo, out / photo.name, pool, turns, finished)
+                # Photos in one folder may share a stem, but not a name.
+                tasks.start_soon(_render_file, photo, out / photo.name, pool, slots, finished)
     except ExceptionGroup as group:
         raise first_failure(group) from group
 
@@ -48,19 +48,19 @@ async def _render_file(
     photo: Path,
     folder: Path,
     pool: RenderPool,
-    turns: CapacityLimiter,
+    slots: CapacityLimiter,
     finished: Callable[[RenderedFile], None],
 ) -> None:
-    async with turns:
-        outcome = await _render(photo, pool)
+    async with slots:
+        outcome = await _outcome_of(photo, pool)
         if isinstance(outcome, Rendering):
             await to_thread.run_sync(partial(_write, outcome, folder))
         finished(RenderedFile(photo=photo, folder=folder, outcome=outcome))
 
 
-async def _render(photo: Path, pool: RenderPool) -> Rendering | TranscoderError:
+async def _outcome_of(photo: Path, pool: RenderPool) -> Rendering | TranscoderError:
     content = await anyio.Path(photo).read_bytes()
-    # What has no known beginning is refused by the first step, as it is everywhere else.
+    # The first step refuses a file of unknown type, whatever type is announced.
     content_type = sniff(content[:SNIFF_BYTES]) or "image/jpeg"
     try:
         return await pool.render(content, content_type=content_type)

@@ -1,6 +1,6 @@
-"""The media audit: derives variants again from stored originals, and compares bytes.
+"""The media audit: render variants again from stored originals, and compare their bytes.
 
-Without a renderer, it only asks the object store for the checksums of what should be there.
+Without a renderer, it compares the checksums that the object store knows.
 """
 
 import hashlib
@@ -36,8 +36,8 @@ from transcoder.processes.prctl import hide_memory
 from transcoder.rendering import Rendering
 from transcoder.settings import WorkerSettings
 
-# Of a derivation: `other_encoder` and `other_recipe` cannot be compared by this worker, and
-# `not_tried` says that the original is there.
+# The result of rendering again. This worker cannot compare `other_encoder` and `other_recipe`;
+# `not_tried`: nothing was rendered, and the original is intact.
 Derived: TypeAlias = Literal[
     "same",
     "differs",
@@ -61,7 +61,7 @@ ORDER BY originator_id LIMIT %(limit)s
 
 
 class AuditedVariant(Struct, frozen=True, kw_only=True):
-    """One recorded variant: whether it can be derived again, and whether it is still stored."""
+    """One recorded variant: whether it was derived again, and whether it is still stored."""
 
     post_id: UUID
     variant: VariantName
@@ -71,25 +71,27 @@ class AuditedVariant(Struct, frozen=True, kw_only=True):
     stored: Stored
 
     def is_wrong(self) -> bool:
-        """Whether bytes are not those that the events recorded, or not there any more."""
+        """Whether bytes are missing or differ from those that the events recorded."""
         incomparable = {"other_encoder", "other_recipe", "not_tried"}
         return self.stored != "same" or self.derived not in {"same", *incomparable}
 
 
 class MediaAudit:
-    """Audits posts, also several at once."""
+    """Audits posts; safe for concurrent tasks."""
 
     def __init__(self, *, store: ObjectStore, renderer: Renderer | None) -> None:
         self._store = store
         self._renderer = renderer
 
     async def of_post(self, post: Post) -> list[AuditedVariant]:
-        """What became of each variant that the events of the post recorded.
+        """Audit each variant that the events of a post recorded.
 
         Raises:
             ObjectStoreUnavailable: the object store does not answer.
         """
-        outcome = await (self._derive(post, self._renderer) if self._renderer else self._ask(post))
+        outcome = await (
+            self._derive(post, self._renderer) if self._renderer else self._check_original(post)
+        )
         return [
             AuditedVariant(
                 post_id=post.id,
@@ -102,7 +104,7 @@ class MediaAudit:
             for recorded in post.variants.values()
         ]
 
-    async def _ask(self, post: Post) -> Derived:
+    async def _check_original(self, post: Post) -> Derived:
         match await self._stored(post.image_key, post.sha256):
             case "missing":
                 return "original_missing"
@@ -145,19 +147,17 @@ async def run_media_audit(
     only_stored: bool = False,
     audited: Callable[[list[AuditedVariant]], None],
 ) -> None:
-    """Audit one post, or all that have variants; `audited` is called with each as it is done.
-
-    As many side by side as the worker renders; memory is that of those.
+    """Audit one post, or all that have variants, as many in parallel as the worker renders.
 
     Args:
         settings: those of a worker.
         post_id: which post; None for all.
-        only_stored: whether nothing is derived, and checksums are those that the store knows.
-        audited: called with what was found of each post.
+        only_stored: compare the checksums that the store knows, and render nothing.
+        audited: called with the variants of each post as soon as it is done.
 
     Raises:
         PostNotFound: there is no such post, or it was deleted.
-        UnreadableEvent: an event is damaged; `nova audit verify` says more.
+        UnreadableEvent: an event is damaged; `nova audit verify` has details.
         ObjectStoreUnavailable: the object store does not answer.
         psycopg.Error, EventStoreUnavailable: the database does not.
     """
@@ -180,7 +180,7 @@ async def run_media_audit(
 
 @asynccontextmanager
 async def _open_audit(settings: WorkerSettings, *, only_stored: bool) -> AsyncIterator[MediaAudit]:
-    """The composition root: the worker's object store, and its pool where variants are derived."""
+    """The composition root: the worker's object store, and its pool if variants are rendered."""
     async with open_s3(settings.object_store) as store:
         if only_stored:
             yield MediaAudit(store=store, renderer=None)
@@ -203,7 +203,7 @@ async def _audit_each(
 
 
 async def _posts(url: str, post_id: UUID | None) -> AsyncIterator[Post]:
-    """The post, or all that have variants; nothing is kept of a deleted one."""
+    """The post, or all that have variants, except deleted ones: nothing is kept of them."""
     with Publishing(url, pool_size=1) as publishing:
         if post_id is not None:
             post = await to_thread.run_sync(publishing.post, post_id)

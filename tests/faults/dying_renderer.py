@@ -8,7 +8,7 @@ from transcoder.processes import renderer
 from transcoder.rendering import Limits, Rendering
 
 
-def render(step: str, content: bytes, content_type: ContentType, limits: Limits) -> Rendering:
+def render_until(step: str, content: bytes, content_type: ContentType, limits: Limits) -> Rendering:
     """As the real one, until the pipeline comes to this step.
 
     It runs in an image process, which may write no file: whoever asked counts the deaths.
@@ -20,4 +20,4 @@ def render(step: str, content: bytes, content_type: ContentType, limits: Limits)
         os.kill(os.getpid(), signal.SIGKILL)
 
     setattr(pipeline, step, die)
-    return renderer.render(content, content_type, limits)
+    return renderer.render_in_sandbox(content, content_type, limits)

@@ -80,11 +80,12 @@ class Renderer:
     prepare = staticmethod(renderer.prepare)
 
     @property
-    def render(self):
+    def render_in_sandbox(self):
         with pictures.open("a") as begun:
             begun.write(".")
         is_fatal = len(pictures.read_text()) <= deaths
-        return functools.partial(dying_renderer.render, step) if is_fatal else renderer.render
+        render_fatally = functools.partial(dying_renderer.render_until, step)
+        return render_fatally if is_fatal else renderer.render_in_sandbox
 
 pool.renderer = Renderer()
 sys.argv = ["nova", "worker"]

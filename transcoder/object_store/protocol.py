@@ -1,4 +1,4 @@
-"""The object store: what the service needs of one, as a protocol."""
+"""The object store: the protocol that the service needs."""
 
 from datetime import datetime, timedelta
 from typing import Final, Protocol, Self
@@ -12,7 +12,7 @@ LISTED_AT_ONCE: Final = 1000
 
 
 class Announced(Struct, frozen=True, kw_only=True):
-    """The object that a client may put, once: these bytes and no others. `sha256` is hex."""
+    """The object that a client announced: it may put these bytes, once. `sha256` is hex."""
 
     key: str
     content_type: str
@@ -31,7 +31,7 @@ class Announced(Struct, frozen=True, kw_only=True):
 
 
 class PresignedUpload(Struct, frozen=True, kw_only=True):
-    """Where to PUT until `expires_at`, and the very headers that the PUT must carry."""
+    """The URL for a PUT until `expires_at`, and the headers that the PUT must carry."""
 
     url: str
     headers: dict[str, str]
@@ -39,14 +39,14 @@ class PresignedUpload(Struct, frozen=True, kw_only=True):
 
 
 class StoredObject(Struct, frozen=True, kw_only=True):
-    """What the store says of an object; `sha256` is hex, None when it was stored without one."""
+    """An object's size and SHA-256 as the store knows them: hex, or None if it has none."""
 
     file_size: int
     sha256: str | None
 
 
 class ListedObject(Struct, frozen=True, kw_only=True):
-    """An object as a listing shows it, with the store's own time of its last change."""
+    """An object as a listing shows it; `changed_at` is by the store's clock."""
 
     key: str
     file_size: int
@@ -54,7 +54,7 @@ class ListedObject(Struct, frozen=True, kw_only=True):
 
 
 class NewObject(Struct, frozen=True, kw_only=True):
-    """An object to be stored with everything that its readers are told about it."""
+    """An object to store, with the headers and metadata that its readers get."""
 
     key: str
     content: bytes
@@ -67,7 +67,7 @@ class NewObject(Struct, frozen=True, kw_only=True):
 class ObjectStore(Protocol):
     """A private bucket. Every method may be called concurrently.
 
-    Every method raises `ObjectStoreUnavailable` when the store does not answer as it should.
+    Every method raises `ObjectStoreUnavailable` if the store fails or does not answer.
     """
 
     async def presign_upload(self, announced: Announced, *, lifetime: timedelta) -> PresignedUpload:
@@ -75,11 +75,11 @@ class ObjectStore(Protocol):
         ...
 
     async def stat(self, key: str) -> StoredObject | None:
-        """What is stored under `key`, or None."""
+        """Return what is stored under `key`, or None."""
         ...
 
     async def download(self, announced: Announced) -> bytes:
-        """The announced bytes, hashed while they arrive.
+        """Download the announced bytes and check their hash.
 
         Raises:
             OriginalMissing: nothing is stored under the key.
@@ -88,25 +88,25 @@ class ObjectStore(Protocol):
         ...
 
     async def read(self, key: str) -> bytes | None:
-        """The content of an object; None if there is no such object."""
+        """Return the content of an object, or None if it does not exist."""
         ...
 
     async def put(self, new: NewObject) -> None:
-        """Store an object; storing the same one again changes nothing."""
+        """Store an object; idempotent."""
         ...
 
     async def remove(self, key: str) -> None:
-        """Remove an object; removing what is not there is fine."""
+        """Remove an object; idempotent."""
         ...
 
     async def list_page(self, prefix: str, *, after: str = "") -> list[ListedObject]:
-        """The objects under `prefix` whose keys follow `after`, by key, up to `LISTED_AT_ONCE`."""
+        """List up to `LISTED_AT_ONCE` objects under `prefix` with keys after `after`, by key."""
         ...
 
     async def prepare(self) -> None:
-        """Create the bucket if need be, and set its CORS and lifecycle rules."""
+        """Create the bucket if it is missing, and set its CORS and lifecycle rules."""
         ...
 
     async def ping(self) -> None:
-        """Return if the bucket answers."""
+        """Return once the bucket answers."""
         ...

@@ -1,7 +1,7 @@
-"""S3 as the object store, through aioboto3: AWS, SeaweedFS, or anything that speaks it.
+"""S3 as the object store, through aioboto3: AWS, SeaweedFS or any compatible server.
 
-Presigned PUTs sign the content type, the length, the SHA-256 and `if-none-match: *`, so that the
-store itself refuses anything but the announced bytes, once.
+Presigned PUTs sign the content type, the length, the SHA-256 and `if-none-match: *`, so the store
+accepts the announced bytes only, and only once.
 """
 
 import base64
@@ -66,18 +66,18 @@ _LIFECYCLE: "LifecycleRuleTypeDef" = {
 
 @asynccontextmanager
 async def open_s3(settings: ObjectStoreSettings) -> "AsyncIterator[S3ObjectStore]":
-    """Open the connections to the bucket of `settings` and close them at the end."""
+    """Connect to the bucket of `settings`; disconnect at the end."""
     session = aioboto3.Session(
         aws_access_key_id=settings.access_key_id,
         aws_secret_access_key=settings.secret_access_key,
         region_name=settings.region,
     )
-    # One try per call: the callers know whether a person waits, and retry or not.
+    # One attempt per call: callers decide whether to retry, by whether a client is waiting.
     config = Config(
         signature_version="s3v4",
         s3={
             "addressing_style": "path" if settings.endpoint_url else "virtual",
-            # The signed checksum says what the bytes must be: nobody has to hash them once more.
+            # The checksum is signed, so the payload need not be hashed again.
             "payload_signing_enabled": False,
         },
         request_checksum_calculation="when_required",
@@ -87,7 +87,7 @@ async def open_s3(settings: ObjectStoreSettings) -> "AsyncIterator[S3ObjectStore
         read_timeout=READ_TIMEOUT_SECONDS,
         max_pool_connections=CONNECTIONS,
     )
-    # Published without types for the session: what comes out is an S3Client.
+    # aioboto3 has no types for the session; this is a context manager of an S3Client.
     opening: Any = session.client("s3", endpoint_url=settings.endpoint_url, config=config)
     async with opening as client:
         yield S3ObjectStore(client, bucket=settings.bucket, region=settings.region)
@@ -108,7 +108,7 @@ class S3ObjectStore:
         self._region = region
 
     async def presign_upload(self, announced: Announced, *, lifetime: timedelta) -> PresignedUpload:
-        """See `ObjectStore.presign_upload`; about a millisecond of CPU, no request."""
+        """See `ObjectStore.presign_upload`; takes a millisecond of CPU and no request."""
         expires_at = datetime.now(UTC) + lifetime
         checksum = _to_base64(announced.sha256)
         url = await self._client.generate_presigned_url(
@@ -133,8 +133,8 @@ class S3ObjectStore:
         return PresignedUpload(url=url, headers=headers, expires_at=expires_at)
 
     async def stat(self, key: str) -> StoredObject | None:
-        """See `ObjectStore.stat`; one HeadObject, for which somebody waits."""
-        with _answers("stat", key), anyio.fail_after(STAT_WITHIN_SECONDS):
+        """See `ObjectStore.stat`; one HeadObject with a short timeout, since a client waits."""
+        with _translated_errors("stat", key), anyio.fail_after(STAT_WITHIN_SECONDS):
             try:
                 head = await self._client.head_object(
                     Bucket=self._bucket, Key=key, ChecksumMode="ENABLED"
@@ -149,9 +149,9 @@ class S3ObjectStore:
         )
 
     async def download(self, announced: Announced) -> bytes:
-        """See `ObjectStore.download`; gives up as soon as there are too many bytes."""
+        """See `ObjectStore.download`; stops as soon as there are too many bytes."""
         content, digest = bytearray(), hashlib.sha256()
-        with _answers("download", announced.key):
+        with _translated_errors("download", announced.key):
             try:
                 answer = await self._client.get_object(Bucket=self._bucket, Key=announced.key)
             except ClientError as error:
@@ -171,7 +171,7 @@ class S3ObjectStore:
 
     async def read(self, key: str) -> bytes | None:
         """See `ObjectStore.read`."""
-        with _answers("read", key):
+        with _translated_errors("read", key):
             try:
                 answer = await self._client.get_object(Bucket=self._bucket, Key=key)
                 body = answer["Body"]
@@ -184,8 +184,8 @@ class S3ObjectStore:
         return content
 
     async def put(self, new: NewObject) -> None:
-        """See `ObjectStore.put`; the store checks the SHA-256 of what arrives."""
-        with _answers("put", new.key):
+        """See `ObjectStore.put`; the store checks the SHA-256."""
+        with _translated_errors("put", new.key):
             await self._client.put_object(
                 Bucket=self._bucket,
                 Key=new.key,
@@ -198,16 +198,16 @@ class S3ObjectStore:
 
     async def remove(self, key: str) -> None:
         """See `ObjectStore.remove`."""
-        with _answers("remove", key):
+        with _translated_errors("remove", key):
             await self._client.delete_object(Bucket=self._bucket, Key=key)
 
     async def list_page(self, prefix: str, *, after: str = "") -> list[ListedObject]:
         """See `ObjectStore.list_page`; one request."""
-        with _answers("list", prefix):
+        with _translated_errors("list", prefix):
             page = await self._client.list_objects_v2(
                 Bucket=self._bucket, Prefix=prefix, StartAfter=after, MaxKeys=LISTED_AT_ONCE
             )
-        # Typed as if a store could leave these out.
+        # The types allow these fields to be absent.
         contents: list[Any] = list(page.get("Contents", ()))
         return [
             ListedObject(
@@ -218,7 +218,7 @@ class S3ObjectStore:
 
     async def prepare(self) -> None:
         """See `ObjectStore.prepare`."""
-        with _answers("prepare", self._bucket):
+        with _translated_errors("prepare", self._bucket):
             try:
                 await self._client.head_bucket(Bucket=self._bucket)
             except ClientError as error:
@@ -236,7 +236,7 @@ class S3ObjectStore:
         if self._region == AWS_DEFAULT_REGION:
             await self._client.create_bucket(Bucket=self._bucket)
             return
-        # AWS wants to be told every other region, and refuses to be told this one.
+        # AWS requires the constraint for every other region, and rejects it for this one.
         await self._client.create_bucket(
             Bucket=self._bucket,
             CreateBucketConfiguration={
@@ -246,12 +246,12 @@ class S3ObjectStore:
 
     async def ping(self) -> None:
         """See `ObjectStore.ping`."""
-        with _answers("ping", self._bucket):
+        with _translated_errors("ping", self._bucket):
             await self._client.head_bucket(Bucket=self._bucket)
 
 
 @contextmanager
-def _answers(operation: str, key: str) -> Iterator[None]:
+def _translated_errors(operation: str, key: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError, HttpError, TimeoutError, OSError) as error:

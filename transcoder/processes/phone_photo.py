@@ -6,7 +6,7 @@ import pyvips
 
 WIDTH, HEIGHT = 4032, 3024
 _UPRIGHT_PHONE: Final = 6
-# Drawn once and repeated: noise for all of the photo would take longer than rendering it.
+# Drawn once and repeated, because noise for the whole photo takes longer than rendering it.
 _TILE: Final = 1008
 _CLOUDS: Final = (504, 336, 252)
 

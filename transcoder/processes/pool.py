@@ -1,10 +1,10 @@
-"""The pool: image processes that outlive anything a picture can do to one of them.
+"""The pool: image processes, isolated so that a picture can break only its own process.
 
-Bulk work has a process of its own and uses only what nobody else needs: its pictures begin when
-no picture that people wait for does, and never take a slot from one.
+Bulk pictures have a process to themselves and start only when no live picture is waiting, so they
+never take a slot from one.
 
-A process is warm before it is given a picture, so that its start is not part of a deadline; one
-that died or hung is replaced at once, and only its own picture is the worse for it.
+Processes are warmed before they get a picture, so that starting them does not count against a
+deadline. One that dies or hangs is replaced at once and fails its own picture only.
 """
 
 from collections.abc import AsyncIterator
@@ -21,32 +21,31 @@ from transcoder.processes import renderer
 from transcoder.rendering import Limits, Rendering
 
 START_WITHIN_SECONDS: Final = 30.0
-# anyio ends processes that were idle for five minutes.
+# anyio ends processes after five idle minutes.
 WARM_AGAIN_SECONDS: Final = 120.0
 LOOK_AGAIN_SECONDS: Final = 0.05
-# A job that waits for longer keeps its post from other jobs, and looks as if it were lost.
+# A job that waits longer blocks other jobs of its post, and would be considered stalled.
 BULK_WAITS_SECONDS: Final = 60.0
 
 _log = structlog.get_logger(__name__)
 
 
 class RenderPool:
-    """Up to `size` pictures at a time, each in a process of its own.
+    """Renders up to `size` live pictures at once, each in its own process.
 
-    Beside them `bulk_processes` for bulk work, so that a picture that people wait for finds a warm
-    process, whatever bulk work does.
+    `bulk_processes` more are for bulk pictures, so that live ones always find a warm process.
     """
 
     def __init__(self, *, size: int, limits: Limits, bulk_processes: int = 0) -> None:
         self._size = size + bulk_processes
         self._limits = limits
         self._slots = CapacityLimiter(size)
-        # Our own slots are held while a process is replaced; anyio's limiter rarely waits.
+        # Slots are held while a process is replaced, so this limiter rarely makes a call wait.
         self._processes = CapacityLimiter(self._size)
         self._bulk = CapacityLimiter(bulk_processes)
 
     async def warm(self) -> None:
-        """Start all processes that are not there, side by side.
+        """Start all missing processes in parallel.
 
         Raises:
             TimeoutError, BrokenWorkerProcess: they cannot be started on this machine.
@@ -57,48 +56,48 @@ class RenderPool:
 
     @asynccontextmanager
     async def kept_warm(self) -> AsyncIterator[None]:
-        """Keep processes from being ended for idleness, and replace any that died meanwhile."""
+        """Keep idle processes from being ended, and replace those that died."""
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._warm_now_and_then)
+                tasks.start_soon(self._refill_periodically)
                 yield
                 tasks.cancel_scope.cancel()
         except ExceptionGroup as group:
             raise first_failure(group) from group
 
     async def render(self, content: bytes, *, content_type: ContentType) -> Rendering:
-        """All variants of one original; waits for a free process first.
+        """Make all variants of one original; wait for a free process first.
 
         Raises:
-            PermanentFailure: the original is not one that we can or will render.
-            RendererCrashed, RenderTimedOut, OutOfMemory: it broke its process.
+            PermanentFailure: the original cannot be rendered, or is not accepted.
+            RendererCrashed, RenderTimedOut, OutOfMemory: the image process failed.
         """
         async with self._slots:
             return await self._render_or_refill(content, content_type)
 
     async def render_in_bulk(self, content: bytes, *, content_type: ContentType) -> Rendering:
-        """The same for one that nobody waits for; see `render`.
+        """Render when no live picture is waiting; see `render`.
 
         Raises:
-            NoSlotFree: all the time, people wait for others.
+            NoSlotFree: live pictures took all slots for `BULK_WAITS_SECONDS`.
         """
-        await self._until_nobody_waits()
+        await self._wait_for_idle_slots()
         async with self._bulk:
             return await self._render_or_refill(content, content_type)
 
     async def _render_or_refill(self, content: bytes, content_type: ContentType) -> Rendering:
         try:
-            return await self._render(content, content_type)
+            return await self._render_once(content, content_type)
         except (RenderTimedOut, RendererCrashed):
             await self._refill()
             raise
 
-    async def _render(self, content: bytes, content_type: ContentType) -> Rendering:
+    async def _render_once(self, content: bytes, content_type: ContentType) -> Rendering:
         limits = self._limits
         try:
             with anyio.fail_after(limits.killed_after_seconds):
                 return await to_process.run_sync(
-                    renderer.render,
+                    renderer.render_in_sandbox,
                     content,
                     content_type,
                     limits,
@@ -110,36 +109,35 @@ class RenderPool:
         except BrokenWorkerProcess as error:
             raise RendererCrashed from error
 
-    async def _until_nobody_waits(self) -> None:
+    async def _wait_for_idle_slots(self) -> None:
         with anyio.move_on_after(BULK_WAITS_SECONDS):
-            # A limiter tells nobody.
+            # CapacityLimiter cannot be awaited for capacity, so poll.
             while not (self._slots.available_tokens and self._bulk.available_tokens):  # noqa: ASYNC110
                 await anyio.sleep(LOOK_AGAIN_SECONDS)
             return
         raise NoSlotFree
 
-    async def _warm_now_and_then(self) -> None:
+    async def _refill_periodically(self) -> None:
         while True:
             await anyio.sleep(WARM_AGAIN_SECONDS)
             async with self._slots:
                 await self._refill()
 
     async def _refill(self) -> None:
-        """Have a warm process for every slot that is not busy; the caller holds one of them.
+        """Start processes until every idle slot has a warm one; the caller holds one slot.
 
-        As many calls at once as there should be idle processes: each takes one that is there, or
-        starts one that is not.
+        One call per expected idle process: each takes an existing process or starts one.
         """
         busy = self._slots.borrowed_tokens + self._bulk.borrowed_tokens - 1
         async with anyio.create_task_group() as tasks:
             for _ in range(self._size - busy):
-                tasks.start_soon(self._prepare_one_or_leave_it)
+                tasks.start_soon(self._try_to_prepare_one)
 
-    async def _prepare_one_or_leave_it(self) -> None:
+    async def _try_to_prepare_one(self) -> None:
         try:
             await self._prepare_one()
         except (BrokenWorkerProcess, TimeoutError) as error:
-            # The next picture starts its own, or meets the same trouble and says so.
+            # The next picture starts its own process, or raises the same error.
             _log.warning("image_process_not_started", error=str(error))
 
     async def _prepare_one(self) -> None:
@@ -150,7 +148,7 @@ class RenderPool:
 
 
 class BulkRenderer:
-    """The pool as those see it who have time."""
+    """The pool as a renderer of bulk pictures."""
 
     def __init__(self, pool: RenderPool) -> None:
         self._pool = pool

@@ -1,7 +1,7 @@
-"""The rehearsal: one photo through every fast path, before the first real one comes.
+"""The rehearsal: render one photo through every fast path before the first real one arrives.
 
-Libraries prepare themselves when they are first used, and memory that is used for the first time
-is slow: together they take as long as a photo does.
+Libraries initialise themselves on first use, and the first use of memory is slow: together this
+takes as long as a photo.
 """
 
 from functools import cache
@@ -13,6 +13,6 @@ from transcoder.rendering import Limits
 
 @cache
 def rehearse() -> None:
-    """Use everything that a phone's photo uses; once in the life of a process."""
+    """Render a photo that takes every path a phone's photo takes; once per process."""
     # With enough detail to exceed the byte caps, and with a profile to convert from.
     render(phone_photo(grain=8, profile="p3"), "image/jpeg", Limits())

@@ -1,6 +1,6 @@
-"""The renderer: what runs in an image process, and the only way to it.
+"""The renderer: the functions that run in an image process.
 
-Nothing here loads libvips until a call arrives, in the process that the call is for.
+They load libvips when they are called, so that only image processes ever load it.
 """
 
 import os
@@ -10,7 +10,7 @@ from transcoder.rendering import Limits, Rendering
 
 
 def prepare(limits: Limits) -> None:
-    """Load libvips and enter the sandbox, before there is a picture whose deadline would wait."""
+    """Load libvips, enter the sandbox and rehearse, before a picture's deadline starts."""
     _keep_numpy_in_one_thread()
     from transcoder.processes.rehearsal import rehearse  # noqa: PLC0415
     from transcoder.processes.sandbox import enter_sandbox  # noqa: PLC0415
@@ -21,11 +21,11 @@ def prepare(limits: Limits) -> None:
     rehearse()
 
 
-def render(content: bytes, content_type: ContentType, limits: Limits) -> Rendering:
+def render_in_sandbox(content: bytes, content_type: ContentType, limits: Limits) -> Rendering:
     """Make all variants of one original; see `transcoder.processing.pipeline.render`.
 
     Raises:
-        TranscoderError: the leaf says what is wrong.
+        TranscoderError: the leaf class names what is wrong.
     """
     _keep_numpy_in_one_thread()
     from cv2 import error as OpenCvError  # noqa: N812, PLC0415
@@ -33,21 +33,21 @@ def render(content: bytes, content_type: ContentType, limits: Limits) -> Renderi
 
     from transcoder.errors import OutOfMemory  # noqa: PLC0415
     from transcoder.processes.sandbox import enter_sandbox, limit_cpu  # noqa: PLC0415
-    from transcoder.processing.failure import trouble_of  # noqa: PLC0415
-    from transcoder.processing.pipeline import render as render_all  # noqa: PLC0415
+    from transcoder.processing.failure import failure_after_decoding  # noqa: PLC0415
+    from transcoder.processing.pipeline import render  # noqa: PLC0415
 
     enter_sandbox(limits)
     limit_cpu(limits)
     try:
-        return render_all(content, content_type, limits)
+        return render(content, content_type, limits)
     except MemoryError as error:
         raise OutOfMemory from error
     except (LibvipsError, OpenCvError) as error:
-        # As it is, it would load its library in the process that unpickles it.
-        raise trouble_of(error) from error
+        # Unpickling the original error would load its library in the parent.
+        raise failure_after_decoding(error) from error
 
 
 def _keep_numpy_in_one_thread() -> None:
-    # Read when NumPy is loaded: its algebra, of which we use a 3 × 3 matrix, would start a thread
-    # for every core, and each would reserve some of the limited address space.
+    # NumPy reads it when it is loaded. Its BLAS would start a thread per core, each reserving part
+    # of the limited address space, to multiply 3 × 3 matrices.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"

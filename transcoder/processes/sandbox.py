@@ -1,4 +1,4 @@
-"""The sandbox: what an image process gives up before it touches a stranger's bytes."""
+"""The sandbox: the rights an image process drops before it reads untrusted bytes."""
 
 import os
 import resource
@@ -13,48 +13,48 @@ from transcoder.rendering import Limits
 
 LOADERS: Final = ("VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp")
 HEIF_LOADER: Final = "VipsForeignLoadHeif"
-# What a process needs to run; everything else, credentials first of all, is forgotten.
+# What a process needs to run. All other variables, such as credentials, are removed.
 _KEPT_VARIABLES: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"})
-# There is a process for every core.
+# There is one process per core.
 THREADS: Final = 1
 _BLOCKED: Final = True
 _NICENESS: Final = 10
 
 
 def enter_sandbox(limits: Limits) -> None:
-    """Limit this process for good; doing it again changes nothing."""
-    _forget_environment()
+    """Limit this process irrevocably; repeating it changes nothing."""
+    _clear_environment()
     _allow_only_our_loaders(heif=limits.heif)
     _stay_in_one_thread()
     keep_freed_memory()
     _limit_resources(limits)
-    # Whoever answers people or feeds this process comes first; it takes all that is left.
+    # The API, the worker and the servers go first; image processes take the remaining CPU.
     os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
     die_with_parent()
 
 
 def limit_cpu(limits: Limits) -> None:
-    """Limit the CPU seconds of the coming picture, in case nobody is watching.
+    """Limit the CPU seconds of the next picture, in case the pool is gone.
 
-    Whoever watches is first, and says what took too long: libheif can use two cores until then.
+    The pool's deadline comes first and names the cause, even if libheif uses two cores until then.
     """
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = int(used.ru_utime + used.ru_stime + 2 * limits.killed_after_seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
 
 
-def _forget_environment() -> None:
+def _clear_environment() -> None:
     for name in os.environ.keys() - _KEPT_VARIABLES:
         del os.environ[name]
 
 
 def _allow_only_our_loaders(*, heif: bool) -> None:
-    # Blocking what libvips calls untrusted leaves TIFF, GIF and others open: block every loader.
+    # libvips' own block of untrusted loaders leaves TIFF, GIF and others open, so block them all.
     pyvips.operation_block_set("VipsForeignLoad", _BLOCKED)
     for loader in LOADERS:
         pyvips.operation_block_set(loader, not _BLOCKED)
     pyvips.operation_block_set(HEIF_LOADER, not heif)
-    # Nothing is worth caching between strangers' pictures, and the cache doubles the memory.
+    # No operation repeats from one picture to the next, and the cache doubles the memory.
     pyvips.cache_set_max(0)
 
 

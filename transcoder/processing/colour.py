@@ -1,8 +1,8 @@
 """Colour: every picture becomes 8-bit sRGB, or 8-bit grey if that is all it has.
 
-libvips and LittleCMS say what a profile means. Asking them about every pixel of a phone's photo
-costs twice as much as decoding and encoding it, so they are asked about a few thousand colours,
-and OpenCV does the same to all the others.
+libvips and LittleCMS define what a profile means. To convert every pixel of a phone's photo with
+them costs twice as much as decoding and encoding it, so they convert a few thousand colours, and
+OpenCV applies the same mapping to the pixels.
 """
 
 from collections.abc import Callable
@@ -21,19 +21,19 @@ from transcoder.processing.picture import (
     from_libvips,
     in_place,
     is_grey,
-    reversed_channels,
+    swap_channels,
     to_libvips,
 )
 
 PROFILE: Final = "icc-profile-data"
-# Where a profile says which kind of pixels it is for.
+# The field of a profile with the colour space of its pixels.
 _SPACE: Final = slice(16, 20)
 _GREY: Final = frozenset({"b-w", "grey16"})
 _STANDARD: Final = frozenset({"srgb", "b-w"})
-# Of 255: how far a profile may be from sRGB and count as sRGB, and how far our conversion of some
-# colours may be from that of LittleCMS, so that no other colour is further off than twice that.
+# Of 255: how far a profile may be from sRGB and still count as sRGB, and how far our conversion of
+# the sampled colours may be from that of LittleCMS; all others are then within twice that.
 _SAME, _CLOSE = 2, 1
-# Every combination of these in red, green and blue stands for all colours.
+# The sampled colours: every combination of these levels of red, green and blue.
 _STEPS: Final = np.linspace(0, 255, 18).round().astype(np.uint8)
 _COLOURS: Final = np.stack(np.meshgrid(_STEPS, _STEPS, _STEPS), axis=-1).reshape(18, -1, 3)
 # Lab is exact in the dark and ends before the greenest green; XYZ is the other way round.
@@ -45,31 +45,31 @@ Conversion: TypeAlias = Callable[[Picture], Picture]
 
 
 def convert_colour(picture: Picture, profile: bytes | None) -> Picture:
-    """The picture in sRGB; the very same one if its profile says nothing new."""
+    """Convert to sRGB; return the same picture if its profile is sRGB or absent."""
     return _conversion(profile, grey=is_grey(picture))(picture) if profile else picture
 
 
 def is_standard(image: pyvips.Image) -> bool:
-    """Whether its pixels are 8-bit red, green and blue, or grey, perhaps with alpha."""
+    """Whether the pixels are 8-bit RGB or grey, with or without alpha."""
     return image.interpretation in _STANDARD and image.format == "uchar"
 
 
 def standardise(image: pyvips.Image) -> pyvips.Image:
-    """Any other picture (CMYK, Lab, 16 bits …) in 8-bit sRGB or grey, as its profile says."""
+    """Convert any other picture (CMYK, Lab, 16 bits …) to 8-bit sRGB or grey by its profile."""
     if is_standard(image):
         return image
     if profile_of(image):
-        # A damaged one is as good as none.
+        # Ignore a damaged profile.
         with suppress(pyvips.Error):
             return _transformed(image)
-    # Without the profile: one that did not fit would be followed here.
+    # Drop the profile: libvips would apply even one for another colour space.
     image = image.copy()
     image.remove(PROFILE)
     return image.colourspace("b-w" if image.interpretation in _GREY else "srgb")
 
 
 def profile_of(image: pyvips.Image) -> bytes | None:
-    """Its profile, if that is one for such pixels; libvips would follow any."""
+    """The embedded profile, if it is for the image's colour space; libvips would apply any."""
     profile = image.get(PROFILE) if image.get_typeof(PROFILE) else b""
     if image.interpretation in _GREY:
         space = b"GRAY"
@@ -80,7 +80,7 @@ def profile_of(image: pyvips.Image) -> bytes | None:
 
 @lru_cache(maxsize=8)
 def _conversion(profile: bytes, *, grey: bool) -> Conversion:
-    """The cheapest that does what LittleCMS does; none at all for a damaged profile."""
+    """The cheapest conversion with the result of LittleCMS; none for a damaged profile."""
     try:
         return _of_grey(profile) if grey else _of_colour(profile)
     except pyvips.Error:
@@ -105,7 +105,7 @@ def _of_colour(profile: bytes) -> Conversion:
 
 
 def _strip_by_strip(convert: Conversion, picture: Picture) -> Picture:
-    """Convert a few megapixels at a time: libvips and its colour order take copies of them."""
+    """Convert a few megapixels at a time, because libvips and its channel order need copies."""
     converted = in_place(picture)
     rows = max(1, _STRIP_PIXELS // picture.shape[1])
     for top in range(0, len(picture), rows):
@@ -122,11 +122,11 @@ def _unchanged(picture: Picture) -> Picture:
 
 
 def _by_libvips(picture: Picture, profile: bytes) -> Picture:
-    return reversed_channels(from_libvips(_transformed(_with_profile(picture, profile))))
+    return swap_channels(from_libvips(_transformed(_with_profile(picture, profile))))
 
 
 def _light_of_ramps(profile: bytes, space: str) -> pyvips.Image:
-    """Their CIE XYZ, by way of a profile connection space."""
+    """The ramps in CIE XYZ, through a profile connection space."""
     image = _with_profile(RAMPS, profile)
     light = image.icc_import(embedded=True, pcs=space, intent="relative")
     return light.Lab2XYZ() if space == "lab" else light
@@ -139,7 +139,7 @@ def _light_of_ramps_in_srgb(space: str) -> pyvips.Image:
 
 
 def _with_profile(picture: Picture, profile: bytes) -> pyvips.Image:
-    image = to_libvips(reversed_channels(picture))
+    image = to_libvips(swap_channels(picture))
     blob: Any = profile
     image.set_type(pyvips.GValue.blob_type, PROFILE, blob)
     return image

@@ -1,4 +1,4 @@
-"""Decode: all pixels into memory, once, 8 bits each; every later step shares them."""
+"""Decode: all pixels into memory once, with 8 bits a sample; later steps share them."""
 
 from typing import Final, NamedTuple
 
@@ -13,25 +13,25 @@ from transcoder.processing.flatten import flatten, flatten_lazily
 from transcoder.processing.heif import decode_heif
 from transcoder.processing.jpeg import decode_jpeg
 from transcoder.processing.load import load
-from transcoder.processing.picture import Picture, from_libvips, reverse_channels
+from transcoder.processing.picture import Picture, from_libvips, swap_channels_in_place
 
 _RGBA: Final = 4
 _HEVC: Final = frozenset({"image/heic", "image/heif"})
 
 
 class Decoded(NamedTuple):
-    """Pixels, and the profile that says which colours they mean; without one it is sRGB."""
+    """Pixels and their ICC profile; without one they are sRGB."""
 
     picture: Picture
     profile: bytes | None
 
 
 def decode(content: bytes, content_type: ContentType, header: pyvips.Image, *, box: int) -> Decoded:
-    """The pixels of a file, no smaller than they are needed to fill a square of `box` pixels.
+    """Decode a file, not smaller than needed to fill a square of `box` pixels.
 
     Raises:
         CorruptImage: the pixel data is damaged.
-        OutOfMemory: there is not enough of it.
+        OutOfMemory: memory ran out.
     """
     if content_type in _HEVC:
         return Decoded(decode_heif(content), profile_of(header))
@@ -39,7 +39,7 @@ def decode(content: bytes, content_type: ContentType, header: pyvips.Image, *, b
         picture = decode_jpeg(content, header, box=box)
         if picture is not None:
             return Decoded(picture, profile_of(header))
-    # Opened anew, so that what libvips keeps of it is freed with it, long before the last encode.
+    # Open it again: what libvips keeps for it is freed here, long before the last encode.
     image = load(content, content_type, **_scale(content_type, header, box))
     try:
         return _decode_with_libvips(_in_any_order(image), box=box)
@@ -48,13 +48,13 @@ def decode(content: bytes, content_type: ContentType, header: pyvips.Image, *, b
 
 
 def _scale(content_type: ContentType, header: pyvips.Image, box: int) -> dict[str, float]:
-    """Options of the loader: libwebp scales row by row, and otherwise keeps three pictures."""
+    """Loader options: libwebp scales row by row, and holds three copies without a scale."""
     longer = max(header.width, header.height)
     return {"scale": box / longer} if content_type == "image/webp" and longer > box else {}
 
 
 def _in_any_order(image: pyvips.Image) -> pyvips.Image:
-    """Say of an interlaced image, which libvips keeps whole, that its rows need no second cache."""
+    """Allow random access to an interlaced image, which libvips holds in memory anyway."""
     if image.get_typeof("interlaced"):
         image = image.copy()
         image.remove("vips-sequential")
@@ -62,16 +62,16 @@ def _in_any_order(image: pyvips.Image) -> pyvips.Image:
 
 
 def _decode_with_libvips(header: pyvips.Image, *, box: int) -> Decoded:
-    """In one pass over the file: a picture larger than the box never is in memory as a whole."""
+    """Decode in one pass: of a picture larger than the box, only some rows are in memory."""
     profile = profile_of(header) if is_standard(header) else None
     if is_standard(header) and header.bands == _RGBA and max(header.width, header.height) <= box:
         return Decoded(flatten(from_libvips(header), to_bgr=cv2.COLOR_RGBA2BGR), profile)
     if header.hasalpha():
         image = _fitted(flatten_lazily(standardise(header)), box)
     else:
-        # The fewer pixels, the fewer colours to convert.
+        # Shrink first: fewer pixels to convert.
         image = standardise(_fitted(header, box))
-    return Decoded(reverse_channels(from_libvips(image)), profile)
+    return Decoded(swap_channels_in_place(from_libvips(image)), profile)
 
 
 def _fitted(image: pyvips.Image, box: int) -> pyvips.Image:

@@ -10,18 +10,18 @@ from transcoder.processing.jpeg import encode_jpeg
 from transcoder.processing.picture import Picture
 from transcoder.processing.size_forecast import SizeForecast
 
-# Below this, artefacts show more than missing pixels do: then the picture shrinks instead.
+# Below this quality, artefacts are more visible than a smaller picture.
 LOWEST_QUALITY: Final = 50
-# At the highest quality, most photos need less: nothing is asked of a forecast before they do not.
+# Most photos need less at the highest quality, so encode them before paying for a forecast.
 LIKELY_BYTES_PER_PIXEL: Final = 0.25
 # How much one shrink takes from each side at most and at least.
 _SHRINK_MOST, _SHRINK_LEAST = 0.5, 0.95
 
 
 class Encoded(Struct, frozen=True, kw_only=True):
-    """A JPEG and what it took; `width` and `height` in pixels.
+    """A JPEG and its settings; `width` and `height` in pixels.
 
-    `shrunk` says that it is smaller than its recipe, since nothing else met the cap.
+    `shrunk`: it is smaller than its recipe, because no allowed quality met the byte cap.
     """
 
     content: bytes
@@ -32,7 +32,7 @@ class Encoded(Struct, frozen=True, kw_only=True):
 
 
 def encode(picture: Picture, recipe: Recipe) -> Encoded:
-    """The picture as a JPEG of at most `recipe.max_bytes`, with nothing in it but pixels."""
+    """Encode a JPEG of at most `recipe.max_bytes`, without any metadata."""
     shrunk = False
     while True:
         quality, content = _best_within(picture, recipe)
@@ -45,7 +45,7 @@ def encode(picture: Picture, recipe: Recipe) -> Encoded:
 
 
 def _best_within(picture: Picture, recipe: Recipe) -> tuple[int, bytes]:
-    """The highest quality that meets the cap, give or take one; the lowest if none does."""
+    """Encode at the highest quality that meets the cap, within one; at the lowest if none does."""
     forecast = SizeForecast(picture)
     lowest = min(LOWEST_QUALITY, recipe.quality)
     best: tuple[int, bytes] | None = None

@@ -1,11 +1,11 @@
-"""Failure: what an error of an image library means for the picture that it met."""
+"""Failures: map the errors of image libraries to ours."""
 
 from typing import Final
 
 from transcoder.errors import CorruptImage, OutOfMemory, TranscoderError, UnexpectedFailure
 
-# There is no error code for it: the words of libvips, libjpeg and libheif, and those of glib when
-# no thread can start.
+# There is no error code for it. These are the messages of libvips, libjpeg and libheif, and of glib
+# when no thread can start.
 _OUT_OF_MEMORY: Final = (
     "out of memory",
     "insufficient memory",
@@ -15,15 +15,15 @@ _OUT_OF_MEMORY: Final = (
 
 
 def failure_of(error: Exception) -> TranscoderError:
-    """The error to raise instead: the pixels are damaged, unless memory ran out.
+    """Map an error while decoding: the pixels are damaged, unless memory ran out.
 
-    The difference matters: a damaged photo is refused for good, the other is tried once more.
+    A damaged photo fails permanently; when memory runs out, the job is retried.
     """
     return OutOfMemory() if _lacks_memory(error) else CorruptImage(reason=str(error))
 
 
-def trouble_of(error: Exception) -> TranscoderError:
-    """The same for an error after decoding: then the pixels are good and the fault is ours."""
+def failure_after_decoding(error: Exception) -> TranscoderError:
+    """Map an error after decoding: the pixels are good, so the fault is ours."""
     return OutOfMemory() if _lacks_memory(error) else UnexpectedFailure(str(error))
 
 

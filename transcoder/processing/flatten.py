@@ -1,4 +1,4 @@
-"""Flatten: what is transparent becomes white."""
+"""Flatten: blend transparent pixels with white."""
 
 from typing import Final
 
@@ -9,13 +9,13 @@ import pyvips
 from transcoder.processing.picture import Picture
 
 WHITE: Final = [255.0]
-# Pixels that are worked on at a time, so that they stay in the processor's cache.
+# Pixels per strip: few enough to stay in the CPU cache.
 _STRIP_PIXELS: Final = 1 << 16
 _ALPHA: Final = 3
 
 
 def flatten(pixels: Picture, *, to_bgr: int) -> Picture:
-    """A picture without transparency, from pixels in memory, in a third of the time of libvips.
+    """Remove the alpha channel of pixels in memory, in a third of the time of libvips.
 
     Args:
         pixels: height × width × 4.
@@ -33,5 +33,5 @@ def flatten(pixels: Picture, *, to_bgr: int) -> Picture:
 
 
 def flatten_lazily(image: pyvips.Image) -> pyvips.Image:
-    """The same row by row, for images that are too large to have in memory."""
+    """Remove the alpha channel row by row, for images that do not fit in memory."""
     return image.flatten(background=WHITE)

@@ -1,4 +1,4 @@
-"""The heap: what glibc keeps for the next picture, and what it returns to the system at once."""
+"""The heap: which freed memory glibc keeps for the next picture, and which it returns."""
 
 import ctypes
 from collections.abc import Iterator
@@ -12,17 +12,17 @@ _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 # What the photos of phones take.
 _KEPT_BYTES: Final = 128 * MIB
-# Beside what is kept, this leaves half of the budget.
+# Half of the budget: up to this, a picture fits beside what is kept.
 _ROUTINE_BYTES: Final = 256 * MIB
 # Above the buffers that libvips allocates for every few rows.
 _RETURNED_BYTES: Final = 4 * MIB
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep freed memory, because page faults cost a phone's photo as much as decoding.
+    """Keep freed memory: page faults would cost a phone's photo as much as its decoding.
 
-    In one arena: each thread that allocates would reserve 64 MiB or more of the limited address
-    space, and the second picture of 50 megapixels would not find what the first one did.
+    Use one arena: each thread that allocates would reserve 64 MiB or more of the limited address
+    space, and the second picture of 50 megapixels would run out of it.
     """
     _call("mallopt", _M_ARENA_MAX, 1)
     _call("mallopt", _M_MMAP_THRESHOLD, _KEPT_BYTES)
@@ -31,10 +31,10 @@ def keep_freed_memory() -> None:
 
 @contextmanager
 def room_for(needed: int) -> Iterator[None]:
-    """Return freed memory to the system at once, while a picture needs `needed` bytes of it.
+    """Return freed memory at once while a picture needs `needed` bytes; small ones reuse it.
 
-    Small pictures find what others left. A large one would be added to that; and from blocks that
-    were used before, even memory that a decoder never touches is occupied.
+    The memory of a large picture would come on top of what is kept. And a kept block is cleared
+    before it is reused, so that it counts even if the decoder never touches it.
     """
     if needed <= _ROUTINE_BYTES:
         yield

@@ -1,4 +1,4 @@
-"""HEIF: photos of iPhones, whose codec libvips lacks."""
+"""HEIF: decode the photos of iPhones, for which libvips has no codec."""
 
 from typing import Final
 
@@ -14,16 +14,16 @@ from transcoder.processing.picture import Picture
 
 _BANDS_WITH_ALPHA: Final = 4
 _EIGHT_BITS: Final = 8
-# What libheif and its codecs keep at once, by chroma: 8 bits, and more than 8. libaom, which
-# decodes AVIF, keeps several whole frames.
+# What libheif and its codecs hold at once, by chroma: with 8 bits, and with more. libaom, which
+# decodes AVIF, holds several whole frames.
 _HEVC_BYTES: Final = {"monochrome": (4.0, 7.0), "420": (4.0, 7.0), "422": (8.0, 14.0)}
 _MOST_HEVC_BYTES: Final = (8.5, 15.0)
 _AV1_BYTES: Final = {"monochrome": (13.0, 17.0), "420": (13.0, 17.0)}
 _MOST_AV1_BYTES: Final = (16.0, 22.5)
 _ALPHA_BYTES: Final = (3.0, 6.0)
-_TROUBLE: Final = (ValueError, EOFError, SyntaxError, RuntimeError, OSError)
+_ERRORS: Final = (ValueError, EOFError, SyntaxError, RuntimeError, OSError)
 
-# The photo itself, and nothing else that is in the file.
+# Decode the primary image only.
 options.THUMBNAILS = False
 options.DEPTH_IMAGES = False
 options.AUX_IMAGES = False
@@ -33,11 +33,11 @@ def heif_bytes_per_pixel(content: bytes, content_type: ContentType) -> float:
     """The memory that decoding a file takes for each pixel, by its header.
 
     Raises:
-        CorruptImage: the header makes no sense.
+        CorruptImage: the header is invalid.
     """
     try:
         primary = pillow_heif.open_heif(content)
-    except _TROUBLE as error:
+    except _ERRORS as error:
         raise failure_of(error) from error
     chroma = str(primary.info.get("chroma"))
     is_deep = primary.info.get("bit_depth", _EIGHT_BITS) > _EIGHT_BITS
@@ -49,15 +49,15 @@ def heif_bytes_per_pixel(content: bytes, content_type: ContentType) -> float:
 
 
 def decode_heif(content: bytes) -> Picture:
-    """The pixels of the primary image, turned upright as the file says, 8 bits each.
+    """Decode the primary image to 8 bits a sample, upright by the file's transformations.
 
     Raises:
         CorruptImage: the pixel data is damaged.
-        OutOfMemory: there is not enough of it.
+        OutOfMemory: memory ran out.
     """
     try:
         picture = np.asarray(pillow_heif.open_heif(content, bgr_mode=True))
-    except _TROUBLE as error:
+    except _ERRORS as error:
         raise failure_of(error) from error
     if picture.shape[-1] == _BANDS_WITH_ALPHA:
         return flatten(picture, to_bgr=cv2.COLOR_BGRA2BGR)

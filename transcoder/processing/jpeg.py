@@ -1,4 +1,4 @@
-"""JPEG: decoded by libjpeg-turbo's own API, in half the time that libvips takes, and encoded."""
+"""JPEG: decode with libjpeg-turbo's own API, in half the time of libvips, and encode."""
 
 from typing import Final
 
@@ -15,26 +15,25 @@ _COEFFICIENT_BYTES: Final = 2
 # Of a pixel, by subsampling.
 _CHROMA_SHARE: Final = {"422": 0.5, "440": 0.5, "420": 0.25, "411": 0.25}
 _CHROMA_420: Final = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420)
-# What libjpeg says when pixels are missing; it would paint them grey.
+# libjpeg's warning when pixels are missing; it would paint them grey.
 _PIXELS_MISSING: Final = "premature end"
-# libjpeg scales by eighths while it decodes. That costs something, too: from six on, more than a
-# resize does.
+# libjpeg scales by eighths while it decodes. From six eighths on, that costs more than a resize.
 _WHOLE, _MOST_EIGHTHS = 8, 6
-# Of a picture in several passes, all coefficients are kept besides all pixels. libvips takes the
-# pixels row by row, which is slower, and needs less memory where that becomes scarce.
+# A progressive picture needs memory for all coefficients besides all pixels. libvips takes the
+# pixels row by row: slower, but within the budget for the largest.
 _MOST_PROGRESSIVE_PIXELS: Final = 30 * MEGAPIXEL
 
 
 def decode_jpeg(content: bytes, header: pyvips.Image, *, box: int) -> Picture | None:
-    """The pixels, or None where libvips has to look at them.
+    """Decode a JPEG, or return None if libvips has to.
 
-    It has to for CMYK and unusual subsampling, for the largest progressive ones, and after any
-    warning, for many good photos of careless cameras have a few bytes too many.
+    libvips decodes CMYK, unusual subsampling, the largest progressive pictures, and all pictures
+    that cause a warning: many intact photos have a few stray bytes.
 
     Args:
         content: the file.
         header: the same file as libvips has opened it.
-        box: in pixels; what is much larger is made smaller while it is decoded, not below this.
+        box: in pixels; a much larger picture is scaled while it is decoded, not below this.
 
     Raises:
         CorruptImage: the file ends before its pixels do.
@@ -62,7 +61,7 @@ def decode_jpeg(content: bytes, header: pyvips.Image, *, box: int) -> Picture | 
 def jpeg_bytes_per_pixel(content: bytes, header: pyvips.Image) -> float:
     """The memory that decoding a file takes for each pixel, by its header.
 
-    Pixels of odd sizes are decoded whole; of several passes, all coefficients are kept besides.
+    Odd sizes are decoded unscaled, and a progressive picture needs all its coefficients besides.
     """
     pixels = 0 if _keeps_too_much(header) else _COLOUR
     if not _in_passes(header):
@@ -71,7 +70,7 @@ def jpeg_bytes_per_pixel(content: bytes, header: pyvips.Image) -> float:
 
 
 def _samples(content: bytes, bands: int) -> float:
-    """How many there are for each pixel: fewer than bands where two share their colour."""
+    """Samples per pixel: fewer than the bands if chroma is subsampled."""
     try:
         *_, subsampling = simplejpeg.decode_jpeg_header(content)
     except ValueError:
@@ -84,7 +83,7 @@ def _in_passes(header: pyvips.Image) -> bool:
 
 
 def _eighths(width: int, height: int, box: int) -> int:
-    """How much of each side to decode; all where a part of a pixel would be left at the edge."""
+    """The scale of each side; whole if scaling would leave part of a pixel at the edge."""
     longer = max(width, height)
     for eighths in range(1, _MOST_EIGHTHS + 1):
         if longer * eighths >= _WHOLE * box:
@@ -99,8 +98,8 @@ def _keeps_too_much(header: pyvips.Image) -> bool:
 def encode_jpeg(picture: Picture, quality: int) -> bytes:
     """A baseline JPEG with 4:2:0 chroma, and nothing in it but pixels.
 
-    By OpenCV: simplejpeg cannot be told to transform accurately, which costs visible quality, and
-    libvips takes its time over small pictures.
+    OpenCV encodes, because simplejpeg has no accurate DCT, which costs visible quality, and libvips
+    is slow on small pictures.
     """
     _, content = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality, *_CHROMA_420])
     return content.tobytes()

@@ -1,4 +1,4 @@
-"""Load: open an original with the one loader for its type; no pixel is decoded yet."""
+"""Load: open an original with the one loader for its type, without decoding any pixel."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,11 +9,11 @@ import pyvips
 from domain.formats import ContentType
 from transcoder.processing.failure import failure_of
 
-# Named, not guessed: a JPEG with a gain map must not go to libvips' UltraHDR loader.
+# By name: libvips would pick its UltraHDR loader for a JPEG with a gain map.
 _LOADERS: Final[dict[ContentType, Callable[..., Any]]] = {
     "image/jpeg": pyvips.Image.jpegload_source,
     "image/png": pyvips.Image.pngload_source,
-    # Left alone, libvips writes a large one to a temporary file, which the sandbox forbids.
+    # By default, libvips writes a large one to a temporary file, which the sandbox forbids.
     "image/webp": partial(pyvips.Image.webpload_source, memory=True),
     "image/heic": pyvips.Image.heifload_source,
     "image/heif": pyvips.Image.heifload_source,
@@ -22,19 +22,19 @@ _LOADERS: Final[dict[ContentType, Callable[..., Any]]] = {
 
 
 def load(content: bytes, content_type: ContentType, **options: float) -> pyvips.Image:
-    """Open a file as an image whose pixels are decoded when an operation asks for them.
+    """Open a file as a lazy image: its pixels are decoded when an operation needs them.
 
     `content` must outlive the image, which reads from it. `options` go to the loader; a WebP may
     have a `scale`.
 
-    `fail_on="error"`: the default shows damaged files half grey, and "warning" refuses good ones.
+    `fail_on="error"`: the default decodes damaged files half grey, and "warning" refuses good ones.
 
     Raises:
-        CorruptImage: the header makes no sense.
-        OutOfMemory: there is not enough of it even for the header.
+        CorruptImage: the header is invalid.
+        OutOfMemory: memory ran out.
     """
     try:
-        # A source reads the bytes where they are; a buffer would be a copy of all of them.
+        # A source reads the bytes in place; a buffer would copy them.
         source = pyvips.Source.new_from_memory(content)
         return _LOADERS[content_type](source, access="sequential", fail_on="error", **options)
     except pyvips.Error as error:

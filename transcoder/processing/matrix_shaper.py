@@ -1,8 +1,8 @@
-"""The matrix-shaper: what most profiles of cameras and screens are, worked out by OpenCV.
+"""The matrix-shaper: the kind of most profiles of cameras and screens, applied with OpenCV.
 
-A curve for each channel makes the numbers proportional to light, a matrix mixes the primaries of
-one space from those of another, and the curve of sRGB makes numbers for eyes again. Curves and
-matrix are not read from the profile but seen in what LittleCMS makes of pure colours.
+A curve for each channel makes values linear in light, a matrix converts between the primaries, and
+the curve of sRGB encodes the result. Curves and matrix are not read from the profile but measured
+on what LittleCMS makes of pure colours.
 """
 
 from typing import Final
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from transcoder.processing.picture import Picture, in_place
 
-# Pixels that are worked on at a time, so that they stay in the processor's cache.
+# Pixels per strip: few enough to stay in the CPU cache.
 _STRIP_PIXELS: Final = 1 << 16
 _LIGHT_LEVELS: Final = 1 << 16
 # Blue, green and red alone, each from darkest to brightest.
@@ -35,11 +35,11 @@ class MatrixShaper:
 
     @classmethod
     def of(cls, ramps: pyvips.Image, srgb_ramps: pyvips.Image) -> "MatrixShaper":
-        """The one that comes closest to a profile.
+        """Fit one to a profile.
 
         Args:
-            ramps: the colours, in CIE XYZ, that the profile gives to `RAMPS`.
-            srgb_ramps: those that they have in sRGB.
+            ramps: `RAMPS` in CIE XYZ, by the profile.
+            srgb_ramps: `RAMPS` in CIE XYZ, by sRGB.
         """
         curves, primaries = _curves_and_primaries(ramps)
         srgb_curves, srgb_primaries = _curves_and_primaries(srgb_ramps)
@@ -51,7 +51,7 @@ class MatrixShaper:
         )
 
     def __call__(self, picture: Picture) -> Picture:
-        """The same picture in sRGB, in place where it is writeable."""
+        """Convert to sRGB, in place if the picture is writeable."""
         converted = in_place(picture)
         rows = max(1, _STRIP_PIXELS // picture.shape[1])
         for top in range(0, len(picture), rows):

@@ -1,4 +1,4 @@
-"""Memory: the most that a picture takes of its process, by its header, measured for each type."""
+"""Memory: the most that the process of a picture needs, by its header; measured for each type."""
 
 from typing import Final
 
@@ -9,18 +9,18 @@ from transcoder.processing.heif import heif_bytes_per_pixel
 from transcoder.processing.jpeg import jpeg_bytes_per_pixel
 from transcoder.rendering import MIB
 
-# All figures come from `benchmarks/test_image_memory.py`. What a process has without a picture,
-# and beside its decoder: the libraries, the largest variant, and caches of rows.
+# All figures come from `just bench-memory`. Without the decoder, a process needs memory for the
+# libraries, the largest variant and caches of rows.
 _PROCESS_BYTES: Final = 180 * MIB
-# libwebp scales down row by row. Unscaled, it keeps the picture in several forms.
+# libwebp scales row by row. Unscaled, it holds several copies of the picture.
 _SCALED_WEBP_BYTES, _WHOLE_WEBP_BYTES = 4, 16
 
 
 def memory_needed(content: bytes, content_type: ContentType, header: pyvips.Image, box: int) -> int:
-    """The most bytes that the process has while it renders the picture into a square of `box`.
+    """Bytes that the process needs at most to render the picture into a square of `box` pixels.
 
     Raises:
-        CorruptImage: the header makes no sense to its decoder.
+        CorruptImage: the header is invalid to its decoder.
     """
     pixels: int = header.width * header.height
     per_pixel = _bytes_per_pixel(content, content_type, header, box)
@@ -30,7 +30,7 @@ def memory_needed(content: bytes, content_type: ContentType, header: pyvips.Imag
 def _bytes_per_pixel(
     content: bytes, content_type: ContentType, header: pyvips.Image, box: int
 ) -> float:
-    """What the decoder keeps of the whole picture at once."""
+    """What the decoder holds of the whole picture at once."""
     match content_type:
         case "image/jpeg":
             return jpeg_bytes_per_pixel(content, header)

@@ -1,4 +1,4 @@
-"""Metadata: which kinds of it an original carries, none of which reaches a variant."""
+"""Metadata: list the kinds that an original has; none of it reaches a variant."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -9,7 +9,7 @@ from domain.variants import MetadataKind
 
 _JPEG: Final = b"\xff\xd8"
 _COMMENT, _PIXELS = 0xFE, 0xDA
-# How the fields begin in which libvips keeps what it found.
+# Prefixes of the fields in which libvips keeps metadata.
 _FIELDS: Final[dict[MetadataKind, tuple[str, ...]]] = {
     "comment": ("png-comment-",),
     "exif": ("exif-data",),
@@ -22,7 +22,7 @@ _FIELDS: Final[dict[MetadataKind, tuple[str, ...]]] = {
 
 
 def metadata_kinds(content: bytes, header: pyvips.Image) -> tuple[MetadataKind, ...]:
-    """What the file tells about its photo besides the pixels, in alphabetical order."""
+    """The kinds of metadata in the file, in alphabetical order."""
     fields = header.get_fields()
     found: set[MetadataKind] = {
         kind
@@ -35,7 +35,7 @@ def metadata_kinds(content: bytes, header: pyvips.Image) -> tuple[MetadataKind, 
 
 
 def _jpeg_markers(content: bytes) -> Iterator[int]:
-    """The markers of a JPEG before its pixels, for libvips passes over comments; else none."""
+    """The markers of a JPEG before its pixels, because libvips skips comments; else none."""
     at = 2
     while content[:2] == _JPEG and content[at : at + 1] == b"\xff" and at + 4 <= len(content):
         marker = content[at + 1]

@@ -1,4 +1,4 @@
-"""Orient: the EXIF orientation becomes the order of the pixels."""
+"""Orient: apply the EXIF orientation to the pixels."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -22,13 +22,13 @@ _LYING: Final = frozenset({5, 6, 7, 8})
 
 
 def orient(picture: Picture, header: pyvips.Image) -> Picture:
-    """The picture upright, for each of the eight orientations; any other number is ignored."""
+    """Turn a picture upright; numbers other than the eight orientations are ignored."""
     turn = _TURNS.get(_orientation(header))
     return turn(picture) if turn else picture
 
 
 def upright_size(header: pyvips.Image) -> tuple[int, int]:
-    """Width and height in pixels of the whole photo as people see it."""
+    """Width and height in pixels of the whole photo, upright."""
     if _orientation(header) in _LYING:
         return header.height, header.width
     return header.width, header.height

@@ -1,7 +1,7 @@
-"""Pictures: decoded pixels as NumPy arrays, and the way to libvips and back without a copy.
+"""Pictures: decoded pixels as NumPy arrays, shared with libvips without a copy.
 
-Colours are in the order of OpenCV, which encodes them: blue, green, red. libvips takes them for
-red, green, blue, which is all the same to a resize; whoever cares calls `reversed_channels`.
+Channels are in OpenCV's order: blue, green, red. libvips takes them for red, green, blue, which
+does not matter to a resize; where it does, use `swap_channels`.
 """
 
 from typing import Final, TypeAlias
@@ -19,12 +19,12 @@ _ROWS_AT_ONCE: Final = 64
 
 
 def is_grey(picture: Picture) -> bool:
-    """Whether it has lightness alone."""
+    """Whether it has one channel."""
     return picture.ndim == GREY_DIMENSIONS
 
 
-def reversed_channels(picture: Picture) -> Picture:
-    """Red, green, blue from blue, green, red, and the other way round."""
+def swap_channels(picture: Picture) -> Picture:
+    """Swap red and blue in a copy."""
     return (
         picture
         if is_grey(picture)
@@ -32,8 +32,8 @@ def reversed_channels(picture: Picture) -> Picture:
     )
 
 
-def reverse_channels(picture: Picture) -> Picture:
-    """The same in place, some rows after the other: a large picture leaves no room for a copy."""
+def swap_channels_in_place(picture: Picture) -> Picture:
+    """Swap red and blue in place, a few rows at a time; memory may not suffice for a copy."""
     if not is_grey(picture):
         for start in range(0, len(picture), _ROWS_AT_ONCE):
             rows = picture[start : start + _ROWS_AT_ONCE]
@@ -42,18 +42,18 @@ def reverse_channels(picture: Picture) -> Picture:
 
 
 def in_place(picture: Picture) -> Picture:
-    """Where to put the converted pixels: the picture itself, since two large ones do not fit."""
+    """The array for converted pixels: the picture, if it is writeable, to save a copy."""
     return picture if picture.flags.writeable else np.empty_like(picture)
 
 
 def to_libvips(picture: Picture) -> pyvips.Image:
-    """The same pixels, shared, as libvips sees them."""
+    """The same pixels as a libvips image, shared."""
     image = pyvips.Image.new_from_array(picture)
     return image.copy(interpretation="b-w" if is_grey(picture) else "srgb")
 
 
 def from_libvips(image: pyvips.Image) -> Picture:
-    """The pixels that a chain of libvips operations leads to, worked out now.
+    """Compute the pixels of a lazy libvips image.
 
     Args:
         image: one or three bands of 8 bits.

@@ -24,15 +24,15 @@ from transcoder.processing.stopwatch import Stopwatch
 from transcoder.rendering import Limits, RenderedVariant, Rendering
 
 _LARGEST_FIRST: Final = sorted(RECIPES, key=lambda recipe: recipe.max_width, reverse=True)
-# Of the largest variant, which is square: nothing needs more pixels.
+# The largest variant fits a square of this side, so no step needs more pixels.
 _BOX: Final = _LARGEST_FIRST[0].max_width
 
 
 def render(content: bytes, announced: ContentType, limits: Limits) -> Rendering:
-    """All variants of one original; each step is one line.
+    """Make all variants of one original; each step is one line.
 
     Raises:
-        TranscoderError: the leaf says what is wrong with the original, or what ran out.
+        TranscoderError: the leaf class names what is wrong with the original, or what ran out.
     """
     watch = Stopwatch(deadline_seconds=limits.deadline_seconds)
     with watch.step("sniff"):
@@ -72,7 +72,7 @@ def render(content: bytes, announced: ContentType, limits: Limits) -> Rendering:
 
 
 def _source_of_the_next(picture: Picture, fitted: Picture) -> Picture:
-    """What has become small serves for the rest; a large one was resized too little to be."""
+    """Shrink from a small picture, but not from a large one that was itself resized slightly."""
     return fitted if max(fitted.shape) <= MEDIUM.max_width else picture
 
 

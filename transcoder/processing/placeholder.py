@@ -1,4 +1,4 @@
-"""The placeholder: what an app shows in a photo's place until the photo is there."""
+"""The placeholder: what an app shows until it has loaded the photo."""
 
 from typing import Final
 
@@ -8,14 +8,14 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from transcoder.processing.fit import average
-from transcoder.processing.picture import Picture, is_grey, reversed_channels
+from transcoder.processing.picture import Picture, is_grey, swap_channels
 
-# Enough for waves this long. A BlurHash knows nothing of the aspect, and needs several pixels to
-# each of its waves: whatever the picture is, it becomes a square.
+# A BlurHash ignores the aspect ratio and needs several pixels per wave, so every picture is scaled
+# to a square of this side.
 _SIDE: Final = 64
 _WAVES_LONG, _WAVES_SHORT = 4, 3
-# Similar colours are counted in boxes of this many levels a side, in two grids, since one of them
-# may have its borders just where the photo has its colours.
+# Similar colours are counted in boxes of this many levels a side, in two grids: a frequent colour
+# may lie on the border of a box in one of them.
 _BOX: Final = 32
 _GRIDS: Final = (0, _BOX // 2)
 
@@ -28,9 +28,9 @@ class Placeholder(Struct, frozen=True, kw_only=True):
 
 
 def placeholder_of(picture: Picture) -> Placeholder:
-    """The placeholder of a photo, from its thumbnail."""
+    """Make the placeholder of a photo from its thumbnail."""
     height, width = picture.shape[:2]
-    small = reversed_channels(average(picture, (_SIDE, _SIDE)))
+    small = swap_channels(average(picture, (_SIDE, _SIDE)))
     if is_grey(small):
         small = np.dstack([small] * 3)
     across, down = (_WAVES_LONG, _WAVES_SHORT) if width >= height else (_WAVES_SHORT, _WAVES_LONG)
@@ -47,6 +47,6 @@ def _dominant_colour(small: Picture) -> str:
 
 
 def _fullest_box(pixels: NDArray[np.int64], shift: int) -> NDArray[np.bool_]:
-    """Which pixels are in it."""
+    """The mask of its pixels."""
     boxes = (pixels + shift) // _BOX @ np.array([1, _BOX, _BOX * _BOX])
     return np.asarray(boxes == np.bincount(boxes).argmax())

@@ -1,4 +1,4 @@
-"""Probe: what the header promises must be within the limits, before any pixel is decoded."""
+"""Probe: check the header against the limits before any pixel is decoded."""
 
 import pyvips
 

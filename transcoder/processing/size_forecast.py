@@ -1,9 +1,8 @@
-"""The size forecast: how large a JPEG would get, from an eighth of its pixels.
+"""The size forecast: the size of a JPEG, estimated from an eighth of its pixels.
 
-Finding by bisection the quality that meets a byte cap encodes a picture five times, which costs
-more than everything else together. Every eighth row of blocks has the same mixture of sky and
-leaves as the whole picture, and tells its size within some per cent; after the first real encode,
-within a few per mille.
+Bisecting for the quality that meets a byte cap would encode a picture five times, which costs more
+than all other steps together. A sample of every eighth row of blocks predicts the size within a few
+per cent; corrected by the first real encode, within a few per mille.
 """
 
 from math import log
@@ -14,17 +13,17 @@ import numpy as np
 from transcoder.processing.jpeg import encode_jpeg
 from transcoder.processing.picture import Picture
 
-# Rows of pixels that 4:2:0 encodes together, and how many of those rows share one in the sample.
+# Rows of pixels in a 4:2:0 block row, and the sample takes one block row in so many.
 _BLOCK: Final = 16
 _ONE_IN: Final = 8
-# Start, tables and end, which are there once and do not grow with the picture.
+# Header, tables and end, which do not grow with the picture.
 _FIXED_BYTES: Final = 623
-# Bytes fall with the coarseness of the quantiser to about this power, on photos.
+# For photos, the size falls with the coarseness of the quantiser to about this power.
 _POWER: Final = 0.65
 
 
 class SizeForecast:
-    """Forecasts for one picture."""
+    """The forecast for one picture."""
 
     def __init__(self, picture: Picture) -> None:
         self._sample = _sample(picture)
@@ -33,11 +32,11 @@ class SizeForecast:
         self._correction = 1.0
 
     def learn(self, quality: int, size: int) -> None:
-        """Take into account that the whole picture is `size` bytes at `quality`."""
+        """Correct the forecast: the whole picture has `size` bytes at `quality`."""
         self._correction *= size / self._size(quality)
 
     def highest_quality(self, max_bytes: int, *, at_least: int, at_most: int) -> int:
-        """The highest that seems to meet `max_bytes`; `at_least` if none does."""
+        """The highest quality forecast to meet `max_bytes`; `at_least` if none is."""
         tried: set[int] = set()
         quality = at_most
         while quality not in tried:
@@ -46,12 +45,12 @@ class SizeForecast:
         return max((q for q in tried if self._size(q) <= max_bytes), default=at_least)
 
     def _next_guess(self, quality: int, max_bytes: int) -> int:
-        """The quality that meets `max_bytes` just so, going by the size at another one."""
+        """The quality forecast to match `max_bytes`, extrapolated from the size at another one."""
         excess = self._size(quality) / max_bytes
         return _quality(_coarseness(quality) * excess ** (1 / self._power()))
 
     def _power(self) -> float:
-        """As the last two samples have it."""
+        """The exponent fitted to the last two samples."""
         *_, (one, small), (other, large) = [(90, 1.0), (90, 1.0), *self._sizes.items()]
         if one == other or small == large:
             return _POWER

@@ -1,4 +1,4 @@
-"""Sniff: the first bytes must prove the type that was announced, before any library sees them."""
+"""Sniff: check the announced type by the first bytes, before any library reads them."""
 
 from domain.formats import HEIF_CONTENT_TYPES, SNIFF_BYTES, ContentType, is_announced_as, sniff
 from transcoder.errors import ContentTypeMismatch, FormatSwitchedOff, NotAnImage
@@ -6,12 +6,12 @@ from transcoder.rendering import Limits
 
 
 def check_type(content: bytes, announced: ContentType, limits: Limits) -> ContentType:
-    """What the bytes are, if they are what they were said to be.
+    """Return the actual type, if it is the announced one.
 
     Raises:
-        NotAnImage: they are in no format that we accept.
-        ContentTypeMismatch: they are in another one.
-        FormatSwitchedOff: they are in one that we do not accept any more.
+        NotAnImage: the bytes are in no accepted format.
+        ContentTypeMismatch: they are in another format.
+        FormatSwitchedOff: they are in a format that is switched off.
     """
     actual = sniff(content[:SNIFF_BYTES])
     if actual is None:

@@ -1,4 +1,4 @@
-"""The stopwatch: how long each step takes, and whether there is time for the next."""
+"""The stopwatch: time each step, and check the deadline before it."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from transcoder.errors import RenderTimedOut
 
 
 class Stopwatch:
-    """Starts when it is made; one picture's steps run under it, one after the other."""
+    """Starts on construction and times the steps of one picture in sequence."""
 
     def __init__(self, *, deadline_seconds: float) -> None:
         self.milliseconds: dict[str, float] = {}
@@ -20,7 +20,7 @@ class Stopwatch:
         """Time one step; the times of steps with the same name add up.
 
         Raises:
-            RenderTimedOut: there is no time left for it.
+            RenderTimedOut: the deadline has passed.
         """
         started = time.monotonic()
         if started > self._ends_at:

@@ -22,7 +22,7 @@ async def test_bulk_work_begins_when_nobody_waits_and_takes_no_slot_from_anybody
         begun.append(content)
         await go_on.wait()
 
-    monkeypatch.setattr(RenderPool, "_render", render)
+    monkeypatch.setattr(RenderPool, "_render_once", render)
     pool = RenderPool(size=1, limits=Limits(), bulk_processes=1)
     bulk = BulkRenderer(pool)
     async with anyio.create_task_group() as tasks:

@@ -236,7 +236,7 @@ def test_an_error_of_libvips_while_encoding_never_leaves_the_process(
     monkeypatch.setattr(sandbox, "limit_cpu", lambda _: None)
     monkeypatch.setattr(pipeline, "encode", fail)
     with pytest.raises(expected):
-        renderer.render(pictures.jpeg(), "image/jpeg", Limits())
+        renderer.render_in_sandbox(pictures.jpeg(), "image/jpeg", Limits())
 
 
 @pytest.mark.parametrize(

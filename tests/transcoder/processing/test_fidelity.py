@@ -25,7 +25,7 @@ from tests.transcoder.processing.similarity import drift, lightness, ssim
 from transcoder.processes.pool import RenderPool
 from transcoder.processing.colour import convert_colour
 from transcoder.processing.encode import LOWEST_QUALITY
-from transcoder.processing.picture import reversed_channels
+from transcoder.processing.picture import swap_channels
 from transcoder.rendering import Limits, RenderedVariant, Rendering
 
 PIXELS_ONLY: Final = {0xE0, 0xDB, 0xC0, 0xC4, 0xDA}
@@ -98,7 +98,7 @@ def test_inks_are_the_colours_that_their_profile_means() -> None:
 
 def converted_to_srgb(colours: references.Pixels, profile: bytes) -> references.Pixels:
     """By the pipeline's own step, whose pictures have blue first."""
-    return reversed_channels(convert_colour(reversed_channels(colours), profile))
+    return swap_channels(convert_colour(swap_channels(colours), profile))
 
 
 @pytest.mark.parametrize("name", references.RGB_PROFILES)

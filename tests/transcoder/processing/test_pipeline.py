@@ -15,7 +15,7 @@ from tests.transcoder.pictures import BLUE, CORNERS, GREEN, RED, WHITE, YELLOW
 from transcoder.errors import RenderTimedOut
 from transcoder.processing.encode import LOWEST_QUALITY, encode
 from transcoder.processing.jpeg import encode_jpeg
-from transcoder.processing.picture import reversed_channels
+from transcoder.processing.picture import swap_channels
 from transcoder.processing.pipeline import render
 from transcoder.rendering import Limits, RenderedVariant
 
@@ -216,7 +216,7 @@ def test_the_cap_costs_no_more_quality_than_it_must() -> None:
     original = variants(pictures.png(picture, compress_level=1))["original"]
     assert (original.width, original.height) == (3000, 2500)
     assert LOWEST_QUALITY < original.quality < ORIGINAL.quality
-    pixels = reversed_channels(np.asarray(picture))
+    pixels = swap_channels(np.asarray(picture))
     assert encode_jpeg(pixels, original.quality) == original.content
     assert len(encode_jpeg(pixels, original.quality + 2)) > ORIGINAL.max_bytes
 
@@ -229,7 +229,7 @@ def test_every_cap_gets_the_highest_quality_that_meets_it_give_or_take_one(
     calm, wild = pictures.noise(*size, deviation=4), pictures.noise(*size, deviation=90)
     calm.paste(wild.crop((0, 0, size[0], size[1] // 2)))
     picture = np.asarray(calm)
-    pixels = reversed_channels(picture)
+    pixels = swap_channels(picture)
     sizes = [len(encode_jpeg(pixels, quality)) for quality in range(LOWEST_QUALITY, 91)]
     for cap in np.linspace(sizes[0], sizes[-1], 12).astype(int):
         made = encode(pixels, _recipe(90, int(cap)))
