@@ -1,4 +1,4 @@
-"""A stack of one's own that may be broken, and an app that is as patient as apps should be."""
+"""Fixtures: a stack that tests may break, and an app that retries."""
 
 from collections.abc import Iterator
 

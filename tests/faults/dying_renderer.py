@@ -9,9 +9,9 @@ from transcoder.rendering import Limits, Rendering
 
 
 def render_until(step: str, content: bytes, content_type: ContentType, limits: Limits) -> Rendering:
-    """As the real one, until the pipeline comes to this step.
+    """Render like the real one until the pipeline reaches this step; then die.
 
-    It runs in an image process, which may write no file: whoever asked counts the deaths.
+    An image process may not write files, so the parent counts the deaths.
     """
     # The parent must not load libvips.
     from transcoder.processing import pipeline  # noqa: PLC0415

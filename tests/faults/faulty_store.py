@@ -1,4 +1,4 @@
-"""A faulty object store: a real one behind a proxy that can be told how to misbehave."""
+"""A faulty object store: a real one behind a proxy that injects faults."""
 
 import asyncio
 import threading
@@ -66,7 +66,7 @@ class FaultyStore:
         self._port = self._runner.addresses[0][1]
 
     async def close(self) -> None:
-        """Answer nobody: connections are refused."""
+        """Refuse connections."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -184,7 +184,7 @@ class FaultyStoreThread:
 
 @contextmanager
 def faulty_store(upstream: str) -> Iterator[FaultyStoreThread]:
-    """A healthy one, until it is told otherwise or the block ends."""
+    """Run a healthy one until the block ends; tests switch faults on."""
     loop = asyncio.new_event_loop()
     running = threading.Thread(target=loop.run_forever)
     running.start()

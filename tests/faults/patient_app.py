@@ -1,4 +1,4 @@
-"""A patient app: what is not answered, or with 503, it says again, as the README tells it."""
+"""A patient app: it retries requests that fail or get 503, as the README advises."""
 
 import time
 from typing import Any
@@ -13,10 +13,10 @@ PRECONDITION_FAILED = 412
 
 
 class PatientApp(App):
-    """One user's app that outlives what happens to the service."""
+    """One user's app that retries through every outage."""
 
     def ask(self, method: str, path: str, content: object = None) -> httpx.Response:
-        """One request, until it is answered."""
+        """Send a request until it is answered."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
@@ -24,7 +24,7 @@ class PatientApp(App):
             except httpx.TransportError:
                 assert time.monotonic() < deadline, f"{method} {path} is never answered"
             else:
-                # Whatever breaks, nobody is shown a traceback, nor told that we do not know.
+                # A fault of a part is never an unexpected error to clients.
                 assert answer.status_code != httpx.codes.INTERNAL_SERVER_ERROR, answer.text
                 if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                     return answer
@@ -33,7 +33,7 @@ class PatientApp(App):
             time.sleep(0.2)
 
     def once(self, method: str, path: str, content: object = None) -> int:
-        """The status of one request, said once."""
+        """The status of one request, without retries."""
         return super().ask(method, path, content).status_code
 
     def put(self, opened: dict[str, Any], content: bytes) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""Processes of a test's own beside a stack: started with the block, ended and heard with it."""
+"""Processes that a test runs beside a stack, for the length of a block."""
 
 import os
 import subprocess
@@ -78,8 +78,8 @@ def working(
     Args:
         stack: whose servers it uses.
         command: what to run.
-        environ: what it is told beside the stack's variables.
-        said: gets its lines, all of them by the end of the block.
+        environ: variables besides those of the stack.
+        said: a list that gets its output lines, all of them by the end of the block.
     """
     said = [] if said is None else said
     # Through a pipe, as one of them cannot write files; read at once, as a full one halts it.
@@ -120,7 +120,7 @@ def dying(
         verb: such as `worker`.
         owner: where the function is looked up, as `package.module` or `package.module:Class`.
         name: the function.
-        marker: touched before the end; nobody dies twice of the same.
+        marker: touched before it dies, so that it dies once only.
         after: which of the calls it is, from 1.
         how: the signal.
     """

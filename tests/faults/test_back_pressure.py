@@ -1,4 +1,4 @@
-"""More work than workers: clients are told when to come back, and everybody gets a turn."""
+"""More work than workers: clients get a Retry-After, and every user gets a fair share."""
 
 import subprocess
 import sys
@@ -38,7 +38,7 @@ def stack() -> Iterator[LocalStack]:
 
 
 class ObedientApp(App):
-    """Comes back when it is told to, and remembers what it was told."""
+    """Retries after the advised pause, and records each pause."""
 
     def __init__(self, http: httpx.Client, *, secret: str) -> None:
         super().__init__(http, secret=secret)
@@ -79,7 +79,7 @@ def test_a_full_queue_sends_clients_away_and_everything_is_published_all_the_sam
     pauses = [pause for _, told in done for pause in told]
     print(f"{len(posts)} posts, sent away {len(pauses)} times, {grown / MIB:.0f} MiB more")  # noqa: T201 - figures
     assert len(posts) == CLIENTS * PHOTOS_EACH
-    # Whoever comes back when told to is not sent away again and again.
+    # A client that waits as advised is not rejected again and again.
     assert 0 < len(pauses) < 3 * len(posts)
     assert max(pauses) < A_WHILE_SECONDS
     assert grown < 64 * MIB

@@ -1,4 +1,4 @@
-"""The answer to an append is cut off: whoever asked is told that it is stored, because it is."""
+"""The answer to an append is cut off: the client still learns that it is stored."""
 
 import socket
 import threading
@@ -44,7 +44,7 @@ class CuttingProxy:
                     threading.Thread(target=self._pipe, args=(*pipe, doomed), daemon=True).start()
 
     def close(self) -> None:
-        """Accept nobody any more."""
+        """Accept no more connections."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 

@@ -1,4 +1,4 @@
-"""The same job on two workers at once: one outcome, three variants, whoever is faster."""
+"""The same job on two workers at once: one outcome and three variants, whichever is faster."""
 
 import hashlib
 from uuid import uuid4

@@ -129,7 +129,7 @@ def test_an_api_that_dies_before_it_answers_complete_has_accepted_the_photo_once
             doomed.complete(opened)
         assert victim.wait(60) < 0
     assert marker.exists()
-    # Nobody was told, but it is stored, and so is its job.
+    # The client got no answer, but the event is stored, and so is its job.
     assert topics(stack, post_id) == PUBLISHED_ONCE[:2]
     assert app.complete(opened).status_code == 202
     with working(stack), working(stack, *PROJECTOR):
@@ -231,7 +231,7 @@ def published_unseen(stack: LocalStack, app: PatientApp, jpeg: bytes) -> tuple[l
 
 
 def topics(stack: LocalStack, post_id: str) -> list[str]:
-    """What the log tells of a post."""
+    """The topics of a post's events."""
     with psycopg.connect(stack.environ["DATABASE_URL"]) as connection:
         return [topic_of(event) for event in history(connection, post_id)]
 
@@ -254,7 +254,7 @@ def head(stack: LocalStack) -> int:
 
 
 def number(stack: LocalStack, question: str, *arguments: object) -> int:
-    """What the database tells."""
+    """A number from the database."""
     with psycopg.connect(stack.environ["DATABASE_URL"]) as connection:
         row = connection.execute(question.encode(), arguments).fetchone()
     assert row is not None

@@ -1,4 +1,4 @@
-"""A writer is frozen at any instant: others append all the same, and nothing of it is lost."""
+"""A writer freezes at a random instant: others keep appending, and no event is lost."""
 
 import os
 import random

@@ -24,7 +24,7 @@ from transcoder.object_store.transfer import SECONDS_PER_TRANSFER
 from transcoder.queue.lanes import STALLED_AFTER_SECONDS
 
 FAULT_SECONDS = 6.0
-# Longer than anybody waits for an answer.
+# Longer than any client waits for an answer.
 HANG_SECONDS = rounds(30.0, brief=6.0)
 DOWN_SECONDS = rounds(60.0, brief=15.0)
 # Each is some ten seconds on its way to the store, as long on its way down, and again up.
@@ -33,7 +33,7 @@ SLOW_POSTS = rounds(2, brief=1)
 
 @pytest.fixture(scope="module")
 def store(seaweedfs_server: S3Access) -> Iterator[FaultyStoreThread]:
-    """A real one, which can be told to misbehave."""
+    """A real one behind a proxy that injects faults."""
     with faulty_store(seaweedfs_server.endpoint_url) as store:
         yield store
 
@@ -122,7 +122,7 @@ def test_a_store_that_is_down_for_long_delays_posts_and_loses_none(
     store.behave("down")
     recovering = threading.Timer(DOWN_SECONDS, store.behave, ["healthy"])
     recovering.start()
-    # Nobody can say whether these have arrived, so that they are asked to come back.
+    # Whether these have arrived is unknown, so clients get a 503.
     assert app.once("POST", "/posts/upload/complete", app.completion(opened[2])) == 503
     recovering.join()
     for each in opened[2:]:

@@ -40,7 +40,7 @@ def _silent(_: str) -> None:
 
 
 class Writer(threading.Thread):
-    """Creates post after post, and remembers what it was told is stored."""
+    """Creates post after post, and records which were acknowledged."""
 
     def __init__(self, url: str, stopped: threading.Event) -> None:
         super().__init__()

@@ -114,7 +114,7 @@ def test_apis_are_replaced_one_by_one_and_no_upload_notices(
         try:
             for port in ports * ROUNDS:
                 for pid in (stack.pids.get(name) for name in ("worker", "projector")):
-                    # Whoever keeps them running starts the next ones.
+                    # The supervisor starts the next ones.
                     if pid is not None:
                         os.kill(pid, signal.SIGTERM)
                 processes[port].send_signal(signal.SIGTERM)
@@ -141,7 +141,7 @@ def test_a_second_signal_means_now(
     with serving(stack, port, leave_seconds=60) as process:
         process.send_signal(signal_number)
         with httpx.Client(timeout=2) as http:
-            # It still answers, and says that others should be asked.
+            # It still answers, and reports that it is not ready.
             answer = http.get(f"http://127.0.0.1:{port}/api/v1/health/ready")
             assert (answer.status_code, answer.headers["connection"]) == (503, "close")
             assert http.get(f"http://127.0.0.1:{port}/api/v1/health/live").status_code == 200

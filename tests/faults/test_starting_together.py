@@ -67,7 +67,7 @@ def started(
             yield processes
         finally:
             for process in processes:
-                # Nobody waits for ever for one that does not stop.
+                # Do not wait for ever for one that does not stop.
                 process.kill()
 
 
@@ -112,7 +112,7 @@ def wait_for(commands: Commands) -> None:
 
 
 def counted(environ: Mapping[str, str], question: str) -> int:
-    """The number that the database tells."""
+    """A number from the database."""
     with psycopg.connect(environ["DATABASE_URL"]) as connection:
         row = connection.execute(question.encode()).fetchone()
     return int(row[0]) if row else 0

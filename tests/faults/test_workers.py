@@ -1,4 +1,4 @@
-"""Workers in trouble: killed at each stage, with a wrong clock, without a disk, told to stop."""
+"""Failing workers: killed at each stage, with a wrong clock, without a disk, or stopped."""
 
 import os
 import signal
@@ -104,7 +104,7 @@ def test_workers_whose_clocks_differ_by_minutes_share_a_queue(
         ends = []
         for events in (history(connection, post_id) for post_id in posts):
             times = [event.recorded_at for event in events]
-            # Within a post, time never runs backwards, whoever wrote what.
+            # Within a post, time never runs backwards, whichever worker wrote an event.
             assert times == sorted(times)
             ends.append(times[-1] - times[0])
     # Both have worked: some posts seem to have taken seven minutes, others no time.

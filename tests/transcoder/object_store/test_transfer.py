@@ -21,7 +21,7 @@ ATTEMPTS = 2
 
 
 class SilentStore(FakeObjectStore):
-    """Takes every question, and never says another word."""
+    """Accepts every request and never answers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ async def test_a_variant_that_is_never_stored_is_given_up_and_may_be_tried_again
 
 
 def assert_gave_up(error: ObjectStoreUnavailable, *, operation: str, key: str) -> None:
-    """It says what was not answered, for the next attempt of the job."""
+    """Raises an error that names the operation, so that the job is retried."""
     assert (error.operation, error.key) == (operation, key)
     assert isinstance(error.__cause__, TimeoutError)
     assert isinstance(error, RetryableFailure)

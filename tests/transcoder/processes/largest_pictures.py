@@ -84,7 +84,7 @@ COSTLY: Final[dict[str, Kind]] = {
     ),
     "HEIC": Kind("image/heic", lambda w, h: heic(smooth(w, h))),
 }
-# These are refused at 50 megapixels, and hardly anybody has one.
+# These are refused at 50 megapixels; they are rare.
 TOO_COSTLY: Final[dict[str, Kind]] = {
     "16-bit interlaced PNG with alpha": Kind(
         "image/png", lambda w, h: deep(smooth(w, h, alpha=True)).pngsave_buffer(**DEEP)

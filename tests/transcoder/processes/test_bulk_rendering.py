@@ -1,4 +1,4 @@
-"""Bulk work in the pool: it has what nobody else needs, and goes back when that is nothing."""
+"""Bulk pictures in the pool: they use idle slots only, and give up when there are none."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from transcoder.rendering import Limits
 pytestmark = pytest.mark.anyio
 
 
-async def test_bulk_work_begins_when_nobody_waits_and_takes_no_slot_from_anybody(
+async def test_bulk_pictures_start_when_no_live_one_waits_and_take_no_slot(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     begun: list[bytes] = []
@@ -42,7 +42,7 @@ async def test_bulk_work_that_finds_no_room_for_long_goes_back_to_its_queue(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("transcoder.processes.pool.BULK_WAITS_SECONDS", 0.1)
-    # Nobody's slot is ever free.
+    # No slot is ever free.
     pool = RenderPool(size=0, limits=Limits(), bulk_processes=1)
     with pytest.raises(NoSlotFree):
         await BulkRenderer(pool).render(b"bulk", content_type="image/jpeg")

@@ -1,4 +1,4 @@
-"""Orphans: there are none, because an image process does not outlive whoever started it."""
+"""Orphans: there are none, because an image process does not outlive its parent."""
 
 import json
 import signal

@@ -56,13 +56,13 @@ class Outcomes:
     def __init__(self, pool: RenderPool) -> None:
         self.pool = pool
         self.made: list[Rendering] = []
-        self.trouble: list[TranscoderError] = []
+        self.failures: list[TranscoderError] = []
 
     async def render(self, content: bytes) -> None:
         try:
             self.made.append(await self.pool.render(content, content_type="image/jpeg"))
         except TranscoderError as error:
-            self.trouble.append(error)
+            self.failures.append(error)
 
 
 async def warm_pool(size: int = 1, limits: Limits | None = None) -> RenderPool:
@@ -140,7 +140,7 @@ async def test_a_crash_costs_its_own_picture_only(how: signal.Signals) -> None:
         for _ in range(2):
             tasks.start_soon(outcomes.render, slow_picture())
         (await busy_process(workers)).send_signal(how)
-    assert [type(error) for error in outcomes.trouble] == [RendererCrashed]
+    assert [type(error) for error in outcomes.failures] == [RendererCrashed]
     assert len(outcomes.made) == 1
     for _ in range(3):
         await pool.render(pictures.jpeg(), content_type="image/jpeg")
@@ -155,7 +155,7 @@ async def test_a_process_that_crashed_is_replaced_although_another_one_is_idle()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(outcomes.render, slow_picture())
         (await busy_process(workers)).kill()
-    assert [type(trouble) for trouble in outcomes.trouble] == [RendererCrashed]
+    assert [type(error) for error in outcomes.failures] == [RendererCrashed]
     assert len(image_processes() - before) == 2
 
 
@@ -169,7 +169,7 @@ async def test_a_process_that_died_while_it_was_idle_costs_one_picture_at_most()
     for _ in range(2):
         await outcomes.render(pictures.jpeg())
     assert len(outcomes.made) >= 1
-    assert all(isinstance(error, RendererCrashed) for error in outcomes.trouble)
+    assert all(isinstance(error, RendererCrashed) for error in outcomes.failures)
 
 
 async def test_a_process_that_hangs_is_replaced() -> None:
@@ -187,7 +187,7 @@ async def test_a_process_that_hangs_is_replaced() -> None:
 
 async def test_a_picture_that_takes_too_long_ends_in_its_own_process() -> None:
     before = image_processes()
-    # Nobody kills it from outside, however slow this machine is.
+    # The pool does not kill it, however slow this machine is.
     pool = await warm_pool(limits=Limits(deadline_seconds=0.05, overtime_seconds=60))
     workers = image_processes() - before
     with pytest.raises(RenderTimedOut):
@@ -206,7 +206,7 @@ async def test_a_caller_that_gives_up_leaves_the_pool_whole() -> None:
 @pytest.mark.parametrize(
     "kind", ["square progressive 4:4:4 JPEG", "16-bit interlaced PNG", "lossless WebP"]
 )
-async def test_too_little_memory_is_told_apart_from_a_damaged_photo(kind: str) -> None:
+async def test_too_little_memory_is_distinguished_from_a_damaged_photo(kind: str) -> None:
     # As much as a process needs for the photo of a phone, and no more.
     pool = await warm_pool(limits=Limits(address_space_bytes=540 * MIB))
     content = of_50_megapixels(COSTLY[kind])

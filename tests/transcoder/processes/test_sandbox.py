@@ -143,7 +143,7 @@ def test_memory_files_and_time_are_bounded(found: dict[str, Any]) -> None:
     assert found["limits"]["NOFILE"] == [limits.open_files] * 2
     assert found["limits"]["FSIZE"] == [0, 0]
     assert found["limits"]["CORE"] == [0, 0]
-    # Whoever watches comes first, also for a picture that keeps two cores busy.
+    # The pool's deadline comes first, even for a picture that keeps two cores busy.
     assert 2 * limits.killed_after_seconds < found["limits"]["CPU"][0] < 120
 
 
@@ -169,7 +169,7 @@ def test_a_file_of_another_kind_is_not_an_image(kind: str) -> None:
     assert isinstance(outcome(FOREIGN[kind]()), NotAnImage)
 
 
-def test_a_png_that_says_it_is_a_jpeg_is_a_mismatch() -> None:
+def test_a_png_announced_as_a_jpeg_is_a_mismatch() -> None:
     failure = outcome(pictures.png())
     assert isinstance(failure, ContentTypeMismatch)
     assert (failure.announced, failure.actual) == ("image/jpeg", "image/png")
@@ -195,7 +195,7 @@ def test_a_truncated_photo_is_corrupt(announced: ContentType, part: float) -> No
     assert isinstance(outcome(cut, announced), CorruptImage)
 
 
-def test_a_truncated_jpeg_is_corrupt_although_somebody_gave_it_an_end() -> None:
+def test_a_truncated_jpeg_is_corrupt_even_with_an_end_marker() -> None:
     content = pictures.jpeg(pictures.noise(400, 300))
     assert isinstance(outcome(content[: len(content) // 2] + b"\xff\xd9"), CorruptImage)
 

@@ -1,4 +1,4 @@
-"""Hostile files: what somebody may send who means harm, or whose phone is broken; made here."""
+"""Hostile files: what an attacker or a broken phone may send; generated here."""
 
 import random
 import struct
@@ -67,7 +67,7 @@ def jpeg_of_size(width: int, height: int) -> bytes:
 
 
 def jpeg_of_sampling(sampling: int) -> bytes:
-    """A JPEG that says other sampling factors of its first component than it was made with."""
+    """A JPEG whose header has wrong sampling factors for its first component."""
     content = pictures.jpeg(subsampling=0)
     at = content.index(b"\xff\xc0") + 11
     return content[:at] + bytes([sampling]) + content[at + 1 :]

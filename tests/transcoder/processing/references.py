@@ -1,7 +1,7 @@
-"""References: what a picture ought to have become, worked out in another way than ours.
+"""References: expected results, computed in another way than the pipeline does.
 
-LittleCMS by way of Pillow says what colours mean, Pillow's Lanczos what a smaller picture looks
-like, and scikit-image how far off colours are.
+LittleCMS through Pillow converts colours, Pillow's Lanczos resizes, and scikit-image measures how
+far off colours are.
 """
 
 import io
@@ -109,7 +109,7 @@ def table_profile() -> bytes:
 
 
 def _profile(spaces: bytes, name: bytes, meaning: bytes) -> bytes:
-    """A display profile from one space to the other, with one tag that says how."""
+    """A display profile between two spaces, with one tag that defines the conversion."""
     white = struct.pack(">3i", *(round(part * 65536) for part in _WHITE_OF_PROFILES))
     tags = {
         b"desc": b"desc" + struct.pack(">4xI", 5) + b"test\0" + bytes(78),
@@ -289,14 +289,14 @@ def jpeg_with_gain_map() -> bytes:
     return buffer.getvalue()
 
 
-def turned_heic(*, stored: Image.Image, container: int, exif_says: int) -> bytes:
-    """A HEIC whose container turns its pixels, whatever its EXIF says besides."""
+def turned_heic(*, stored: Image.Image, container: int, exif_orientation: int) -> bytes:
+    """A HEIC whose container rotates its pixels, independently of its EXIF orientation."""
     # Pixels alone: what the picture remembers of its file would turn it once more.
     bare = Image.fromarray(np.asarray(stored))
     content = pictures.heic(bare, exif=exif(orientation=container))
     assert content.count(_ORIENTATION) == 1
     at = content.index(_ORIENTATION) + len(_ORIENTATION)
-    return content[:at] + struct.pack(">H", exif_says) + content[at + 2 :]
+    return content[:at] + struct.pack(">H", exif_orientation) + content[at + 2 :]
 
 
 TALKATIVE: Final[dict[str, tuple[Callable[[], bytes], tuple[MetadataKind, ...]]]] = {

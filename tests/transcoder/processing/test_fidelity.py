@@ -1,6 +1,6 @@
 """Fidelity: what the pipeline makes of a picture is true to it, and the same every time.
 
-Bounds are a little above what was measured; the comment beside each says what it is made of.
+Bounds are slightly above the measured values; the comment beside each explains it.
 """
 
 import io
@@ -140,7 +140,7 @@ MOVED: Final = 2.0
 
 
 def middle(picture: references.Pixels) -> references.Pixels:
-    """As much as tells how similar it is."""
+    """The part of a picture that is compared."""
     down, across = (max(0, (side - 2000) // 2) for side in picture.shape[:2])
     return picture[down : down + 2000, across : across + 2000]
 
@@ -286,7 +286,7 @@ def test_some_of_the_grain_needs_coarser_variants_and_some_smaller_ones() -> Non
 
 
 @pytest.mark.parametrize("name", references.TALKATIVE)
-def test_what_a_file_tells_besides_its_pixels_is_reported_and_removed(name: str) -> None:
+def test_metadata_is_reported_and_removed(name: str) -> None:
     make, kinds = references.TALKATIVE[name]
     rendering = rendered(make())
     assert {variant.removed_metadata for variant in rendering.variants} == {kinds}
@@ -312,11 +312,13 @@ def test_of_a_photo_with_a_gain_map_only_the_photo_is_shown() -> None:
         assert b"MPF\0" not in variant.content
 
 
-@pytest.mark.parametrize("exif_says", [1, 3, 6])
+@pytest.mark.parametrize("exif_orientation", [1, 3, 6])
 @pytest.mark.parametrize("turn", range(1, 9))
-def test_a_heic_is_turned_as_its_container_says_and_only_once(turn: int, exif_says: int) -> None:
+def test_a_heic_is_rotated_once_by_its_container(turn: int, exif_orientation: int) -> None:
     stored = pictures.opened(pictures.oriented(turn))
-    content = references.turned_heic(stored=stored, container=turn, exif_says=exif_says)
+    content = references.turned_heic(
+        stored=stored, container=turn, exif_orientation=exif_orientation
+    )
     rendering = rendered(content)
     assert (rendering.width, rendering.height) == (240, 160)
     for variant in rendering.variants:
