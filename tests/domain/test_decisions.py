@@ -246,6 +246,14 @@ def test_variants_that_are_no_newer_replace_nothing() -> None:
     assert decide(post, reprocess_post(POST_ID, recipe_version=RECIPE_VERSION)) == []
 
 
+def test_variants_of_which_one_is_no_newer_replace_nothing() -> None:
+    post, _ = after(*publishing_commands(POST_ID))
+    command = reprocess_post(POST_ID)
+    first, *others = command.variants
+    mixed = (replace(first, recipe_version=RECIPE_VERSION), *others)
+    assert decide(post, replace(command, variants=mixed)) == []
+
+
 def test_a_post_that_cannot_be_made_again_stays_as_it_is() -> None:
     before, _ = after(*publishing_commands(POST_ID))
     post, events = after(*publishing_commands(POST_ID), fail_reprocessing(POST_ID))

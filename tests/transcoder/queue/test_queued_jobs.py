@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.event_store.publishing import Publishing
+from domain.jobs import lock_of
 from tests.histories import confirm_upload, create_post
 from tests.sql import Connections, run
 from transcoder.queue.queued_jobs import lost_jobs, note_failure
@@ -69,3 +70,13 @@ async def test_only_a_running_job_of_a_post_can_be_lost(
         connections, "SELECT args ->> 'post_id' FROM procrastinate_jobs WHERE args ? 'post_id'"
     )
     assert [(job.post_id,) for job in lost] == posts
+
+
+async def test_the_lock_of_a_post_is_the_same_in_python_and_in_sql(
+    connections: Connections,
+) -> None:
+    post_id = uuid4()
+    async with connections.connection() as connection:
+        found = await connection.execute("SELECT job_lock(%s)", [post_id])
+        assert await found.fetchall() == [(lock_of(post_id),)]
+    assert lock_of(post_id) != lock_of(uuid4())
