@@ -83,5 +83,6 @@ def is_there(node_id: str) -> bool:
 @cache
 def _functions(path: Path) -> frozenset[str]:
     nodes = ast.walk(ast.parse(path.read_text()))
-    functions = ast.FunctionDef | ast.AsyncFunctionDef
-    return frozenset(node.name for node in nodes if isinstance(node, functions))
+    return frozenset(
+        node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )

@@ -11,12 +11,12 @@ _TILE: Final = 1008
 _CLOUDS: Final = (504, 336, 252)
 
 
-def phone_photo(*, grain: float, **options: str) -> bytes:
+def phone_photo(*, grain: float, profile: str = "none") -> bytes:
     """Draw coloured clouds and save them as a JPEG.
 
     Args:
         grain: the standard deviation of its noise, of 255; the file grows with it.
-        options: those of libvips' JPEG saver, such as a `profile`.
+        profile: the name of one of libvips' colour profiles, or `none`.
     """
     red, green, blue = (
         pyvips.Image.perlin(_TILE, _TILE, cell_size=cell, seed=seed) * 70 + 128
@@ -26,5 +26,5 @@ def phone_photo(*, grain: float, **options: str) -> bytes:
     tile = (red.bandjoin([green, blue]) + noise).cast("uchar").copy(interpretation="srgb")
     photo = tile.copy_memory().replicate(WIDTH // _TILE, HEIGHT // _TILE)
     photo.set_type(pyvips.GValue.gint_type, "orientation", _UPRIGHT_PHONE)
-    content: bytes = photo.jpegsave_buffer(Q=92, **options)
+    content: bytes = photo.jpegsave_buffer(Q=92, profile=profile)
     return content

@@ -88,7 +88,7 @@ async def test_a_rebuild_leaves_no_schema_behind_and_drops_what_another_one_left
         del position, target
         if phase == "build":
             with psycopg.connect(database_url, row_factory=scalar_row) as connection:
-                while_building.extend(connection.execute(SCHEMAS).fetchall())
+                while_building.extend(map(str, connection.execute(SCHEMAS).fetchall()))
 
     await rebuild(database_url, POSTS, report=look)
 
