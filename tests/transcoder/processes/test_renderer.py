@@ -10,7 +10,7 @@ import pytest
 SCRIPT = """
 import json, os, resource
 from tests.transcoder import pictures
-from transcoder.processes.renderer import render
+from transcoder.processes.renderer import render_in_sandbox
 from transcoder.rendering import Limits
 
 # Recorded, since whoever runs the tests may be as nice already.
@@ -19,7 +19,7 @@ os.setpriority = lambda *asked: priorities.append(asked)
 photo, limits = pictures.jpeg(), Limits(deadline_seconds=5)
 seconds = []
 for _ in range(2):
-    render(photo, "image/jpeg", limits)
+    render_in_sandbox(photo, "image/jpeg", limits)
     seconds.append(resource.getrlimit(resource.RLIMIT_CPU)[0])
 usage = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps({
