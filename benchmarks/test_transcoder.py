@@ -30,6 +30,10 @@ ROUNDS: Final = 7
 # Our time over that of each: what the geometric mean over the corpus may be.
 MOST: Final = {"sharp": 0.5, "Pillow": 0.33, "codec": 1.7}
 MOST_OF_SHARP_FOR_ANY_PHOTO: Final = 0.8
+# The same code measured 1.52 of the codec on one machine and 1.70 on another of the same kind, and
+# 0.27 and 0.34 of Pillow: a gate that runs on any machine allows for that, `just bench-transcoder`
+# does not.
+MARGIN: Final = float(os.environ.get("NOVA_GATE_MARGIN", "1"))
 # As far as rounding goes: what people could see starts at a hundred times as much.
 SAME_SSIM: Final = 0.001
 TWO_WORKERS: Final = 1.8
@@ -85,8 +89,8 @@ def test_we_are_faster_than_every_peer_and_not_far_from_the_codec(
     benchmark.extra_info["our_time_over_theirs"] = means
     if is_smoke:
         return
-    assert {name for name, most in MOST.items() if means.get(name, 0) > most} == set()
-    assert max(ratios.get("sharp", [0])) <= MOST_OF_SHARP_FOR_ANY_PHOTO
+    assert {name for name, most in MOST.items() if means.get(name, 0) > most * MARGIN} == set()
+    assert max(ratios.get("sharp", [0])) <= MOST_OF_SHARP_FOR_ANY_PHOTO * MARGIN
 
 
 def test_our_variants_look_as_good_as_those_of_tuned_libvips(
