@@ -18,7 +18,7 @@ Row: TypeAlias = tuple[object, ...]
 class Projection(Struct, frozen=True, kw_only=True):
     """A set of read tables that follow the log together, in one transaction per batch.
 
-    Each has a position, a failure, a leader, a verification and a rebuild of its own, under its
+    Each has its own position, failure, leader, verification and rebuild, under its
     `name`. The order of `tables` is one that their references allow. An urgent projection follows
     at every append; the others once a second, and only while no urgent one has a backlog.
     """

@@ -1,6 +1,6 @@
 """Sealing: extends the log's tree by new events and stores a checkpoint of it.
 
-Appends never wait for it: it follows the log, and writes tables of its own.
+Appends never wait for it: it follows the log, and writes other tables.
 """
 
 from datetime import datetime

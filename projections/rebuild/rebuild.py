@@ -1,6 +1,6 @@
 """Rebuild: new read tables beside the live ones, verified, then swapped in one transaction.
 
-It works in a schema of its own, first on its search path, with a tracking position of its own:
+It works in a separate schema, first on its search path, with a separate tracking position:
 until the swap commits, reads see the live tables unchanged.
 """
 

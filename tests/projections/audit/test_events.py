@@ -1,12 +1,10 @@
 """The audit trail on a real PostgreSQL: every event found, in order, and who asked is kept."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from uuid import UUID, uuid4
 
 import anyio
-import psycopg
 import pytest
 from anyio import to_thread
 from psycopg import AsyncConnection
@@ -14,7 +12,6 @@ from psycopg_pool import AsyncConnectionPool
 
 from domain.event_store.publishing import Publishing
 from projections.audit import events as audit
-from projections.audit.accesses import Access, newest_accesses, record_access
 from projections.audit.events import (
     AuditedEvent,
     EventFilter,
@@ -25,7 +22,6 @@ from projections.audit.events import (
     page_of_events,
     stream_events,
 )
-from projections.audit.slo import SloMeter, measure_slo
 from projections.audit.stats import audit_stats
 from tests.histories import (
     NOON,
@@ -241,44 +237,6 @@ async def test_a_state_that_is_no_event_is_shown_as_it_is(
     assert page.items[1].recorded_at == "never"
 
 
-def access(**changes: object) -> Access:
-    values = {
-        "actor": "user:a",
-        "role": "auditor",
-        "question": "/api/v1/audit/events",
-        "filters": {"type": "post.failed"},
-        "correlation_id": uuid4(),
-    }
-    return Access(**{**values, **changes})  # type: ignore[arg-type]
-
-
-async def test_accesses_are_kept_and_can_be_neither_changed_nor_removed(
-    connections: Connections,
-) -> None:
-    first, second = access(), access(role="operator")
-    async with connections.connection() as connection:
-        await record_access(connection, first)
-        await record_access(connection, second)
-        kept = await newest_accesses(connection, limit=10)
-        assert [each.correlation_id for each in kept] == [
-            second.correlation_id,
-            first.correlation_id,
-        ]
-        assert kept[0].filters == {"type": "post.failed"}
-        assert [(each.actor, each.role) for each in kept] == [
-            (second.actor, "operator"),
-            (first.actor, first.role),
-        ]
-        assert abs(kept[0].recorded_at - datetime.now(UTC)) < timedelta(minutes=1)
-        for statement in (
-            "UPDATE audit_accesses SET actor = 'user:b'",
-            "DELETE FROM audit_accesses",
-            "TRUNCATE audit_accesses",
-        ):
-            with pytest.raises(psycopg.errors.RestrictViolation):
-                await connection.execute(statement)
-
-
 async def test_statistics_count_what_is_there_and_nothing_when_nothing_is(
     publishing: Publishing, connections: Connections
 ) -> None:
@@ -294,93 +252,6 @@ async def test_statistics_count_what_is_there_and_nothing_when_nothing_is(
     assert stats.first_recorded_at == NOON
     assert stats.posts_by_status["deleted"] == 0
     assert stats.last_position is not None
-
-
-def logged(post_id: UUID, kind: str, *, at: float, **data: object) -> AuditedEvent:
-    recorded_at = (NOON + timedelta(seconds=at)).isoformat()
-    return AuditedEvent(
-        position=1,
-        post_id=post_id,
-        version=1,
-        type=kind,
-        recorded_at=recorded_at,
-        actor="system:transcoder",
-        correlation_id=None,
-        causation_id=None,
-        data=data,
-    )
-
-
-def published_in(seconds: float) -> Iterator[AuditedEvent]:
-    post_id = uuid4()
-    yield logged(post_id, "post.created", at=-10)
-    yield logged(post_id, "post.uploaded", at=0)
-    for share in (0.5, 0.6, 0.8):
-        yield logged(post_id, "post.variant_ready", at=seconds * share, milliseconds=20.0)
-    stages = {"queue_ms": 100, "download_ms": 20, "transcode_ms": 500 * seconds, "upload_ms": 30}
-    yield logged(post_id, "post.published", at=seconds, stages=stages)
-
-
-def test_the_promise_is_judged_by_the_events() -> None:
-    meter = SloMeter()
-    for seconds in (*(1.0,) * 8, 4.0, 10.0):
-        for event in published_in(seconds):
-            meter.take(event)
-    for code in ("corrupt_image", "corrupt_image", "too_large"):
-        post_id = uuid4()
-        meter.take(logged(post_id, "post.uploaded", at=0))
-        meter.take(logged(post_id, "post.failed", at=1, code=code))
-    meter.take(logged(uuid4(), "post.uploaded", at=0))
-    meter.take(logged(uuid4(), "post.published", at=0))
-    for event in (logged(post_id := uuid4(), "post.uploaded", at=0), _of_version_2(post_id)):
-        meter.take(event)
-    slo = meter.result(since=None, until=None)
-    whole = slo.complete_to_published
-    assert (whole.count, whole.p50, whole.p90, whole.p99, whole.max) == (11, 1, 4, 10, 10)
-    assert slo.share_within == {"2": 9 / 11, "5": 10 / 11}
-    assert slo.failures == {"corrupt_image": 2, "too_large": 1}
-    assert slo.unfinished == 1
-    assert {name: stage.p50 for name, stage in slo.stages.items()} == {
-        "queue_wait": 0.1,
-        "download": 0.02,
-        "transcode": 0.5,
-        "upload": 0.03,
-    }
-    assert (slo.stages["transcode"].count, slo.stages["transcode"].max) == (10, 5.0)
-    assert slo.not_recorded == ("projection",)
-
-
-def test_a_post_that_was_tried_again_counts_from_then() -> None:
-    meter = SloMeter()
-    post_id = uuid4()
-    for kind, at in (("uploaded", 0), ("failed", 1), ("retried", 500), ("published", 501)):
-        meter.take(logged(post_id, f"post.{kind}", at=at))
-    assert meter.result(since=None, until=None).complete_to_published.max == 1
-
-
-def _of_version_2(post_id: UUID) -> AuditedEvent:
-    return logged(post_id, "post.published", at=1)
-
-
-def test_nothing_measured_is_not_zero() -> None:
-    slo = SloMeter().result(since=None, until=None)
-    assert slo.complete_to_published.p50 is None
-    assert slo.share_within == {"2": None, "5": None}
-
-
-async def test_only_uploads_of_the_span_are_measured(
-    publishing: Publishing, connections: Connections
-) -> None:
-    for minute in (0, 20, 40):
-        post_id = uuid4()
-        publishing.execute(create_post(post_id))
-        publishing.execute(confirm_upload(post_id, at=NOON + timedelta(minutes=minute)))
-    meter = SloMeter()
-    async with connections.connection() as connection:
-        since = NOON + timedelta(minutes=20)
-        async for meter in measure_slo(connection, since=since, until=None):  # noqa: B007
-            pass
-    assert meter.result(since=since, until=None).unfinished == 2
 
 
 async def test_a_stream_ends_at_the_head_of_the_log_as_it_was_when_it_began(
