@@ -57,9 +57,13 @@ faults *ARGS:
 mutants *ARGS:
     pytest tests/mutants/kill.py --numprocesses=2 --dist=worksteal --tb=line "$@"
 
-# Write the generated parts of docs/architecture.md.
+# Write the generated parts of the docs.
 docs:
     python -m tests.architecture.generated
+
+# Check whether pi-heif can replace pillow-heif yet; needs the network, and fails when it can.
+pi-heif:
+    python -m tests.architecture.pi_heif
 
 # Print the percentiles of the real stack for the per-post target.
 bench *ARGS:

@@ -1,8 +1,9 @@
-"""The parts of `docs/architecture.md` that are generated from the code; `just docs` writes them."""
+"""The parts of the docs that are generated from the code; `just docs` writes them."""
 
+import platform
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final, TypeAlias, get_args
 from uuid import uuid4
 
 from importlinter.api import read_configuration
@@ -12,15 +13,18 @@ from domain import lifecycle
 from domain.events import Event, Fact, topic_of
 from domain.post import evolve
 from tests import histories
+from tests.architecture import licences
+
+# The generators of a page's blocks, by the name of the block.
+Generators: TypeAlias = Mapping[str, Callable[[], Iterator[str]]]
 
 ROOT: Final = Path(__file__).parents[2]
-PAGE: Final = ROOT / "docs" / "architecture.md"
 PACKAGES: Final = ("api", "transcoder", "projections", "domain")
 
 
-def regenerate(page: str) -> str:
+def regenerate(page: str, generators: Generators) -> str:
     """Replace each `<!-- begin: NAME -->` block of a page by what the code says now."""
-    for name, generate in GENERATORS.items():
+    for name, generate in generators.items():
         before, _, rest = page.partition(f"<!-- begin: {name} -->\n")
         after = rest.partition(f"<!-- end: {name} -->")[2]
         block = "\n".join(generate())
@@ -92,11 +96,18 @@ def events() -> Iterator[str]:
         yield f"| `{kind.__struct_config__.tag}` | {version} | {meaning} | {own or '–'} |"
 
 
-GENERATORS: Final[Mapping[str, Callable[[], Iterator[str]]]] = {
-    "rooms": rooms,
-    "states": states,
-    "events": events,
+_LICENCES: Final[Generators] = {"wheels": licences.listed, "reasons": licences.reasons}
+# Wheels for other platforms bundle other libraries.
+_IS_WHERE_IT_IS_SHIPPED: Final = (platform.system(), platform.machine()) == ("Linux", "x86_64")
+
+PAGES: Final[Mapping[Path, Generators]] = {
+    ROOT / "docs" / "architecture.md": {"rooms": rooms, "states": states, "events": events},
+    ROOT / "docs" / "licences.md": {
+        **_LICENCES,
+        **({"libraries": licences.libraries} if _IS_WHERE_IT_IS_SHIPPED else {}),
+    },
 }
 
 if __name__ == "__main__":
-    PAGE.write_text(regenerate(PAGE.read_text()))
+    for path, generators in PAGES.items():
+        path.write_text(regenerate(path.read_text(), generators))
