@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import anyio
-import httpx
 
 from api.stack import environment
 from api.stack.child import Child, run_to_end
@@ -18,6 +17,7 @@ from api.stack.errors import StackError
 from api.stack.folder import StackFolder, locked_folder
 from api.stack.ports import choose_ports, require_free
 from api.stack.postgres import start_postgres
+from api.stack.probe import succeeds
 from api.stack.seaweedfs import PARTS, start_seaweedfs
 from api.stack.supervisor import Report, Supervisor, supervision, unwrap_single_error
 from domain.settings import WrongSettings
@@ -28,7 +28,6 @@ SERVICES: Final[Mapping[str, Sequence[str]]] = {
 MIGRATE: Final[Sequence[str]] = (sys.executable, "-m", "api", "migrate")
 MIGRATE_WITHIN_SECONDS: Final = 600
 SERVICES_READY_WITHIN_SECONDS: Final = 60
-_PROBE_WITHIN_SECONDS: Final = 2
 _SERVICES_STAGE: Final = 1
 _PORTS: Final = range(1, 65_536)
 
@@ -185,18 +184,11 @@ async def _start_services(
             environ={**stack.environ, "METRICS_PORT": str(stack.metrics_ports[name])},
             log=stack.log(name),
             # The others serve no readiness.
-            is_ready=partial(_is_ready, stack.url) if name == "api" else None,
+            is_ready=partial(succeeds, f"{stack.url}/api/v1/health/ready")
+            if name == "api"
+            else None,
             ready_within_seconds=SERVICES_READY_WITHIN_SECONDS,
         )
         for name, command in services.items()
     ]
     await supervisor.start(*children, stage=_SERVICES_STAGE)
-
-
-async def _is_ready(url: str) -> bool:
-    try:
-        async with httpx.AsyncClient(timeout=_PROBE_WITHIN_SECONDS, trust_env=False) as client:
-            answer = await client.get(f"{url}/api/v1/health/ready")
-    except httpx.TransportError:
-        return False
-    return answer.status_code == httpx.codes.OK

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import httpx
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as AwsCredentials
@@ -23,13 +22,13 @@ from api.stack.credentials import Credentials
 from api.stack.errors import INSTALL_LOCAL, ServersUnavailable
 from api.stack.folder import StackFolder
 from api.stack.ports import GRPC_OFFSET
+from api.stack.probe import succeeds
 from api.stack.supervisor import Supervisor
 
 REGION: Final = "us-east-1"
 PARTS: Final = ("s3", "filer", "volume", "master", "admin")
 _GRPC_PARTS: Final = ("MASTER", "VOLUME", "FILER", "S3", "ADMIN", "WORKER", "CLIENT")
 READY_WITHIN_SECONDS: Final = 60
-_PROBE_WITHIN_SECONDS: Final = 2
 
 
 class S3Access(Struct, frozen=True, kw_only=True):
@@ -134,14 +133,7 @@ def _grpc_socket(part: str, port: int) -> Path:
 
 async def _answers(access: S3Access) -> bool:
     """Whether a signed listing of the buckets succeeds, which involves all parts."""
-    try:
-        async with httpx.AsyncClient(
-            base_url=access.endpoint_url, timeout=_PROBE_WITHIN_SECONDS, trust_env=False
-        ) as client:
-            answer = await client.get("/", headers=_signed_headers(access))
-    except httpx.TransportError:
-        return False
-    return answer.is_success
+    return await succeeds(f"{access.endpoint_url}/", _signed_headers(access))
 
 
 def _signed_headers(access: S3Access) -> dict[str, str]:
