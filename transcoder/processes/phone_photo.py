@@ -7,8 +7,8 @@ import pyvips
 WIDTH, HEIGHT = 4032, 3024
 _UPRIGHT_PHONE: Final = 6
 # Drawn once and repeated, because noise for the whole photo takes longer than rendering it.
-_TILE: Final = 1008
-_CLOUDS: Final = (504, 336, 252)
+_TILE: Final = 504
+_CLOUDS: Final = (252, 168, 126)
 
 
 def phone_photo(*, grain: float, profile: str = "none") -> bytes:
