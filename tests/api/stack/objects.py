@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import botocore.session
+import stamina
 from botocore.config import Config
 
 
@@ -28,9 +29,10 @@ def put_object(environ: Mapping[str, str], *, bucket: str, key: str, body: bytes
 
 
 def get_object(environ: Mapping[str, str], *, bucket: str, key: str) -> bytes:
-    """Its bytes."""
+    """Its bytes; a store that has just started lists its buckets a moment before it serves them."""
     client = s3_client(environ)
-    with client.get_object(Bucket=bucket, Key=key)["Body"] as body:
-        content: bytes = body.read()
+    for attempt in stamina.retry_context(on=client.exceptions.NoSuchBucket, timeout=20):
+        with attempt, client.get_object(Bucket=bucket, Key=key)["Body"] as body:
+            content: bytes = body.read()
     client.close()
     return content
