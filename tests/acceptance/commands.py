@@ -34,6 +34,8 @@ def bare_environ() -> dict[str, str]:
 def answers(port: int) -> bool:
     """Whether the API on this port is ready."""
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/api/v1/health/ready").is_success
+        url = f"http://127.0.0.1:{port}/api/v1/health/ready"
+        # Loading all certificate authorities would take as long as a dozen answers.
+        return httpx.get(url, verify=False).is_success  # noqa: S501 - plain HTTP
     except httpx.TransportError:
         return False

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 import httpx
 import psutil
@@ -12,6 +13,7 @@ import psycopg
 import pytest
 
 from api.stack.local import LocalStack
+from domain.event_store.publishing import Publishing
 from tests.acceptance.app import App
 from tests.api.stack.running import wait_until
 from tests.fault_rounds import rounds
@@ -19,6 +21,7 @@ from tests.faults.invariants import assert_nothing_lost
 from tests.faults.patient_app import PatientApp
 from tests.faults.processes import stack_without, working
 from tests.faults.secret_leaks import assert_nothing_secret
+from tests.histories import fail_post
 
 CAPACITY = 8
 CLIENTS = 12
@@ -32,7 +35,7 @@ A_WHILE_SECONDS = 10
 @pytest.fixture(scope="module")
 def stack() -> Iterator[LocalStack]:
     """A stack whose queue is soon full, and whose worker each test starts when it wants to."""
-    environ = {"JOB_QUEUE_CAPACITY": str(CAPACITY), "WORKER_CONCURRENCY": "1"}
+    environ = {"JOB_QUEUE_CAPACITY": str(CAPACITY)}
     with stack_without("worker", environ=environ) as stack:
         yield stack
 
@@ -116,13 +119,7 @@ def test_one_users_many_photos_do_not_delay_anothers_single_one(
 def test_bulk_work_delays_no_live_post(stack: LocalStack, jpeg: bytes) -> None:
     with httpx.Client(base_url=stack.url, timeout=30) as http:
         app = App(http, secret=stack.environ["JWT_SECRET"])
-        bulk = []
-        for _ in range(MANY):
-            bulk.append(app.upload(jpeg))
-            nova(stack, "jobs", "cancel", bulk[-1])
-            with psycopg.connect(stack.environ["DATABASE_URL"]) as connection:
-                # Its job has nothing to do any more; there is no worker to see that.
-                connection.execute("DELETE FROM procrastinate_jobs WHERE queue_name = 'transcode'")
+        bulk = failed_posts(stack, app, jpeg)
         nova(stack, "jobs", "retry", "--failed")
         with working(stack):
             wait_until(lambda: bool({*bulk} & {*ends(stack)}))
@@ -132,6 +129,18 @@ def test_bulk_work_delays_no_live_post(stack: LocalStack, jpeg: bytes) -> None:
         for post_id in live:
             assert len(published_while_waiting(stack, post_id) & {*bulk}) <= A_FEW
     assert_nothing_lost(stack, [*bulk, *live])
+
+
+def failed_posts(stack: LocalStack, app: App, jpeg: bytes) -> list[str]:
+    """Many posts that have failed before any worker has seen them."""
+    url, posts = stack.environ["DATABASE_URL"], list[str]()
+    with Publishing(url) as publishing, psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(MANY):
+            posts.append(app.upload(jpeg))
+            publishing.execute(fail_post(UUID(posts[-1])))
+            # Its job has nothing to do any more; there is no worker to see that.
+            connection.execute("DELETE FROM procrastinate_jobs WHERE queue_name = 'transcode'")
+    return posts
 
 
 def nova(stack: LocalStack, *words: str) -> None:
