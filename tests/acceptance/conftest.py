@@ -12,7 +12,7 @@ from tests.acceptance.app import App
 from tests.acceptance.stacks import run_local_stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack() -> Iterator[LocalStack]:
     """The stack shared by all tests that do not break it."""
     with run_local_stack() as stack:

@@ -165,7 +165,6 @@ def saboteur(
             "S3_BUCKET_NAME": "runbook-photos",
             "AWS_ACCESS_KEY_ID": seaweedfs_server.access_key_id,
             "AWS_SECRET_ACCESS_KEY": seaweedfs_server.secret_access_key,
-            "WORKER_CONCURRENCY": "1",
         }
         with (
             run_local_stack(environ, services=services) as stack,

@@ -4,22 +4,17 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from anyio.from_thread import start_blocking_portal
 
-from api.stack.local import LocalStack, local_stack
+from api.stack.local import LocalStack
+from tests.acceptance.stacks import run_local_stack
 from tests.faults.patient_app import PatientApp
-from tests.servers import temporary_stack_folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack() -> Iterator[LocalStack]:
     """One stack for all faults: its supervisor starts again what was killed."""
-    with temporary_stack_folder() as folder, start_blocking_portal() as portal:
-        context = local_stack(
-            folder=folder, port=None, environ={"JOB_QUEUE_CAPACITY": "1000"}, report=print
-        )
-        with portal.wrap_async_context_manager(context) as stack:
-            yield stack
+    with run_local_stack({"JOB_QUEUE_CAPACITY": "1000"}) as stack:
+        yield stack
 
 
 @pytest.fixture

@@ -11,11 +11,10 @@ from typing import LiteralString
 
 import httpx
 import psycopg
-from anyio.from_thread import start_blocking_portal
 
-from api.stack.local import SERVICES, LocalStack, local_stack
+from api.stack.local import SERVICES, LocalStack
+from tests.acceptance.stacks import run_local_stack
 from tests.faults.secret_leaks import assert_nothing_secret
-from tests.servers import temporary_stack_folder
 
 WORKER = (sys.executable, "-m", "api", "worker")
 PROJECTOR = (sys.executable, "-m", "api", "projector")
@@ -58,12 +57,8 @@ main()
 def stack_without(*names: str, environ: Mapping[str, str]) -> Iterator[LocalStack]:
     """A stack that lacks some of our processes: tests bring their own."""
     services = {name: command for name, command in SERVICES.items() if name not in names}
-    with temporary_stack_folder() as folder, start_blocking_portal() as portal:
-        context = local_stack(
-            folder=folder, port=None, environ=environ, report=print, services=services
-        )
-        with portal.wrap_async_context_manager(context) as stack:
-            yield stack
+    with run_local_stack(environ, services=services) as stack:
+        yield stack
 
 
 @contextmanager

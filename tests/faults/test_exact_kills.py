@@ -97,7 +97,7 @@ main()
 @pytest.fixture(scope="module")
 def stack() -> Iterator[LocalStack]:
     """A stack with an API alone: each test brings what it lets die, and what goes on."""
-    with stack_without("worker", "projector", environ={"WORKER_CONCURRENCY": "1"}) as stack:
+    with stack_without("worker", "projector", environ={}) as stack:
         yield stack
 
 

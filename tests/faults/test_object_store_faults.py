@@ -4,10 +4,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from anyio.from_thread import start_blocking_portal
 
-from api.stack.local import LocalStack, local_stack
+from api.stack.local import LocalStack
 from api.stack.seaweedfs import S3Access
+from tests.acceptance.stacks import run_local_stack
 from tests.api.stack.running import wait_until
 from tests.fault_rounds import rounds
 from tests.faults.faulty_store import (
@@ -18,7 +18,6 @@ from tests.faults.faulty_store import (
 )
 from tests.faults.invariants import assert_nothing_lost
 from tests.faults.patient_app import PatientApp
-from tests.servers import temporary_stack_folder
 from tests.transcoder import pictures
 from transcoder.object_store.transfer import SECONDS_PER_TRANSFER
 from transcoder.queue.lanes import STALLED_AFTER_SECONDS
@@ -47,10 +46,8 @@ def stack(store: FaultyStoreThread, seaweedfs_server: S3Access) -> Iterator[Loca
         "AWS_ACCESS_KEY_ID": seaweedfs_server.access_key_id,
         "AWS_SECRET_ACCESS_KEY": seaweedfs_server.secret_access_key,
     }
-    with temporary_stack_folder() as folder, start_blocking_portal() as portal:
-        context = local_stack(folder=folder, port=None, environ=environ, report=print)
-        with portal.wrap_async_context_manager(context) as stack:
-            yield stack
+    with run_local_stack(environ) as stack:
+        yield stack
 
 
 @pytest.fixture(autouse=True)

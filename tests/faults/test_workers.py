@@ -57,7 +57,7 @@ main()
 @pytest.fixture(scope="module")
 def stack() -> Iterator[LocalStack]:
     """A stack without a worker: each test brings its own."""
-    environ = {"JOB_QUEUE_CAPACITY": "1000", "WORKER_CONCURRENCY": "1"}
+    environ = {"JOB_QUEUE_CAPACITY": "1000"}
     with stack_without("worker", environ=environ) as stack:
         yield stack
 
