@@ -106,12 +106,12 @@ def record_variant(
     )
 
 
-def fail_post(post_id: UUID) -> FailPost:
+def fail_post(post_id: UUID, *, code: str = "corrupt_image") -> FailPost:
     """Give the photo up."""
     return FailPost(
         origin=origin(actor="system:transcoder"),
         post_id=post_id,
-        code="corrupt_image",
+        code=code,
         message="The photo is damaged.",
         stage="render",
         attempt=1,

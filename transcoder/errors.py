@@ -9,6 +9,7 @@
     │   ├── SideTooLong               one side is longer than we decode
     │   ├── TooManyBands              more colour channels than any photo has
     │   ├── TooMuchMemory             rendering it would need more memory than a process may use
+    │   ├── TooComplex                decoding it would cost more than any photo needs
     │   ├── CorruptImage              the pixels cannot be decoded
     │   ├── ChecksumMismatch          the stored bytes are not the announced ones
     │   └── OriginalMissing           there are no stored bytes
@@ -24,7 +25,8 @@ Errors are pickled on the way out of an image process: facts are plain attribute
 """
 
 from collections.abc import Callable
-from typing import ClassVar, Final
+from traceback import format_exception, format_exception_only
+from typing import ClassVar, Final, Self
 
 # Per job and kind of failure; with the pauses between them some four minutes in all.
 MAX_ATTEMPTS: Final = 8
@@ -142,6 +144,17 @@ class TooMuchMemory(PermanentFailure):
         self.limit = limit
 
 
+class TooComplex(PermanentFailure):
+    """Decoding it would cost more than any photo needs; `reason` says what, for logs only."""
+
+    code = "too_complex"
+    message = "This file is more complex than a photo needs to be. Please upload it as a JPEG."
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class CorruptImage(PermanentFailure):
     """The pixels cannot be decoded; `reason` is the decoder's message, for logs only."""
 
@@ -224,9 +237,17 @@ class OutOfMemory(RetryableFailure):
 
 
 class UnexpectedFailure(RetryableFailure):
-    """A bug; the log has the traceback."""
+    """A bug; the log has the traceback. The original is kept, to be retried after a fix."""
 
     code = "internal_error"
+    message = "This is our fault, not your photo's, and we have kept it. Please try again later."
+
+    @classmethod
+    def of(cls, error: BaseException) -> Self:
+        """Wrap an exception that no code foresees, with its traceback as a note."""
+        failure = cls(format_exception_only(error)[-1].strip())
+        failure.add_note("".join(format_exception(error)))
+        return failure
 
 
 def codes(kind: type[TranscoderError] = TranscoderError) -> set[str]:

@@ -9,7 +9,7 @@ from anyio import CapacityLimiter, to_thread
 from msgspec import Struct
 
 from domain.formats import SNIFF_BYTES, sniff
-from transcoder.errors import TranscoderError, first_failure
+from transcoder.errors import TranscoderError, UnexpectedFailure, first_failure
 from transcoder.processes.pool import RenderPool
 from transcoder.rendering import Limits, Rendering
 
@@ -66,6 +66,8 @@ async def _outcome_of(photo: Path, pool: RenderPool) -> Rendering | TranscoderEr
         return await pool.render(content, content_type=content_type)
     except TranscoderError as failure:
         return failure
+    except Exception as error:  # noqa: BLE001 - one photo's failure must not end the others
+        return UnexpectedFailure.of(error)
 
 
 def _write(rendering: Rendering, folder: Path) -> None:

@@ -22,6 +22,7 @@ from transcoder.errors import (
     RenderTimedOut,
     RetryableFailure,
     SideTooLong,
+    TooComplex,
     TooManyBands,
     TooManyPixels,
     TooMuchMemory,
@@ -37,6 +38,7 @@ EXAMPLES: Final[tuple[TranscoderError, ...]] = (
     TooManyPixels(pixels=60_000_000, limit=50_000_000),
     SideTooLong(side=65_500, limit=16_384),
     TooManyBands(bands=7, limit=5),
+    TooComplex(reason="257 tiles"),
     CorruptImage(reason="premature end"),
     ChecksumMismatch(expected="aa", actual="bb"),
     OriginalMissing(key="originals/1"),
@@ -103,3 +105,14 @@ def test_what_is_permanent_gets_one_attempt_and_what_may_pass_gets_more(
 def test_the_tree_in_the_docstring_names_every_error() -> None:
     drawn = set(re.findall(r"[├└]── (\w+)", errors.__doc__ or ""))
     assert drawn == {kind.__name__ for kind in ours() | {PermanentFailure, RetryableFailure}}
+
+
+def test_a_bug_is_our_fault_and_keeps_its_traceback() -> None:
+    try:
+        raise ZeroDivisionError("a bug")  # noqa: TRY301
+    except ZeroDivisionError as error:
+        failure = UnexpectedFailure.of(error)
+    assert str(failure) == "ZeroDivisionError: a bug"
+    assert "our fault" in failure.message
+    copy = pickle.loads(pickle.dumps(failure))  # noqa: S301 - made one line above
+    assert "test_errors.py" in copy.__notes__[0]

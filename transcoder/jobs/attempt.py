@@ -100,6 +100,9 @@ async def _failure_of(post_job: PostJob, work: Work) -> Failure | None:
         case PostNotFound() | PostNotProcessing() | PostNotPublished():
             _log.info("post_gone", reason=str(error))
             return None
+        case UnexpectedFailure():
+            _log.error("attempt_broke", stage=stage, exc_info=error)
+            return Failure(error=error, stage=stage, post=post)
         case TranscoderError():
             return Failure(error=error, stage=stage, post=post)
         case _:

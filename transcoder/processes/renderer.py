@@ -6,6 +6,7 @@ They load libvips when they are called, so that only image processes ever load i
 import os
 
 from domain.formats import ContentType
+from transcoder.errors import OutOfMemory, TranscoderError
 from transcoder.rendering import Limits, Rendering
 
 
@@ -25,26 +26,25 @@ def render_in_sandbox(content: bytes, content_type: ContentType, limits: Limits)
     """Make all variants of one original; see `transcoder.processing.pipeline.render`.
 
     Raises:
-        TranscoderError: the leaf class names what is wrong.
+        TranscoderError: the leaf class names what is wrong; an exception that no code foresees is
+            an `UnexpectedFailure` with its traceback.
     """
     _keep_numpy_in_one_thread()
-    from cv2 import error as OpenCvError  # noqa: N812, PLC0415
-    from pyvips import Error as LibvipsError  # noqa: PLC0415
-
-    from transcoder.errors import OutOfMemory  # noqa: PLC0415
     from transcoder.processes.sandbox import enter_sandbox, limit_cpu  # noqa: PLC0415
-    from transcoder.processing.failure import failure_after_decoding  # noqa: PLC0415
+    from transcoder.processing.failure import unforeseen_failure_of  # noqa: PLC0415
     from transcoder.processing.pipeline import render  # noqa: PLC0415
 
     enter_sandbox(limits)
     limit_cpu(limits)
     try:
         return render(content, content_type, limits)
+    except TranscoderError:
+        raise
     except MemoryError as error:
         raise OutOfMemory from error
-    except (LibvipsError, OpenCvError) as error:
-        # Unpickling the original error would load its library in the parent.
-        raise failure_after_decoding(error) from error
+    except BaseException as error:
+        # Unpickling it as it is would load its library in the parent, or fail there.
+        raise unforeseen_failure_of(error) from error
 
 
 def _keep_numpy_in_one_thread() -> None:

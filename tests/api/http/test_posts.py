@@ -70,12 +70,13 @@ async def test_a_failed_post_tells_its_owner_why_and_others_nothing(
     assert problem(await stranger.get(f"/api/v1/posts/{post_id}")) == (404, "post-not-found")
 
 
+@pytest.mark.parametrize("code", ["corrupt_image", "internal_error"])
 async def test_the_owner_has_a_failed_photo_tried_again(
-    owner: Caller, stranger: Caller, store: FakeObjectStore, publishing: Publishing
+    owner: Caller, stranger: Caller, store: FakeObjectStore, publishing: Publishing, code: str
 ) -> None:
     post_id = (await upload(owner, store))["post_id"]
     path = f"/api/v1/posts/{post_id}"
-    publishing.execute(fail_post(UUID(post_id)))
+    publishing.execute(fail_post(UUID(post_id), code=code))
     await open_upload(owner)
     assert problem(await stranger.post(f"{path}/retry", None)) == (404, "post-not-found")
     for _ in range(2):

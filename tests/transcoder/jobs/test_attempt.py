@@ -84,6 +84,24 @@ async def test_an_unexpected_error_is_retried_and_recorded_with_its_stage_in_the
     assert (failed.code, failed.stage, failed.attempt) == ("internal_error", "render", MAX_ATTEMPTS)
 
 
+async def test_a_photo_that_met_a_bug_is_published_by_a_retry_after_the_fix(
+    transcoding: Attempts,
+    publishing: Publishing,
+    renderer: FakeRenderer,
+    store: FakeObjectStore,
+    post_id: UUID,
+) -> None:
+    renderer.trouble = [UnexpectedFailure.of(ZeroDivisionError("a bug"))]
+    await transcoding.run(next_attempt(post_id, internal_error=MAX_ATTEMPTS - 1))
+    failed = failure(publishing, post_id)
+    assert (failed.code, failed.stage) == ("internal_error", "render")
+    assert "our fault" in failed.message
+    assert store.objects[original_key(post_id)] == CONTENT
+    publishing.execute(retry_post(post_id))
+    await transcoding.run(next_attempt(post_id))
+    assert topic_of(publishing.history(post_id)[-1]) == "post.published"
+
+
 async def test_a_failure_to_store_a_variant_is_recorded_as_upload(
     publishing: Publishing, store: FakeObjectStore, post_id: UUID
 ) -> None:

@@ -221,7 +221,7 @@ async def test_too_little_memory_is_distinguished_from_a_damaged_photo(kind: str
         ("vips_tracked: out of memory -- size == 171MB", OutOfMemory),
         ("VipsJpeg: Insufficient memory (case 4)", OutOfMemory),
         ("glib: Error creating thread: Resource temporarily unavailable", OutOfMemory),
-        ("Memory allocation error: Security limit exceeded", OutOfMemory),
+        ("Memory allocation error: Allocating 5000000 bytes failed", OutOfMemory),
         ("resize: something else", UnexpectedFailure),
     ],
 )
@@ -237,6 +237,30 @@ def test_an_error_of_libvips_while_encoding_never_leaves_the_process(
     monkeypatch.setattr(pipeline, "encode", fail)
     with pytest.raises(expected):
         renderer.render_in_sandbox(pictures.jpeg(), "image/jpeg", Limits())
+
+
+class Unpicklable(Exception):
+    """Cannot be unpickled: its constructor wants more than its message."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(one + other)
+
+
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("a bug"), Unpicklable("a ", "bug"), BaseException("a bug")]
+)
+def test_whatever_breaks_in_an_image_process_is_reported_as_our_fault(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def break_down(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(sandbox, "enter_sandbox", lambda _: None)
+    monkeypatch.setattr(sandbox, "limit_cpu", lambda _: None)
+    monkeypatch.setattr(pipeline, "encode", break_down)
+    with pytest.raises(UnexpectedFailure, match="a bug") as caught:
+        renderer.render_in_sandbox(pictures.jpeg(), "image/jpeg", Limits())
+    assert "break_down" in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize(
