@@ -163,6 +163,23 @@ def _xyz(*values: float) -> bytes:
     return b"XYZ " + bytes(4) + struct.pack(">3i", *(round(value * 65536) for value in values))
 
 
+def deep_grey_heic(picture: Image.Image, *, alpha: bool = False) -> bytes:
+    """A grey HEIC of 10 bits in each channel."""
+    pixels = np.asarray(picture).astype(np.uint16) * 257
+    opaque = np.full_like(pixels, 65535)
+    samples = np.dstack([pixels, opaque]) if alpha else pixels
+    mode = "LA;16" if alpha else "L;16"
+    return saved_heic(pillow_heif.from_bytes(mode, picture.size, samples.tobytes()), quality=90)
+
+
+def deep_grey_avif(picture: Image.Image, *, bits: int) -> bytes:
+    """A grey AVIF of 10 or 12 bits in each channel."""
+    pixels = np.asarray(picture).astype(np.uint16)[..., None] * 257
+    image = pyvips.Image.new_from_array(pixels).copy(interpretation="grey16")
+    content: bytes = image.heifsave_buffer(compression="av1", bitdepth=bits, Q=90)
+    return content
+
+
 def deep_png(picture: Image.Image, **options: Any) -> bytes:
     """A PNG of 16 bits in each channel, which Pillow cannot write."""
     pixels = np.asarray(picture).astype(np.uint16) * 257
@@ -212,6 +229,15 @@ GREYS: Final[dict[str, Callable[[], bytes]]] = {
     "16-bit PNG": lambda: deep_png(grey()),
     "1-bit PNG": lambda: png(grey().convert("1")),
     "PNG with alpha": lambda: png(grey().convert("LA")),
+    "WebP": lambda: webp(grey()),
+    "HEIC": lambda: heic(grey()),
+    "HEIC with alpha": lambda: heic(grey().convert("LA")),
+    "10-bit HEIC": lambda: deep_grey_heic(grey()),
+    "10-bit HEIC with alpha": lambda: deep_grey_heic(grey(), alpha=True),
+    "AVIF": lambda: avif(grey()),
+    "AVIF with alpha": lambda: avif(grey().convert("LA")),
+    "10-bit AVIF": lambda: deep_grey_avif(grey(), bits=10),
+    "12-bit AVIF": lambda: deep_grey_avif(grey(), bits=12),
 }
 TRANSPARENT: Final[dict[str, Callable[[], bytes]]] = {
     "PNG": lambda: png(half_transparent()),

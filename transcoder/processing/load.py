@@ -6,18 +6,21 @@ from typing import Any, Final
 
 import pyvips
 
-from domain.formats import ContentType
+from domain.formats import HEIF_CONTENT_TYPES, ContentType
 from transcoder.processing.failure import failure_of
+from transcoder.processing.heif import open_heif
 
+# libvips allows fewer tiles than a large photo has; `load` checks the limits of libheif first.
+_HEIF_LOADER: Final = partial(pyvips.Image.heifload_source, unlimited=True)
 # By name: libvips would pick its UltraHDR loader for a JPEG with a gain map.
 _LOADERS: Final[dict[ContentType, Callable[..., Any]]] = {
     "image/jpeg": pyvips.Image.jpegload_source,
     "image/png": pyvips.Image.pngload_source,
     # By default, libvips writes a large one to a temporary file, which the sandbox forbids.
     "image/webp": partial(pyvips.Image.webpload_source, memory=True),
-    "image/heic": pyvips.Image.heifload_source,
-    "image/heif": pyvips.Image.heifload_source,
-    "image/avif": pyvips.Image.heifload_source,
+    "image/heic": _HEIF_LOADER,
+    "image/heif": _HEIF_LOADER,
+    "image/avif": _HEIF_LOADER,
 }
 
 
@@ -31,8 +34,11 @@ def load(content: bytes, content_type: ContentType, **options: float) -> pyvips.
 
     Raises:
         CorruptImage: the header is invalid.
+        TooComplex: it has more parts than we accept.
         OutOfMemory: memory ran out.
     """
+    if content_type in HEIF_CONTENT_TYPES:
+        open_heif(content)
     try:
         # A source reads the bytes in place; a buffer would copy them.
         source = pyvips.Source.new_from_memory(content)

@@ -4,34 +4,46 @@ from collections.abc import Iterator
 from typing import Final
 
 import pyvips
+from pyvips import ffi, glib_lib, vips_lib
 
 from domain.variants import MetadataKind
 
 _JPEG: Final = b"\xff\xd8"
 _COMMENT, _PIXELS = 0xFE, 0xDA
 # Prefixes of the fields in which libvips keeps metadata.
-_FIELDS: Final[dict[MetadataKind, tuple[str, ...]]] = {
-    "comment": ("png-comment-",),
-    "exif": ("exif-data",),
-    "gps": ("exif-ifd3-",),
-    "icc": ("icc-profile-data",),
-    "iptc": ("iptc-data",),
-    "thumbnail": ("jpeg-thumbnail-data",),
-    "xmp": ("xmp-data",),
+_FIELDS: Final[dict[MetadataKind, bytes]] = {
+    "comment": b"png-comment-",
+    "exif": b"exif-data",
+    "gps": b"exif-ifd3-",
+    "icc": b"icc-profile-data",
+    "iptc": b"iptc-data",
+    "thumbnail": b"jpeg-thumbnail-data",
+    "xmp": b"xmp-data",
 }
 
 
 def metadata_kinds(content: bytes, header: pyvips.Image) -> tuple[MetadataKind, ...]:
     """The kinds of metadata in the file, in alphabetical order."""
-    fields = header.get_fields()
+    fields = list(_field_names(header))
     found: set[MetadataKind] = {
         kind
-        for kind, prefixes in _FIELDS.items()
-        if any(field.startswith(prefixes) for field in fields)
+        for kind, prefix in _FIELDS.items()
+        if any(field.startswith(prefix) for field in fields)
     }
     if _COMMENT in _jpeg_markers(content):
         found.add("comment")
     return tuple(sorted(found))
+
+
+def _field_names(header: pyvips.Image) -> Iterator[bytes]:
+    """The names of all fields, undecoded: pyvips takes them for UTF-8, PNG keywords are Latin-1."""
+    names = vips_lib.vips_image_get_fields(header.pointer)
+    at = 0
+    while names[at] != ffi.NULL:
+        yield ffi.string(names[at])
+        glib_lib.g_free(names[at])
+        at += 1
+    glib_lib.g_free(names)
 
 
 def _jpeg_markers(content: bytes) -> Iterator[int]:
