@@ -1,21 +1,31 @@
 """HEIF: decode the photos of iPhones, for which libvips has no codec."""
 
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
 import pillow_heif
-from numpy.typing import NDArray
 from pillow_heif import options
 
 from domain.formats import ContentType
+from transcoder.errors import CorruptImage
 from transcoder.processing.failure import failure_of
 from transcoder.processing.flatten import flatten
-from transcoder.processing.picture import Picture, is_grey
+from transcoder.processing.hevc import has_impossible_zeros
+from transcoder.processing.libheif import (
+    GREY,
+    RGB,
+    RGBA,
+    HeifError,
+    coded_pictures,
+    decode_primary,
+    has_empty_blocks,
+)
+from transcoder.processing.picture import Picture, swap_channels_in_place
 
-_BANDS_WITH_ALPHA: Final = 4
 _EIGHT_BITS: Final = 8
-_OF_SIXTEEN_BITS: Final = 255 / 65535
+# pillow-heif's names for grey with 8 bits, and with more.
+_GREY_MODES: Final = ("L", "I")
 # What libheif and its codecs hold at once, by chroma: with 8 bits, and with more. libaom, which
 # decodes AVIF, holds several whole frames.
 _HEVC_BYTES: Final = {"monochrome": (4.0, 7.0), "420": (4.0, 7.0), "422": (8.0, 14.0)}
@@ -23,7 +33,12 @@ _MOST_HEVC_BYTES: Final = (8.5, 15.0)
 _AV1_BYTES: Final = {"monochrome": (13.0, 17.0), "420": (13.0, 17.0)}
 _MOST_AV1_BYTES: Final = (16.0, 22.5)
 _ALPHA_BYTES: Final = (3.0, 6.0)
-_ERRORS: Final = (ValueError, EOFError, SyntaxError, RuntimeError, OSError)
+# Pixels on a side of the smallest coding block, and how many have to be of one pure green.
+_BLOCK: Final = 8
+_SUSPICIOUS_BLOCKS: Final = 16
+_ZEROS: Final = "zeros where coded pictures have none"
+_EMPTY: Final = "some blocks could not be decoded"
+_ERRORS: Final = (ValueError, EOFError, SyntaxError, RuntimeError, OSError, HeifError)
 
 # Decode the primary image only.
 options.THUMBNAILS = False
@@ -39,7 +54,7 @@ def open_heif(content: bytes) -> pillow_heif.HeifFile:
         TooComplex: it has more parts than libheif accepts.
     """
     try:
-        return pillow_heif.open_heif(content, bgr_mode=True)
+        return pillow_heif.open_heif(content)
     except _ERRORS as error:
         raise failure_of(error) from error
 
@@ -64,23 +79,33 @@ def decode_heif(content: bytes) -> Picture:
     """Decode the primary image to 8 bits a sample, upright by the file's transformations.
 
     Raises:
-        CorruptImage: the pixel data is damaged.
+        CorruptImage: some of the pixel data is missing or damaged.
         OutOfMemory: memory ran out.
     """
-    file = open_heif(content)
+    primary = open_heif(content)
     try:
-        picture = np.asarray(file)
+        if any(map(has_impossible_zeros, coded_pictures(content))):
+            raise CorruptImage(reason=_ZEROS)
+        grey = primary.mode.startswith(_GREY_MODES)
+        layout = RGBA if primary.has_alpha else GREY if grey else RGB
+        picture = decode_primary(content, layout)
+        if not grey and _looks_empty(picture):
+            del picture
+            if has_empty_blocks(content):
+                raise CorruptImage(reason=_EMPTY)
+            picture = decode_primary(content, layout)
     except _ERRORS as error:
         raise failure_of(error) from error
-    if is_grey(picture):
-        return _to_eight_bits(picture)
-    if picture.shape[-1] == _BANDS_WITH_ALPHA:
-        return flatten(picture, to_bgr=cv2.COLOR_BGRA2BGR)
-    return picture
+    if primary.has_alpha:
+        return flatten(picture, to_bgr=cv2.COLOR_RGBA2BGR)
+    return swap_channels_in_place(picture)
 
 
-def _to_eight_bits(picture: NDArray[Any]) -> Picture:
-    """Convert deep grey samples, which pillow-heif hands over with 16 bits even if asked for 8."""
-    if picture.dtype == np.uint8:
-        return picture
-    return np.asarray(cv2.convertScaleAbs(picture, alpha=_OF_SIXTEEN_BITS), np.uint8)
+def _looks_empty(picture: Picture) -> bool:
+    """Whether many blocks have one green, which blocks that were not decoded have, too.
+
+    libheif's decoder goes on after damage, until it finds what looks like the end of the picture.
+    """
+    blocks = picture[::_BLOCK, ::_BLOCK]
+    greens = blocks[(blocks[..., 0] == 0) & (blocks[..., 2] == 0), 1]
+    return bool(np.bincount(greens[greens > 0]).max(initial=0) >= _SUSPICIOUS_BLOCKS)
