@@ -8,27 +8,30 @@ OpenCV applies the same mapping to the pixels.
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, lru_cache, partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 import cv2
 import numpy as np
 import pyvips
 
 from domain.recipes import MEGAPIXEL
+from transcoder.processing.colour_space import ColourSpace
+from transcoder.processing.icc import GREY, PROFILE, profile_of
 from transcoder.processing.matrix_shaper import RAMPS, MatrixShaper
 from transcoder.processing.picture import (
+    AnyPicture,
     Picture,
     from_libvips,
-    in_place,
     is_grey,
+    levels_of,
+    room_for_8_bits,
     swap_channels,
     to_libvips,
 )
+from transcoder.processing.source_colour import SourceColour
+from transcoder.processing.srgb import light_to_srgb
+from transcoder.processing.tone_mapping import map_tones
 
-PROFILE: Final = "icc-profile-data"
-# The field of a profile with the colour space of its pixels.
-_SPACE: Final = slice(16, 20)
-_GREY: Final = frozenset({"b-w", "grey16"})
 _STANDARD: Final = frozenset({"srgb", "b-w"})
 # Of 255: how far a profile may be from sRGB and still count as sRGB, and how far our conversion of
 # the sampled colours may be from that of LittleCMS; all others are then within twice that.
@@ -44,9 +47,12 @@ _GREYS: Final = np.arange(256, dtype=np.uint8).reshape(1, 256)
 Conversion: TypeAlias = Callable[[Picture], Picture]
 
 
-def convert_colour(picture: Picture, profile: bytes | None) -> Picture:
-    """Convert to sRGB; return the same picture if its profile is sRGB or absent."""
-    return _conversion(profile, grey=is_grey(picture))(picture) if profile else picture
+def convert_colour(picture: AnyPicture, colour: SourceColour) -> Picture:
+    """Convert to 8-bit sRGB; return the same picture if it is that already."""
+    if isinstance(colour, ColourSpace):
+        return _by_formula(picture, colour)
+    eight_bits = cast("Picture", picture)
+    return _conversion(colour, grey=is_grey(picture))(eight_bits) if colour else eight_bits
 
 
 def is_standard(image: pyvips.Image) -> bool:
@@ -65,17 +71,7 @@ def standardise(image: pyvips.Image) -> pyvips.Image:
     # Drop the profile: libvips would apply even one for another colour space.
     image = image.copy()
     image.remove(PROFILE)
-    return image.colourspace("b-w" if image.interpretation in _GREY else "srgb")
-
-
-def profile_of(image: pyvips.Image) -> bytes | None:
-    """The embedded profile, if it is for the image's colour space; libvips would apply any."""
-    profile = image.get(PROFILE) if image.get_typeof(PROFILE) else b""
-    if image.interpretation in _GREY:
-        space = b"GRAY"
-    else:
-        space = b"CMYK" if image.interpretation == "cmyk" else b"RGB "
-    return profile if isinstance(profile, bytes) and profile[_SPACE] == space else None
+    return image.colourspace("b-w" if image.interpretation in GREY else "srgb")
 
 
 @lru_cache(maxsize=8)
@@ -85,6 +81,21 @@ def _conversion(profile: bytes, *, grey: bool) -> Conversion:
         return _of_grey(profile) if grey else _of_colour(profile)
     except pyvips.Error:
         return _unchanged
+
+
+def _by_formula(picture: AnyPicture, space: ColourSpace) -> Picture:
+    if space.is_hdr:
+        return map_tones(picture, space)
+    levels = levels_of(picture)
+    if is_grey(picture):
+        table = light_to_srgb(space.light(levels)).round().astype(np.uint8)
+        return cv2.LUT(picture, table[None])  # type: ignore[return-value]
+    return _shaper_of(space, levels)(picture)
+
+
+@lru_cache(maxsize=8)
+def _shaper_of(space: ColourSpace, levels: int) -> MatrixShaper:
+    return MatrixShaper.of_space(space, levels=levels)
 
 
 def _of_grey(profile: bytes) -> Conversion:
@@ -106,7 +117,7 @@ def _of_colour(profile: bytes) -> Conversion:
 
 def _strip_by_strip(convert: Conversion, picture: Picture) -> Picture:
     """Convert a few megapixels at a time, because libvips and its channel order need copies."""
-    converted = in_place(picture)
+    converted = room_for_8_bits(picture)
     rows = max(1, _STRIP_PIXELS // picture.shape[1])
     for top in range(0, len(picture), rows):
         converted[top : top + rows] = convert(picture[top : top + rows])

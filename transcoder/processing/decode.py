@@ -6,27 +6,43 @@ import cv2
 import pyvips
 
 from domain.formats import ContentType
-from transcoder.processing.colour import is_standard, profile_of, standardise
+from transcoder.processing.colour import is_standard, standardise
+from transcoder.processing.colour_space import ColourSpace
 from transcoder.processing.failure import failure_of
 from transcoder.processing.fit import resize, size_within
 from transcoder.processing.flatten import flatten, flatten_lazily
 from transcoder.processing.heif import decode_heif
 from transcoder.processing.jpeg import decode_jpeg
 from transcoder.processing.load import load
-from transcoder.processing.picture import Picture, from_libvips, swap_channels_in_place
+from transcoder.processing.picture import (
+    AnyPicture,
+    deep_from_libvips,
+    from_libvips,
+    swap_channels_in_place,
+)
+from transcoder.processing.source_colour import SourceColour
 
 _RGBA: Final = 4
+_LEVELS, _DEEP_LEVELS = 256, 65_536
+_DEEP_PIXEL_BYTES: Final = 6
 _HEVC: Final = frozenset({"image/heic", "image/heif"})
 
 
 class Decoded(NamedTuple):
-    """Pixels and their ICC profile; without one they are sRGB."""
+    """Pixels and what they mean; they have 16 bits only if that is a colour space."""
 
-    picture: Picture
-    profile: bytes | None
+    picture: AnyPicture
+    colour: SourceColour
 
 
-def decode(content: bytes, content_type: ContentType, header: pyvips.Image, *, box: int) -> Decoded:
+def decode(
+    content: bytes,
+    content_type: ContentType,
+    header: pyvips.Image,
+    colour: SourceColour,
+    *,
+    box: int,
+) -> Decoded:
     """Decode a file, not smaller than needed to fill a square of `box` pixels.
 
     Raises:
@@ -34,17 +50,25 @@ def decode(content: bytes, content_type: ContentType, header: pyvips.Image, *, b
         OutOfMemory: memory ran out.
     """
     if content_type in _HEVC:
-        return Decoded(decode_heif(content), profile_of(header))
+        return Decoded(decode_heif(content), colour)
     if content_type == "image/jpeg":
         picture = decode_jpeg(content, header, box=box)
         if picture is not None:
-            return Decoded(picture, profile_of(header))
+            return Decoded(picture, colour)
     # Open it again: what libvips keeps for it is freed here, long before the last encode.
-    image = load(content, content_type, **_scale(content_type, header, box))
+    image = _in_any_order(load(content, content_type, **_scale(content_type, header, box)))
     try:
-        return _decode_with_libvips(_in_any_order(image), box=box)
+        return _decode_with_libvips(image, colour, box=box)
     except pyvips.Error as error:
         raise failure_of(error) from error
+
+
+def bytes_of_16_bits(header: pyvips.Image, colour: SourceColour, *, box: int) -> int:
+    """The memory that a picture takes besides if it keeps 16 bits a sample until its conversion."""
+    if not isinstance(colour, ColourSpace) or header.format != "ushort":
+        return 0
+    width, height = size_within(header.width, header.height, max_width=box, max_height=box)
+    return _DEEP_PIXEL_BYTES * width * height
 
 
 def _scale(content_type: ContentType, header: pyvips.Image, box: int) -> dict[str, float]:
@@ -61,9 +85,11 @@ def _in_any_order(image: pyvips.Image) -> pyvips.Image:
     return image
 
 
-def _decode_with_libvips(header: pyvips.Image, *, box: int) -> Decoded:
+def _decode_with_libvips(header: pyvips.Image, colour: SourceColour, *, box: int) -> Decoded:
     """Decode in one pass: of a picture larger than the box, only some rows are in memory."""
-    profile = profile_of(header) if is_standard(header) else None
+    if isinstance(colour, ColourSpace):
+        return Decoded(_decode_as_stored(header, colour, box=box), colour)
+    profile = colour if is_standard(header) else None
     if is_standard(header) and header.bands == _RGBA and max(header.width, header.height) <= box:
         return Decoded(flatten(from_libvips(header), to_bgr=cv2.COLOR_RGBA2BGR), profile)
     if header.hasalpha():
@@ -72,6 +98,17 @@ def _decode_with_libvips(header: pyvips.Image, *, box: int) -> Decoded:
         # Shrink first: fewer pixels to convert.
         image = standardise(_fitted(header, box))
     return Decoded(swap_channels_in_place(from_libvips(image)), profile)
+
+
+def _decode_as_stored(image: pyvips.Image, space: ColourSpace, *, box: int) -> AnyPicture:
+    """Keep all bits: rounded to 8 before their conversion, skies would have bands."""
+    is_deep = image.format == "ushort"
+    if image.hasalpha():
+        image = flatten_lazily(image, white=space.white(_DEEP_LEVELS if is_deep else _LEVELS))
+    image = _fitted(image, box)
+    if is_deep:
+        return swap_channels_in_place(deep_from_libvips(image))
+    return swap_channels_in_place(from_libvips(image))
 
 
 def _fitted(image: pyvips.Image, box: int) -> pyvips.Image:

@@ -8,7 +8,7 @@ import pyvips
 
 from transcoder.processing.picture import Picture
 
-WHITE: Final = [255.0]
+WHITE: Final = 255.0
 # Pixels per strip: few enough to stay in the CPU cache.
 _STRIP_PIXELS: Final = 1 << 16
 _ALPHA: Final = 3
@@ -32,6 +32,6 @@ def flatten(pixels: Picture, *, to_bgr: int) -> Picture:
     return flat
 
 
-def flatten_lazily(image: pyvips.Image) -> pyvips.Image:
+def flatten_lazily(image: pyvips.Image, *, white: float = WHITE) -> pyvips.Image:
     """Remove the alpha channel row by row, for images that do not fit in memory."""
-    return image.flatten(background=WHITE)
+    return image.flatten(background=[white])

@@ -4,7 +4,7 @@ Channels are in OpenCV's order: blue, green, red. libvips takes them for red, gr
 does not matter to a resize; where it does, use `swap_channels`.
 """
 
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -13,14 +13,23 @@ from numpy.typing import NDArray
 
 # Height × width × 3 of blue, green and red, or height × width of grey; 8 bits each.
 Picture: TypeAlias = NDArray[np.uint8]
+# The same with 16 bits, for a picture whose colours are yet to be converted.
+DeepPicture: TypeAlias = NDArray[np.uint16]
+AnyPicture: TypeAlias = Picture | DeepPicture
+_Array = TypeVar("_Array", Picture, DeepPicture)
 
 GREY_DIMENSIONS: Final = 2
 _ROWS_AT_ONCE: Final = 64
 
 
-def is_grey(picture: Picture) -> bool:
+def is_grey(picture: AnyPicture) -> bool:
     """Whether it has one channel."""
     return picture.ndim == GREY_DIMENSIONS
+
+
+def levels_of(picture: AnyPicture) -> int:
+    """How many levels a sample can have: 256 or 65,536."""
+    return 1 << (8 * picture.itemsize)
 
 
 def swap_channels(picture: Picture) -> Picture:
@@ -32,7 +41,7 @@ def swap_channels(picture: Picture) -> Picture:
     )
 
 
-def swap_channels_in_place(picture: Picture) -> Picture:
+def swap_channels_in_place(picture: _Array) -> _Array:
     """Swap red and blue in place, a few rows at a time; memory may not suffice for a copy."""
     if not is_grey(picture):
         for start in range(0, len(picture), _ROWS_AT_ONCE):
@@ -41,9 +50,11 @@ def swap_channels_in_place(picture: Picture) -> Picture:
     return picture
 
 
-def in_place(picture: Picture) -> Picture:
-    """The array for converted pixels: the picture, if it is writeable, to save a copy."""
-    return picture if picture.flags.writeable else np.empty_like(picture)
+def room_for_8_bits(picture: AnyPicture) -> Picture:
+    """The array for converted pixels: the picture, if it can hold them, to save a copy."""
+    if picture.flags.writeable and picture.dtype == np.uint8:
+        return picture  # type: ignore[return-value]
+    return np.empty(picture.shape, np.uint8)
 
 
 def to_libvips(picture: Picture) -> pyvips.Image:
@@ -61,5 +72,13 @@ def from_libvips(image: pyvips.Image) -> Picture:
     Raises:
         pyvips.Error: an operation of the chain fails, or memory runs out.
     """
-    shape = (image.height, image.width, *([image.bands] if image.bands > 1 else []))
-    return np.frombuffer(image.write_to_memory(), np.uint8).reshape(shape)
+    return np.frombuffer(image.write_to_memory(), np.uint8).reshape(_shape(image))
+
+
+def deep_from_libvips(image: pyvips.Image) -> DeepPicture:
+    """The same for bands of 16 bits."""
+    return np.frombuffer(image.write_to_memory(), np.uint16).reshape(_shape(image))
+
+
+def _shape(image: pyvips.Image) -> tuple[int, ...]:
+    return (image.height, image.width, *([image.bands] if image.bands > 1 else []))

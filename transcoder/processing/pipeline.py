@@ -7,7 +7,7 @@ from domain.formats import ContentType
 from domain.recipes import MEDIUM, RECIPE_VERSION, RECIPES, VARIANT_CONTENT_TYPE, Recipe
 from domain.variants import MetadataKind
 from transcoder.processing.colour import convert_colour
-from transcoder.processing.decode import decode
+from transcoder.processing.decode import bytes_of_16_bits, decode
 from transcoder.processing.encode import Encoded, encode
 from transcoder.processing.fingerprint import encoder_fingerprint
 from transcoder.processing.fit import fit
@@ -20,6 +20,7 @@ from transcoder.processing.picture import Picture
 from transcoder.processing.placeholder import placeholder_of
 from transcoder.processing.probe import check_memory, check_size
 from transcoder.processing.sniff import check_type
+from transcoder.processing.source_colour import source_colour
 from transcoder.processing.stopwatch import Stopwatch
 from transcoder.rendering import Limits, RenderedVariant, Rendering
 
@@ -40,13 +41,15 @@ def render(content: bytes, announced: ContentType, limits: Limits) -> Rendering:
     with watch.step("probe"):
         header = load(content, content_type)
         check_size(header, limits)
+        colour = source_colour(content, content_type, header)
         needed = memory_needed(content, content_type, header, _BOX)
+        needed += bytes_of_16_bits(header, colour, box=_BOX)
         check_memory(needed, limits)
         removed_metadata = metadata_kinds(content, header)
     with watch.step("decode"), room_for(needed):
-        picture, profile = decode(content, content_type, header, box=_BOX)
+        decoded = decode(content, content_type, header, colour, box=_BOX)
     with watch.step("colour"):
-        picture = convert_colour(picture, profile)
+        picture = convert_colour(decoded.picture, decoded.colour)
     variants, upright = [], picture
     for recipe in _LARGEST_FIRST:
         with watch.step(f"fit {recipe.variant}"):

@@ -142,7 +142,7 @@ def in_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
 
 def p3_in_srgb(p3: NDArray[np.generic]) -> Values:
     """By formula: colours in Display P3, from 0 to 255, in sRGB."""
-    return _numbers((_light(p3) @ _SRGB_OF_P3.T).clip(0, 1))
+    return numbers((light(p3) @ _SRGB_OF_P3.T).clip(0, 1))
 
 
 def as_seen(content: bytes) -> Image.Image:
@@ -170,16 +170,16 @@ def lab(srgb: NDArray[np.generic]) -> Values:
 
 def mean_in_light(srgb: NDArray[np.generic]) -> Values:
     """The colour that a picture has from far away."""
-    return _numbers(_light(srgb).reshape(-1, 3).mean(axis=0))
+    return numbers(light(srgb).reshape(-1, 3).mean(axis=0))
 
 
-def _light(srgb: NDArray[np.generic]) -> Values:
+def light(srgb: NDArray[np.generic]) -> Values:
     numbers = srgb.astype(np.float64) / 255
     curve = ((numbers + 0.055) / 1.055) ** 2.4
     return np.asarray(np.where(numbers <= 0.04045, numbers / 12.92, curve))
 
 
-def _numbers(light: Values) -> Values:
+def numbers(light: Values) -> Values:
     curve = 1.055 * light ** (1 / 2.4) - 0.055
     return np.asarray(255 * np.where(light <= 0.0031308, 12.92 * light, curve))
 
