@@ -12,6 +12,7 @@ from transcoder.processing.encode import Encoded, encode
 from transcoder.processing.fingerprint import encoder_fingerprint
 from transcoder.processing.fit import fit
 from transcoder.processing.heap import room_for
+from transcoder.processing.late_exif import with_late_exif
 from transcoder.processing.load import load
 from transcoder.processing.memory import memory_needed
 from transcoder.processing.metadata import metadata_kinds
@@ -39,7 +40,7 @@ def render(content: bytes, announced: ContentType, limits: Limits) -> Rendering:
     with watch.step("sniff"):
         content_type = check_type(content, announced, limits)
     with watch.step("probe"):
-        header = load(content, content_type)
+        header = with_late_exif(load(content, content_type), content, content_type)
         check_size(header, limits)
         colour = source_colour(content, content_type, header)
         needed = memory_needed(content, content_type, header, _BOX)

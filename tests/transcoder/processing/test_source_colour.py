@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from tests.transcoder import pictures
-from tests.transcoder.pictures import GREEN, WHITE, YELLOW
+from tests.transcoder.pictures import CORNERS, GREEN, WHITE, YELLOW
 from tests.transcoder.processing import colour_files, colour_formulas, references
 from tests.transcoder.processing.colour_files import chrm, cicp, gama, with_chunks, with_nclx
 from tests.transcoder.processing.renditions import rendered, variant_of
@@ -305,6 +305,33 @@ def test_a_profile_goes_before_exif() -> None:
     exif = colour_files.exif_of_adobe_rgb()
     content = pictures.jpeg(CHART, quality=100, subsampling=0, exif=exif, icc_profile=profile)
     assert_colours(content, COLOURS)
+
+
+def test_exif_after_the_pixels_of_a_png_turns_it() -> None:
+    turned = pictures.opened(pictures.oriented(6))
+    content = late_exif_png(turned.getexif().tobytes(), turned)
+    rendering = rendered(content)
+    assert (rendering.width, rendering.height) == (240, 160)
+    colours = pictures.colours_in_corners(variant_of(rendering, "original").content)
+    assert all(map(pictures.is_like, colours, CORNERS))
+    assert rendering.variants[0].removed_metadata == ("exif",)
+
+
+def late_exif_png(exif: bytes, picture: Image.Image | None = None) -> bytes:
+    """A PNG with EXIF between its pixels and its end."""
+    content = pictures.png(picture)
+    return content[:-12] + colour_files.chunk(b"eXIf", exif) + content[-12:]
+
+
+@pytest.mark.parametrize(
+    "exif",
+    [b"", b"II", b"\xff" * 300, bytes(100_000), colour_files.exif_of_adobe_rgb(index=b"\xff\xff")],
+)
+def test_nonsense_after_the_pixels_of_a_png_is_ignored(exif: bytes) -> None:
+    colours = pictures.colours_in_corners(
+        variant_of(rendered(late_exif_png(exif)), "original").content
+    )
+    assert all(map(pictures.is_like, colours, CORNERS))
 
 
 def test_alpha_of_a_wide_picture_is_blended_with_white() -> None:
