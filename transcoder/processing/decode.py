@@ -10,8 +10,8 @@ from transcoder.processing.colour import is_standard, standardise
 from transcoder.processing.colour_space import ColourSpace
 from transcoder.processing.failure import failure_of
 from transcoder.processing.fit import resize, size_within
-from transcoder.processing.flatten import flatten, flatten_lazily
-from transcoder.processing.heif import decode_heif
+from transcoder.processing.flatten import flatten, flatten_lazily, unpremultiply
+from transcoder.processing.heif import decode_heif, is_premultiplied
 from transcoder.processing.jpeg import decode_jpeg
 from transcoder.processing.load import load
 from transcoder.processing.picture import (
@@ -57,6 +57,8 @@ def decode(
             return Decoded(picture, colour)
     # Open it again: what libvips keeps for it is freed here, long before the last encode.
     image = _in_any_order(load(content, content_type, **_scale(content_type, header, box)))
+    if content_type == "image/avif" and is_premultiplied(content):
+        image = unpremultiply(image)
     try:
         return _decode_with_libvips(image, colour, box=box)
     except pyvips.Error as error:

@@ -33,6 +33,8 @@ _MOST_HEVC_BYTES: Final = (8.5, 15.0)
 _AV1_BYTES: Final = {"monochrome": (13.0, 17.0), "420": (13.0, 17.0)}
 _MOST_AV1_BYTES: Final = (16.0, 22.5)
 _ALPHA_BYTES: Final = (3.0, 6.0)
+# The type of the reference from an image multiplied by its alpha.
+_PREMULTIPLIED: Final = b"prem"
 # Pixels on a side of the smallest coding block, and how many have to be of one pure green.
 _BLOCK: Final = 8
 _SUSPICIOUS_BLOCKS: Final = 16
@@ -75,6 +77,11 @@ def heif_bytes_per_pixel(content: bytes, content_type: ContentType) -> float:
     return per_pixel[is_deep] + (_ALPHA_BYTES[is_deep] if primary.has_alpha else 0)
 
 
+def is_premultiplied(content: bytes) -> bool:
+    """Whether the colours of the primary image are multiplied by its alpha."""
+    return _PREMULTIPLIED in content and open_heif(content).premultiplied_alpha
+
+
 def decode_heif(content: bytes) -> Picture:
     """Decode the primary image to 8 bits a sample, upright by the file's transformations.
 
@@ -97,7 +104,8 @@ def decode_heif(content: bytes) -> Picture:
     except _ERRORS as error:
         raise failure_of(error) from error
     if primary.has_alpha:
-        return flatten(picture, to_bgr=cv2.COLOR_RGBA2BGR)
+        is_premultiplied = primary.premultiplied_alpha
+        return flatten(picture, to_bgr=cv2.COLOR_RGBA2BGR, is_premultiplied=is_premultiplied)
     return swap_channels_in_place(picture)
 
 

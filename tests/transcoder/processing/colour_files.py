@@ -123,3 +123,17 @@ def with_cicp_tag(profile: bytes, *, primaries: int, transfer: int) -> bytes:
     body = b"cicp" + bytes(4) + bytes((primaries, transfer, 0, 1))
     grown = profile[4:128] + struct.pack(">I", count + 1) + moved + tag + profile[end:] + body
     return struct.pack(">I", len(grown) + 4) + grown
+
+
+def half_clear_avif(colour: tuple[int, int, int], *, is_multiplied: bool) -> bytes:
+    """An AVIF of one colour with an alpha of 128."""
+    picture = Image.new("RGBA", (96, 96), (*colour, 128))
+    return pictures.avif(picture, quality=100, alpha_premultiplied=is_multiplied)
+
+
+def half_clear_heic(colour: tuple[int, int, int], *, is_multiplied: bool) -> bytes:
+    """The same as HEIC."""
+    stored = [round(part * 128 / 255) for part in colour] if is_multiplied else list(colour)
+    mode = "RGBa" if is_multiplied else "RGBA"
+    file = pillow_heif.from_bytes(mode, (96, 96), bytes([*stored, 128]) * 96 * 96)
+    return pictures.saved_heic(file, quality=100, chroma=444)

@@ -307,6 +307,18 @@ def test_a_profile_goes_before_exif() -> None:
     assert_colours(content, COLOURS)
 
 
+@pytest.mark.parametrize("is_multiplied", [True, False])
+@pytest.mark.parametrize("make", [colour_files.half_clear_avif, colour_files.half_clear_heic])
+def test_colours_multiplied_by_alpha_are_divided_by_it_again(
+    make: Callable[..., bytes],
+    is_multiplied: bool,  # noqa: FBT001
+) -> None:
+    content = make((200, 100, 40), is_multiplied=is_multiplied)
+    assert (b"prem" in content) == is_multiplied
+    expected = [255 - (255 - part) * 128 / 255 for part in (200, 100, 40)]
+    assert np.abs(seen(content) - expected).max() <= 3
+
+
 def test_exif_after_the_pixels_of_a_png_turns_it() -> None:
     turned = pictures.opened(pictures.oriented(6))
     content = late_exif_png(turned.getexif().tobytes(), turned)
