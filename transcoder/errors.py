@@ -167,7 +167,11 @@ class CorruptImage(PermanentFailure):
 
 
 class ChecksumMismatch(PermanentFailure):
-    """The stored bytes are not the announced ones; both SHA-256 in hex."""
+    """The stored bytes are not the announced ones.
+
+    `expected` is their SHA-256 in hex, `actual` that of the stored ones, or their size if it
+    differs.
+    """
 
     code = "checksum_mismatch"
     message = "The photo did not arrive as it was sent. Please upload it again."

@@ -1,11 +1,12 @@
-"""S3 as the object store, through aioboto3: AWS, SeaweedFS or any compatible server.
+"""S3 as the object store: AWS, SeaweedFS or any compatible server.
+
+aioboto3 signs, describes, lists and removes; `S3Content` moves the bytes.
 
 Presigned PUTs sign the content type, the length, the SHA-256 and `if-none-match: *`, so the store
 accepts the announced bytes only, and only once.
 """
 
 import base64
-import hashlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,10 +18,12 @@ from aiohttp import ClientError as HttpError
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from transcoder.errors import (
-    ChecksumMismatch,
-    ObjectStoreUnavailable,
-    OriginalMissing,
+from transcoder.errors import ObjectStoreUnavailable
+from transcoder.object_store.content import (
+    CONNECT_TIMEOUT_SECONDS,
+    READ_TIMEOUT_SECONDS,
+    S3Content,
+    open_content,
 )
 from transcoder.object_store.protocol import (
     LISTED_AT_ONCE,
@@ -41,9 +44,6 @@ if TYPE_CHECKING:
     )
 
 AWS_DEFAULT_REGION: Final = "us-east-1"
-CHUNK_BYTES: Final = 1 << 18
-CONNECT_TIMEOUT_SECONDS: Final = 3
-READ_TIMEOUT_SECONDS: Final = 20
 STAT_WITHIN_SECONDS: Final = 5
 CONNECTIONS: Final = 64
 UNFINISHED_UPLOAD_DAYS: Final = 7
@@ -75,11 +75,7 @@ async def open_s3(settings: ObjectStoreSettings) -> "AsyncIterator[S3ObjectStore
     # One attempt per call: callers decide whether to retry, by whether a client is waiting.
     config = Config(
         signature_version="s3v4",
-        s3={
-            "addressing_style": "path" if settings.endpoint_url else "virtual",
-            # The checksum is signed, so the payload need not be hashed again.
-            "payload_signing_enabled": False,
-        },
+        s3={"addressing_style": "path" if _is_path_style(settings) else "virtual"},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         retries={"total_max_attempts": 1},
@@ -90,7 +86,13 @@ async def open_s3(settings: ObjectStoreSettings) -> "AsyncIterator[S3ObjectStore
     # aioboto3 has no types for the session; this is a context manager of an S3Client.
     opening: Any = session.client("s3", endpoint_url=settings.endpoint_url, config=config)
     async with opening as client:
-        yield S3ObjectStore(client, bucket=settings.bucket, region=settings.region)
+        content = open_content(
+            session,
+            bucket_url=_bucket_url(client.meta.endpoint_url, settings),
+            bucket=settings.bucket,
+            region=settings.region,
+        )
+        yield S3ObjectStore(client, content=content, bucket=settings.bucket, region=settings.region)
 
 
 async def prepare_bucket(settings: ObjectStoreSettings) -> None:
@@ -102,8 +104,9 @@ async def prepare_bucket(settings: ObjectStoreSettings) -> None:
 class S3ObjectStore:
     """One bucket; implements `ObjectStore`."""
 
-    def __init__(self, client: "S3Client", *, bucket: str, region: str) -> None:
+    def __init__(self, client: "S3Client", *, content: S3Content, bucket: str, region: str) -> None:
         self._client = client
+        self._content = content
         self._bucket = bucket
         self._region = region
 
@@ -149,52 +152,16 @@ class S3ObjectStore:
         )
 
     async def download(self, announced: Announced) -> bytes:
-        """See `ObjectStore.download`; stops as soon as there are too many bytes."""
-        content, digest = bytearray(), hashlib.sha256()
-        with _translated_errors("download", announced.key):
-            try:
-                answer = await self._client.get_object(Bucket=self._bucket, Key=announced.key)
-            except ClientError as error:
-                if _code(error) in _MISSING:
-                    raise OriginalMissing(key=announced.key) from error
-                raise
-            body = answer["Body"]
-            async with body:
-                async for chunk in body.iter_chunks(CHUNK_BYTES):
-                    digest.update(chunk)
-                    content += chunk
-                    if len(content) > announced.file_size:
-                        break
-        if digest.hexdigest() != announced.sha256:
-            raise ChecksumMismatch(expected=announced.sha256, actual=digest.hexdigest())
-        return bytes(content)
+        """See `ObjectStore.download`."""
+        return await self._content.download(announced)
 
     async def read(self, key: str) -> bytes | None:
         """See `ObjectStore.read`."""
-        with _translated_errors("read", key):
-            try:
-                answer = await self._client.get_object(Bucket=self._bucket, Key=key)
-                body = answer["Body"]
-                async with body:
-                    content: bytes = await body.read()
-            except ClientError as error:
-                if _code(error) in _MISSING:
-                    return None
-                raise
-        return content
+        return await self._content.read(key)
 
     async def put(self, new: NewObject) -> None:
-        """See `ObjectStore.put`; the store checks the SHA-256."""
-        with _translated_errors("put", new.key):
-            await self._client.put_object(
-                Bucket=self._bucket,
-                Key=new.key,
-                Body=new.content,
-                ContentType=new.content_type,
-                CacheControl=new.cache_control,
-                ChecksumSHA256=_to_base64(new.sha256),
-                Metadata=new.metadata,
-            )
+        """See `ObjectStore.put`."""
+        await self._content.put(new)
 
     async def remove(self, key: str) -> None:
         """See `ObjectStore.remove`."""
@@ -248,6 +215,19 @@ class S3ObjectStore:
         """See `ObjectStore.ping`."""
         with _translated_errors("ping", self._bucket):
             await self._client.head_bucket(Bucket=self._bucket)
+
+
+def _is_path_style(settings: ObjectStoreSettings) -> bool:
+    """Whether the bucket's name is part of the path; AWS's certificates fit no name with dots."""
+    return settings.endpoint_url is not None or "." in settings.bucket
+
+
+def _bucket_url(endpoint_url: str, settings: ObjectStoreSettings) -> str:
+    """The URL below which keys are, as aioboto3 builds it."""
+    if _is_path_style(settings):
+        return f"{endpoint_url.rstrip('/')}/{settings.bucket}"
+    scheme, _, host = endpoint_url.partition("://")
+    return f"{scheme}://{settings.bucket}.{host}"
 
 
 @contextmanager
