@@ -197,19 +197,22 @@ def test_variants_of_real_photos_look_like_them(photos: Path) -> None:
             assert_similar(photo.read_bytes(), floors={})
 
 
+PROFILES: Final = references.RGB_PROFILES
+FORMATS: Final[dict[str, Callable[[Image.Image], bytes]]] = {
+    "JPEG": pictures.jpeg,
+    "JPEG with a profile": lambda it: pictures.jpeg(it, icc_profile=PROFILES["Display P3"]),
+    "16-bit PNG": lambda it: references.deep_png(it, PROFILES["Adobe RGB"]),
+    "PNG": pictures.png,
+    "WebP": pictures.webp,
+    "HEIC": pictures.heic,
+    "AVIF": pictures.avif,
+}
+
+
 @cache
-def one_of_each_format() -> dict[str, bytes]:
-    scene = references.scene(1300, 1000)
-    profiles = references.RGB_PROFILES
-    return {
-        "JPEG": pictures.jpeg(scene),
-        "JPEG with a profile": pictures.jpeg(scene, icc_profile=profiles["Display P3"]),
-        "16-bit PNG": references.deep_png(scene, profiles["Adobe RGB"]),
-        "PNG": pictures.png(scene),
-        "WebP": pictures.webp(scene),
-        "HEIC": pictures.heic(scene),
-        "AVIF": pictures.avif(scene),
-    }
+def scene_as(kind: str) -> bytes:
+    """The scene in one of the formats."""
+    return FORMATS[kind](references.scene(1300, 1000))
 
 
 def checksums(rendering: Rendering) -> list[str]:
@@ -229,9 +232,9 @@ def use_threads(of_libvips: int, of_opencv: int) -> None:
     cv2.setNumThreads(of_opencv)
 
 
-@pytest.mark.parametrize("kind", list(one_of_each_format()))
+@pytest.mark.parametrize("kind", FORMATS)
 def test_the_number_of_threads_changes_no_byte(kind: str, threads: Callable[[int], None]) -> None:
-    content = one_of_each_format()[kind]
+    content = scene_as(kind)
     made = set()
     for count in (1, 1, 2, 4):
         threads(count)
@@ -243,7 +246,8 @@ def test_the_number_of_threads_changes_no_byte(kind: str, threads: Callable[[int
 async def test_another_process_makes_the_same_bytes() -> None:
     pool = RenderPool(size=1, limits=Limits())
     await pool.warm()
-    for kind, content in one_of_each_format().items():
+    for kind in FORMATS:
+        content = scene_as(kind)
         here = rendered(content)
         elsewhere = await pool.render(content, content_type=here.content_type)
         assert checksums(elsewhere) == checksums(here), kind
