@@ -11,10 +11,17 @@ from domain.event_store.publishing import Publishing
 from tests.fake_object_store import FakeObjectStore
 from tests.sql import Connections
 from tests.transcoder.rendered import FakeRenderer
+from transcoder.processing.heap import keep_freed_memory
 from transcoder.queue.app import open_queue
 from transcoder.tasks import add_tasks, assemble
 
 _PHOTOS: Final = Path(__file__).parents[3] / "shared" / "photos"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def memory_as_in_image_processes() -> None:
+    """Keep freed memory: half of the time of a picture would be page faults."""
+    keep_freed_memory()
 
 
 @pytest.fixture
