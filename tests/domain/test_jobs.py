@@ -7,7 +7,7 @@ import pytest
 from api.http.routes.uploads import URL_LIFETIME
 from domain.commands import Command
 from domain.events import topic_of
-from domain.jobs import Lane, jobs_after
+from domain.jobs import Lane, jobs_after, reprocess_job
 from tests.histories import (
     OWNER,
     after,
@@ -70,3 +70,17 @@ def test_nothing_else_leaves_work() -> None:
         *publishing_commands(POST_ID), fail_reprocessing(POST_ID), reprocess_post(POST_ID)
     )
     assert [topic_of(event) for event in events if jobs_after(event, post)] == ["post.uploaded"]
+
+
+def test_reprocessing_is_bulk_work_of_its_post_and_its_run() -> None:
+    run_id = uuid4()
+    job = reprocess_job(POST_ID, OWNER, run_id=run_id)
+    assert (job.queue_name, job.task_name) == ("bulk", "post.reprocess")
+    post, events = after(create_post(POST_ID), confirm_upload(POST_ID))
+    assert job.lock == jobs_after(events[1], post)[0].lock
+    assert job.args == {
+        "post_id": str(POST_ID),
+        "user_id": str(OWNER),
+        "correlation_id": str(run_id),
+        "causation_id": str(run_id),
+    }
