@@ -9,14 +9,14 @@ from domain.formats import ContentType
 from transcoder.processing.colour import is_standard, standardise
 from transcoder.processing.colour_space import ColourSpace
 from transcoder.processing.failure import failure_of
-from transcoder.processing.fit import resize, size_within
+from transcoder.processing.fit import fit, resize, size_within
 from transcoder.processing.flatten import flatten, flatten_lazily, unpremultiply
 from transcoder.processing.heif import decode_heif, is_premultiplied
 from transcoder.processing.jpeg import decode_jpeg
 from transcoder.processing.load import load
 from transcoder.processing.picture import (
     AnyPicture,
-    deep_from_libvips,
+    any_from_libvips,
     from_libvips,
     swap_channels_in_place,
 )
@@ -24,7 +24,8 @@ from transcoder.processing.source_colour import SourceColour
 
 _RGBA: Final = 4
 _LEVELS, _DEEP_LEVELS = 256, 65_536
-_DEEP_PIXEL_BYTES: Final = 6
+# A pixel with 16 bits a sample, and what it takes more than one with 8 where libheif decodes it.
+_DEEP_BYTES, _DEEP_HEVC_BYTES = 6, 4
 _HEVC: Final = frozenset({"image/heic", "image/heif"})
 
 
@@ -50,6 +51,10 @@ def decode(
         OutOfMemory: memory ran out.
     """
     if content_type in _HEVC:
+        if isinstance(colour, ColourSpace):
+            # Shrink first: fewer pixels to convert.
+            whole = decode_heif(content, colour)
+            return Decoded(fit(whole, max_width=box, max_height=box), colour)
         return Decoded(decode_heif(content), colour)
     if content_type == "image/jpeg":
         picture = decode_jpeg(content, header, box=box)
@@ -65,12 +70,19 @@ def decode(
         raise failure_of(error) from error
 
 
-def bytes_of_16_bits(header: pyvips.Image, colour: SourceColour, *, box: int) -> int:
+def bytes_of_16_bits(
+    header: pyvips.Image, content_type: ContentType, colour: SourceColour, *, box: int
+) -> int:
     """The memory that a picture takes besides if it keeps 16 bits a sample until its conversion."""
     if not isinstance(colour, ColourSpace) or header.format != "ushort":
         return 0
+    if content_type in _HEVC:
+        return int(_DEEP_HEVC_BYTES * header.width * header.height)
+    if content_type == "image/avif":
+        # The decoder needs more, and has ended by then.
+        return 0
     width, height = size_within(header.width, header.height, max_width=box, max_height=box)
-    return _DEEP_PIXEL_BYTES * width * height
+    return _DEEP_BYTES * width * height
 
 
 def _scale(content_type: ContentType, header: pyvips.Image, box: int) -> dict[str, float]:
@@ -107,10 +119,7 @@ def _decode_as_stored(image: pyvips.Image, space: ColourSpace, *, box: int) -> A
     is_deep = image.format == "ushort"
     if image.hasalpha():
         image = flatten_lazily(image, white=space.white(_DEEP_LEVELS if is_deep else _LEVELS))
-    image = _fitted(image, box)
-    if is_deep:
-        return swap_channels_in_place(deep_from_libvips(image))
-    return swap_channels_in_place(from_libvips(image))
+    return swap_channels_in_place(any_from_libvips(_fitted(image, box)))
 
 
 def _fitted(image: pyvips.Image, box: int) -> pyvips.Image:

@@ -1,11 +1,14 @@
 """Fit: shrink a picture into a box; keep its aspect ratio and never enlarge it."""
 
-from typing import Final
+from typing import Final, TypeVar
 
 import cv2
 import pyvips
 
-from transcoder.processing.picture import Picture, from_libvips, to_libvips
+from transcoder.processing.picture import AnyPicture, any_from_libvips, to_libvips
+
+# Of 8 or 16 bits.
+Fitted = TypeVar("Fitted", bound=AnyPicture)
 
 # Close to 1:1, a cubic (four taps) matches Lanczos (six) in a quarter of the time.
 NEARLY_THE_SAME: Final = 0.8
@@ -13,7 +16,7 @@ NEARLY_THE_SAME: Final = 0.8
 HALVE_FROM: Final = 4
 
 
-def fit(picture: Picture, *, max_width: int, max_height: int) -> Picture:
+def fit(picture: Fitted, *, max_width: int, max_height: int) -> Fitted:
     """Shrink a picture to fit `max_width` × `max_height` pixels; each side is at least 1."""
     height, width = picture.shape[:2]
     size = size_within(width, height, max_width=max_width, max_height=max_height)
@@ -23,7 +26,7 @@ def fit(picture: Picture, *, max_width: int, max_height: int) -> Picture:
         return cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]
     while _can_be_halved(picture, size):
         picture = average(picture, (picture.shape[1] // 2, picture.shape[0] // 2))
-    return from_libvips(resize(to_libvips(picture), size))
+    return any_from_libvips(resize(to_libvips(picture), size))  # type: ignore[return-value]
 
 
 def size_within(width: int, height: int, *, max_width: int, max_height: int) -> tuple[int, int]:
@@ -37,12 +40,12 @@ def resize(image: pyvips.Image, size: tuple[int, int]) -> pyvips.Image:
     return image.resize(size[0] / image.width, vscale=size[1] / image.height)
 
 
-def average(picture: Picture, size: tuple[int, int]) -> Picture:
+def average(picture: Fitted, size: tuple[int, int]) -> Fitted:
     """Shrink by averaging the pixels that each new one covers."""
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
-def _can_be_halved(picture: Picture, size: tuple[int, int]) -> bool:
+def _can_be_halved(picture: AnyPicture, size: tuple[int, int]) -> bool:
     """Not with odd sides: dropping a row or column would shift all others."""
     height, width = picture.shape[:2]
     shrinks_enough: bool = min(width // size[0], height // size[1]) >= HALVE_FROM

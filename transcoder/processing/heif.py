@@ -1,6 +1,6 @@
 """HEIF: decode the photos of iPhones, for which libvips has no codec."""
 
-from typing import Final
+from typing import Final, cast
 
 import cv2
 import numpy as np
@@ -9,8 +9,9 @@ from pillow_heif import options
 
 from domain.formats import ContentType
 from transcoder.errors import CorruptImage
+from transcoder.processing.colour_space import ColourSpace
 from transcoder.processing.failure import failure_of
-from transcoder.processing.flatten import flatten
+from transcoder.processing.flatten import flatten, flatten_lazily, unpremultiply
 from transcoder.processing.hevc import has_impossible_zeros
 from transcoder.processing.libheif import (
     GREY,
@@ -18,10 +19,18 @@ from transcoder.processing.libheif import (
     RGBA,
     HeifError,
     coded_pictures,
+    decode_deep_primary,
     decode_primary,
     has_empty_blocks,
 )
-from transcoder.processing.picture import Picture, swap_channels_in_place
+from transcoder.processing.picture import (
+    AnyPicture,
+    Picture,
+    any_from_libvips,
+    levels_of,
+    swap_channels_in_place,
+    to_libvips,
+)
 
 _EIGHT_BITS: Final = 8
 # pillow-heif's names for grey with 8 bits, and with more.
@@ -69,12 +78,17 @@ def heif_bytes_per_pixel(content: bytes, content_type: ContentType) -> float:
     """
     primary = open_heif(content)
     chroma = str(primary.info.get("chroma"))
-    is_deep = primary.info.get("bit_depth", _EIGHT_BITS) > _EIGHT_BITS
+    deep = is_deep(primary)
     if content_type == "image/avif":
         per_pixel = _AV1_BYTES.get(chroma, _MOST_AV1_BYTES)
     else:
         per_pixel = _HEVC_BYTES.get(chroma, _MOST_HEVC_BYTES)
-    return per_pixel[is_deep] + (_ALPHA_BYTES[is_deep] if primary.has_alpha else 0)
+    return per_pixel[deep] + (_ALPHA_BYTES[deep] if primary.has_alpha else 0)
+
+
+def is_deep(primary: pillow_heif.HeifFile) -> bool:
+    """Whether it has more than 8 bits a sample."""
+    return bool(primary.info.get("bit_depth", _EIGHT_BITS) > _EIGHT_BITS)
 
 
 def is_premultiplied(content: bytes) -> bool:
@@ -82,8 +96,10 @@ def is_premultiplied(content: bytes) -> bool:
     return _PREMULTIPLIED in content and open_heif(content).premultiplied_alpha
 
 
-def decode_heif(content: bytes) -> Picture:
-    """Decode the primary image to 8 bits a sample, upright by the file's transformations.
+def decode_heif(content: bytes, space: ColourSpace | None = None) -> AnyPicture:
+    """Decode the primary image, upright by the file's transformations.
+
+    Samples have 8 bits, or 16 if there are more in the file and a colour space to convert from.
 
     Raises:
         CorruptImage: some of the pixel data is missing or damaged.
@@ -93,23 +109,41 @@ def decode_heif(content: bytes) -> Picture:
     try:
         if any(map(has_impossible_zeros, coded_pictures(content))):
             raise CorruptImage(reason=_ZEROS)
-        grey = primary.mode.startswith(_GREY_MODES)
-        layout = RGBA if primary.has_alpha else GREY if grey else RGB
-        picture = decode_primary(content, layout)
-        if not grey and _looks_empty(picture):
-            del picture
-            if has_empty_blocks(content):
-                raise CorruptImage(reason=_EMPTY)
-            picture = decode_primary(content, layout)
+        picture = _decode(content, primary, is_deep=space is not None and is_deep(primary))
     except _ERRORS as error:
         raise failure_of(error) from error
     if primary.has_alpha:
-        is_premultiplied = primary.premultiplied_alpha
-        return flatten(picture, to_bgr=cv2.COLOR_RGBA2BGR, is_premultiplied=is_premultiplied)
+        return _flattened(picture, space, is_premultiplied=primary.premultiplied_alpha)
     return swap_channels_in_place(picture)
 
 
-def _looks_empty(picture: Picture) -> bool:
+def _decode(content: bytes, primary: pillow_heif.HeifFile, *, is_deep: bool) -> AnyPicture:
+    grey = primary.mode.startswith(_GREY_MODES)
+    layout = RGBA if primary.has_alpha else GREY if grey else RGB
+    decode = decode_deep_primary if is_deep else decode_primary
+    picture = decode(content, layout)
+    if grey or not _looks_empty(picture):
+        return picture
+    del picture
+    if has_empty_blocks(content):
+        raise CorruptImage(reason=_EMPTY)
+    return decode(content, layout)
+
+
+def _flattened(
+    picture: AnyPicture, space: ColourSpace | None, *, is_premultiplied: bool
+) -> AnyPicture:
+    if space is None:
+        shallow = cast("Picture", picture)
+        return flatten(shallow, to_bgr=cv2.COLOR_RGBA2BGR, is_premultiplied=is_premultiplied)
+    image = to_libvips(picture)
+    if is_premultiplied:
+        image = unpremultiply(image)
+    white = space.white(levels_of(picture))
+    return swap_channels_in_place(any_from_libvips(flatten_lazily(image, white=white)))
+
+
+def _looks_empty(picture: AnyPicture) -> bool:
     """Whether many blocks have one green, which blocks that were not decoded have, too.
 
     libheif's decoder goes on after damage, until it finds what looks like the end of the picture.

@@ -18,7 +18,7 @@ def heif_colour(content: bytes) -> ColourSpace | None:
     if nclx is None:
         return None
     # libheif expands the limited range as it converts to RGB, but not that of greys.
-    is_grey = primary.mode.startswith(("L", "I"))
+    is_grey = primary.info.get("chroma") is None
     return by_code_points(
         nclx["color_primaries"],
         nclx["transfer_characteristics"],

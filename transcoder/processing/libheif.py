@@ -14,7 +14,7 @@ from weakref import finalize
 import _pillow_heif
 import numpy as np
 
-from transcoder.processing.picture import Picture
+from transcoder.processing.picture import DeepPicture, Picture
 
 # Threads that decode the tiles of one picture, besides the caller.
 _TILE_THREADS: Final = 4
@@ -43,6 +43,12 @@ class Layout(NamedTuple):
 GREY: Final = Layout(colourspace=2, chroma=0, channel=0, samples=1)
 RGB: Final = Layout(colourspace=1, chroma=10, channel=10, samples=3)
 RGBA: Final = Layout(colourspace=1, chroma=11, channel=10, samples=4)
+# With two bytes a sample, the lowest first; of greys, libheif knows by itself.
+DEEP: Final = {
+    GREY: GREY,
+    RGB: RGB._replace(chroma=14),
+    RGBA: RGBA._replace(chroma=15),
+}
 
 
 _HEVC: Final = int.from_bytes(b"hvc1", "big")
@@ -50,6 +56,7 @@ _YCBCR, _AS_CODED = 0, 99
 _CB, _CR = 1, 2
 # Pixels on a side of the smallest coding block.
 _BLOCK: Final = 8
+_DEEP_BYTES, _DEEP_BITS = 2, 16
 
 
 class _Result(ctypes.Structure):
@@ -102,6 +109,7 @@ def _functions() -> ctypes.CDLL:
         ("image_get_width", c_int, c_void_p, c_int),
         ("image_get_height", c_int, c_void_p, c_int),
         ("image_get_plane", c_void_p, c_void_p, c_int, POINTER(c_int)),
+        ("image_get_bits_per_pixel_range", c_int, c_void_p, c_int),
         ("image_release", None, c_void_p),
     ):
         function = getattr(library, f"heif_{name}")
@@ -123,6 +131,19 @@ def decode_primary(content: bytes, layout: Layout) -> Picture:
     image = _decode(content, layout.colourspace, layout.chroma)
     picture = _plane(image, layout.channel, layout.samples)
     return picture if layout.samples > 1 else picture[:, :, 0]
+
+
+def decode_deep_primary(content: bytes, layout: Layout) -> DeepPicture:
+    """The same for more than 8 bits a sample, which are shifted to 16.
+
+    Raises:
+        HeifError: some of it is missing or damaged, or memory ran out.
+    """
+    _, chroma, channel, samples = DEEP[layout]
+    image = _decode(content, layout.colourspace, chroma, is_deep=True)
+    picture = _plane(image, channel, samples * _DEEP_BYTES).view("<u2")
+    picture <<= _DEEP_BITS - _LIBRARY.heif_image_get_bits_per_pixel_range(image.pointer, channel)
+    return picture if samples > 1 else picture[:, :, 0]
 
 
 def has_empty_blocks(content: bytes) -> bool:
@@ -170,10 +191,10 @@ class _Image:
         finalize(self, _LIBRARY.heif_image_release, self.pointer)
 
 
-def _decode(content: bytes, colourspace: int, chroma: int) -> _Image:
+def _decode(content: bytes, colourspace: int, chroma: int, *, is_deep: bool = False) -> _Image:
     image = _Image()
     with _primary_image(content) as handle, _options() as options:
-        options.contents.convert_hdr_to_8bit = 1
+        options.contents.convert_hdr_to_8bit = not is_deep
         options.contents.strict_decoding = 1
         _check(
             _LIBRARY.heif_decode_image(handle, byref(image.pointer), colourspace, chroma, options)

@@ -16,10 +16,17 @@ Picture: TypeAlias = NDArray[np.uint8]
 # The same with 16 bits, for a picture whose colours are yet to be converted.
 DeepPicture: TypeAlias = NDArray[np.uint16]
 AnyPicture: TypeAlias = Picture | DeepPicture
-_Array = TypeVar("_Array", Picture, DeepPicture)
+_Array = TypeVar("_Array", bound=AnyPicture)
 
 GREY_DIMENSIONS: Final = 2
 _ROWS_AT_ONCE: Final = 64
+# libvips' names, by bytes a sample and whether it is grey.
+_INTERPRETATIONS: Final = {
+    (1, True): "b-w",
+    (1, False): "srgb",
+    (2, True): "grey16",
+    (2, False): "rgb16",
+}
 
 
 def is_grey(picture: AnyPicture) -> bool:
@@ -57,10 +64,10 @@ def room_for_8_bits(picture: AnyPicture) -> Picture:
     return np.empty(picture.shape, np.uint8)
 
 
-def to_libvips(picture: Picture) -> pyvips.Image:
+def to_libvips(picture: AnyPicture) -> pyvips.Image:
     """The same pixels as a libvips image, shared."""
     image = pyvips.Image.new_from_array(picture)
-    return image.copy(interpretation="b-w" if is_grey(picture) else "srgb")
+    return image.copy(interpretation=_INTERPRETATIONS[picture.itemsize, is_grey(picture)])
 
 
 def from_libvips(image: pyvips.Image) -> Picture:
@@ -75,8 +82,10 @@ def from_libvips(image: pyvips.Image) -> Picture:
     return np.frombuffer(image.write_to_memory(), np.uint8).reshape(_shape(image))
 
 
-def deep_from_libvips(image: pyvips.Image) -> DeepPicture:
-    """The same for bands of 16 bits."""
+def any_from_libvips(image: pyvips.Image) -> AnyPicture:
+    """The same for bands of 8 or 16 bits."""
+    if image.format == "uchar":
+        return from_libvips(image)
     return np.frombuffer(image.write_to_memory(), np.uint16).reshape(_shape(image))
 
 

@@ -44,7 +44,7 @@ def render(content: bytes, announced: ContentType, limits: Limits) -> Rendering:
         check_size(header, limits)
         colour = source_colour(content, content_type, header)
         needed = memory_needed(content, content_type, header, _BOX)
-        needed += bytes_of_16_bits(header, colour, box=_BOX)
+        needed += bytes_of_16_bits(header, content_type, colour, box=_BOX)
         check_memory(needed, limits)
         removed_metadata = metadata_kinds(content, header)
     with watch.step("decode"), room_for(needed):

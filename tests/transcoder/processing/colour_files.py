@@ -69,10 +69,11 @@ def deep_png(numbers: NDArray[np.float64], chunks: dict[bytes, bytes]) -> bytes:
 
 
 def deep_heic(numbers: NDArray[np.float64], primaries: int, transfer: int) -> bytes:
-    """A HEIC of 10 bits by numbers from 0 to 1."""
+    """A HEIC of 10 bits by numbers from 0 to 1, with or without alpha."""
     samples = (numbers * 65535).round().astype("<u2")
-    height, width = samples.shape[:2]
-    file = pillow_heif.from_bytes("RGB;16", (width, height), samples.tobytes())
+    height, width, bands = samples.shape
+    mode = "RGBA;16" if bands > 3 else "RGB;16"
+    file = pillow_heif.from_bytes(mode, (width, height), samples.tobytes())
     content = pictures.saved_heic(file, quality=100, chroma=444)
     return with_nclx(content, primaries, transfer)
 

@@ -146,12 +146,19 @@ def bt601(luma: float, blue: float, red: float) -> tuple[int, int, int]:
     return round(luma + 1.402 * red), round(green), round(luma + 1.772 * blue)
 
 
+def grey_heic_with_alpha(picture: Image.Image) -> bytes:
+    """With an alpha channel that hides nothing."""
+    return pictures.deep_grey_heic(picture, alpha=True)
+
+
 def test_the_limited_range_of_colours_is_expanded() -> None:
     limited = colour_files.avif(CHART, range="limited")
     assert_colours(limited, COLOURS)
 
 
-@pytest.mark.parametrize("make", [colour_files.avif, colour_files.heic])
+@pytest.mark.parametrize(
+    "make", [colour_files.avif, colour_files.heic, pictures.deep_grey_heic, grey_heic_with_alpha]
+)
 def test_the_limited_range_of_greys_is_expanded(make: Callable[[Image.Image], bytes]) -> None:
     stored = Image.fromarray((16 + np.asarray(GREY_CHART) * (219 / 255)).round().astype(np.uint8))
     content = with_nclx(make(stored), 1, SRGB_CURVE, range_flag=colour_files.LIMITED)
