@@ -4,16 +4,15 @@ cICP goes before iCCP, iCCP before sRGB, and sRGB before gAMA and cHRM (W3C PNG,
 """
 
 import struct
-import zlib
-from collections.abc import Iterator
 from typing import Final
 
 from transcoder.processing.code_points import by_code_points
 from transcoder.processing.colour_space import ColourSpace
+from transcoder.processing.png_chunks import chunks_before_pixels
 from transcoder.processing.primaries import BT709, Primaries
 from transcoder.processing.transfer import Transfer
 
-_SIGNATURE_BYTES: Final = 8
+_NAMES: Final = frozenset({b"cICP", b"sRGB", b"gAMA", b"cHRM"})
 _CICP_BYTES, _GAMA_BYTES = 4, 4
 _CHRM: Final = struct.Struct(">8I")
 _RGB_MATRIX: Final = 0
@@ -25,26 +24,13 @@ _SRGB_GAMMA, _SAME_GAMMA = 2.2, 0.05
 
 def png_colour(content: bytes, profile: bytes | None) -> bytes | ColourSpace | None:
     """The embedded profile or the colour space of a file; None if nothing says what it is."""
-    chunks = dict(_first_chunks(content))
+    chunks = chunks_before_pixels(content, _NAMES)
     by_code = _by_cicp(chunks.get(b"cICP", b""))
     if by_code or profile:
         return by_code or profile
     if b"sRGB" in chunks:
         return ColourSpace()
     return _by_numbers(chunks) if b"gAMA" in chunks or b"cHRM" in chunks else None
-
-
-def _first_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The name and body of each intact chunk before the pixels, the first of a name last."""
-    found = []
-    at = _SIGNATURE_BYTES
-    while content[at + 4 : at + 8] not in {b"IDAT", b""}:
-        (length,) = struct.unpack_from(">I", content, at)
-        end = at + 8 + length
-        if zlib.crc32(content[at + 4 : end]) == int.from_bytes(content[end : end + 4], "big"):
-            found.append((content[at + 4 : at + 8], content[at + 8 : end]))
-        at = end + 4
-    return reversed(found)
 
 
 def _by_cicp(body: bytes) -> ColourSpace | None:
