@@ -16,6 +16,7 @@ import pytest
 from benchmarks.image_memory import NO_THP
 from tests.transcoder.processes.largest_pictures import (
     COSTLY,
+    LARGEST,
     OTHERS,
     TOO_COSTLY,
     Kind,
@@ -23,7 +24,7 @@ from tests.transcoder.processes.largest_pictures import (
 )
 from transcoder.rendering import MIB, PROCESS_BYTES
 
-KINDS: Final = COSTLY | TOO_COSTLY | OTHERS
+KINDS: Final = COSTLY | TOO_COSTLY | LARGEST | OTHERS
 RUNS: Final = 3
 # The second picture meets what the first one left.
 TIMES: Final = 2

@@ -48,8 +48,10 @@ VARIANT_CONTENT_TYPE: Final = "image/jpeg"
 
 # Limits of an original, checked in the header before any pixel is decoded.
 MEGAPIXEL: Final = 1_000_000
-MAX_PIXELS: Final = 50 * MEGAPIXEL
-MAX_SIDE: Final = 16_384
+# Phones take photos of "108 megapixels" with 12,032 × 9,024.
+MAX_PIXELS: Final = 110 * MEGAPIXEL
+# The longest of a JPEG; panoramas of phones have 16,382 and more.
+MAX_SIDE: Final = 65_500
 
 
 def variants_of(recipe_version: int) -> frozenset[VariantName] | None:

@@ -24,7 +24,10 @@ class ObjectStoreSettings(Struct, frozen=True, kw_only=True):
 
 
 class PhotoSettings(Struct, frozen=True, kw_only=True):
-    """Which photos are accepted; `accept_heif` covers HEIC, HEIF and AVIF."""
+    """Which photos are accepted; `accept_heif` covers HEIC, HEIF and AVIF.
+
+    `max_megapixels` is the limit of every type; see `domain.photo_limits` for each.
+    """
 
     accept_heif: bool = field(default=True, name="ACCEPT_HEIF")
     max_megapixels: PositiveInt = field(default=MAX_PIXELS // MEGAPIXEL, name="MAX_MEGAPIXELS")

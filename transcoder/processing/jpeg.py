@@ -19,8 +19,9 @@ _CHROMA_420: Final = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLIN
 _PIXELS_MISSING: Final = "premature end"
 # libjpeg scales by eighths while it decodes. From six eighths on, that costs more than a resize.
 _WHOLE, _MOST_EIGHTHS = 8, 6
-# A progressive picture needs memory for all coefficients besides all pixels. libvips takes the
-# pixels row by row: slower, but within the budget for the largest.
+# Of a larger picture, libvips takes the pixels row by row: slower, but within the budget for the
+# largest. A progressive one needs memory for all coefficients besides all pixels.
+_MOST_PIXELS: Final = 70 * MEGAPIXEL
 _MOST_PROGRESSIVE_PIXELS: Final = 30 * MEGAPIXEL
 
 
@@ -58,15 +59,25 @@ def decode_jpeg(content: bytes, header: pyvips.Image, *, box: int) -> Picture | 
     return decoded if header.bands == _COLOUR else decoded[:, :, 0]
 
 
-def jpeg_bytes_per_pixel(content: bytes, header: pyvips.Image) -> float:
+def jpeg_bytes_per_pixel(content: bytes, header: pyvips.Image, box: int) -> float:
     """The memory that decoding a file takes for each pixel, by its header.
 
     Odd sizes are decoded unscaled, and a progressive picture needs all its coefficients besides.
     """
-    pixels = 0 if _keeps_too_much(header) else _COLOUR
+    eighths = _eighths(header.width, header.height, box)
+    if eighths < _WHOLE:
+        pixels = _bytes_beyond_the_box(header, eighths, box)
+    else:
+        pixels = 0 if _keeps_too_much(header) else _COLOUR
     if not _in_passes(header):
         return pixels
     return pixels + _COEFFICIENT_BYTES * _samples(content, header.bands)
+
+
+def _bytes_beyond_the_box(header: pyvips.Image, eighths: int, box: int) -> float:
+    """What a scaled picture takes besides the largest variant, which every process has room for."""
+    pixels: int = header.width * header.height
+    return _COLOUR * max(0.0, (eighths / _WHOLE) ** 2 - box**2 / pixels)
 
 
 def _samples(content: bytes, bands: int) -> float:
@@ -92,7 +103,8 @@ def _eighths(width: int, height: int, box: int) -> int:
 
 
 def _keeps_too_much(header: pyvips.Image) -> bool:
-    return _in_passes(header) and header.width * header.height > _MOST_PROGRESSIVE_PIXELS
+    pixels: int = header.width * header.height
+    return pixels > (_MOST_PROGRESSIVE_PIXELS if _in_passes(header) else _MOST_PIXELS)
 
 
 def encode_jpeg(picture: Picture, quality: int) -> bytes:

@@ -33,7 +33,7 @@ def _bytes_per_pixel(
     """What the decoder holds of the whole picture at once."""
     match content_type:
         case "image/jpeg":
-            return jpeg_bytes_per_pixel(content, header)
+            return jpeg_bytes_per_pixel(content, header, box)
         case "image/png":
             per_sample = 1 if header.format == "uchar" else 2
             return header.bands * per_sample if header.get_typeof("interlaced") else 0

@@ -7,11 +7,13 @@ import httpx
 import jwt
 import psycopg
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from api.http.authentication.upload_tokens import create_upload_token
 from api.settings import ApiSettings
 from domain.formats import accepted_content_types
+from domain.photo_limits import PHOTO_LIMITS
+from domain.recipes import MAX_PIXELS, MAX_SIDE
 from tests.api.http.caller import SECRET, Caller, client_of_api
 from tests.api.http.problem_answers import problem
 from tests.api.http.uploads import announcement
@@ -100,6 +102,12 @@ async def test_capabilities_tell_what_is_accepted_and_produced(http: httpx.Async
     assert capabilities["content_types"] == list(accepted_content_types(heif=True))
     assert capabilities["upload"]["min_bytes"] == 100_000
     assert capabilities["upload"]["max_bytes"] == 50_000_000
+    assert capabilities["upload"]["max_side"] == MAX_SIDE
+    limits = {limit.pop("content_type"): limit for limit in capabilities["photos"]}
+    assert limits == {
+        kind: asdict(limit.within(MAX_PIXELS)) for kind, limit in PHOTO_LIMITS.items()
+    }
+    assert limits["image/jpeg"]["max_pixels"] >= 12_032 * 9_024
     thumbnail = capabilities["variants"][0]
     assert (thumbnail["variant"], thumbnail["max_bytes"]) == ("thumbnail", 30_000)
 
@@ -112,6 +120,10 @@ async def test_heif_that_is_switched_off_is_neither_told_nor_taken(
         capabilities = (await http.get("/api/v1/capabilities")).json()
         assert capabilities["content_types"] == ["image/jpeg", "image/png", "image/webp"]
         assert capabilities["upload"]["max_pixels"] == 12_000_000
+        limits = {limit["content_type"]: limit for limit in capabilities["photos"]}
+        assert limits.keys() == set(capabilities["content_types"])
+        assert all(limit["max_pixels"] == 12_000_000 for limit in limits.values())
+        assert all(limit["always_accepted_pixels"] <= 12_000_000 for limit in limits.values())
         caller = Caller(http, user_id=uuid4())
         for content_type in ("image/heic", "image/heif", "image/avif"):
             photo = announcement(content_type=content_type)

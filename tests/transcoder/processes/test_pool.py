@@ -15,7 +15,7 @@ import pyvips
 from domain.formats import SNIFF_BYTES, sniff
 from domain.recipes import RECIPES
 from tests.transcoder import pictures
-from tests.transcoder.processes.largest_pictures import COSTLY, of_50_megapixels
+from tests.transcoder.processes.largest_pictures import COSTLY, made_once
 from transcoder.errors import (
     ContentTypeMismatch,
     CorruptImage,
@@ -209,7 +209,7 @@ async def test_a_caller_that_gives_up_leaves_the_pool_whole() -> None:
 async def test_too_little_memory_is_distinguished_from_a_damaged_photo(kind: str) -> None:
     # As much as a process needs for the photo of a phone, and no more.
     pool = await warm_pool(limits=Limits(address_space_bytes=540 * MIB))
-    content = of_50_megapixels(COSTLY[kind])
+    content = made_once(COSTLY[kind])
     # Some parts say so, others abort their process: neither calls the photo damaged.
     with pytest.raises((OutOfMemory, RendererCrashed)):
         await pool.render(content, content_type=COSTLY[kind].content_type)
