@@ -30,11 +30,12 @@ def render_in_sandbox(content: bytes, content_type: ContentType, limits: Limits)
             an `UnexpectedFailure` with its traceback.
     """
     _keep_numpy_in_one_thread()
-    from transcoder.processes.sandbox import enter_sandbox, limit_cpu  # noqa: PLC0415
+    from transcoder.processes.sandbox import enter_sandbox, give_way, limit_cpu  # noqa: PLC0415
     from transcoder.processing.failure import unforeseen_failure_of  # noqa: PLC0415
     from transcoder.processing.pipeline import render  # noqa: PLC0415
 
     enter_sandbox(limits)
+    give_way()
     limit_cpu(limits)
     try:
         return render(content, content_type, limits)

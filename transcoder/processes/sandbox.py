@@ -28,9 +28,15 @@ def enter_sandbox(limits: Limits) -> None:
     _stay_in_one_thread()
     keep_freed_memory()
     _limit_resources(limits)
-    # The API, the worker and the servers go first; image processes take the remaining CPU.
-    os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
     die_with_parent()
+
+
+def give_way() -> None:
+    """Let the API, the worker and the servers go first: pictures take the remaining CPU.
+
+    Not while the process starts: on a busy machine that would take minutes.
+    """
+    os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
 
 
 def limit_cpu(limits: Limits) -> None:

@@ -234,6 +234,7 @@ def test_an_error_of_libvips_while_encoding_never_leaves_the_process(
     # This is not an image process: it must not give up what the other tests need.
     monkeypatch.setattr(sandbox, "enter_sandbox", lambda _: None)
     monkeypatch.setattr(sandbox, "limit_cpu", lambda _: None)
+    monkeypatch.setattr(sandbox, "give_way", lambda: None)
     monkeypatch.setattr(pipeline, "encode", fail)
     with pytest.raises(expected):
         renderer.render_in_sandbox(pictures.jpeg(), "image/jpeg", Limits())
@@ -257,6 +258,7 @@ def test_whatever_breaks_in_an_image_process_is_reported_as_our_fault(
 
     monkeypatch.setattr(sandbox, "enter_sandbox", lambda _: None)
     monkeypatch.setattr(sandbox, "limit_cpu", lambda _: None)
+    monkeypatch.setattr(sandbox, "give_way", lambda: None)
     monkeypatch.setattr(pipeline, "encode", break_down)
     with pytest.raises(UnexpectedFailure, match="a bug") as caught:
         renderer.render_in_sandbox(pictures.jpeg(), "image/jpeg", Limits())
