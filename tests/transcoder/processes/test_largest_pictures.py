@@ -9,6 +9,7 @@ import pytest
 from domain.photo_limits import PHOTO_LIMITS
 from domain.recipes import MEGAPIXEL
 from tests.transcoder import pictures
+from tests.transcoder.processes.hdr_pictures import HDR
 from tests.transcoder.processes.largest_pictures import (
     BOX,
     COSTLIEST,
@@ -120,6 +121,16 @@ async def test_the_largest_that_is_not_refused_is_rendered(kind: str) -> None:
     content = largest_accepted(TOO_COSTLY[kind])
     pool, process = await pool_of_one()
     await pool.render(content, content_type=TOO_COSTLY[kind].content_type)
+    if sys.platform == "linux":
+        assert peak_bytes(process) < PROCESS_BYTES
+
+
+@pytest.mark.parametrize("kind", HDR)
+async def test_an_hdr_picture_stays_within_the_memory_of_its_process(kind: str) -> None:
+    content = HDR[kind].make()
+    pool, process = await pool_of_one()
+    for _ in range(2):
+        await pool.render(content, content_type=HDR[kind].content_type)
     if sys.platform == "linux":
         assert peak_bytes(process) < PROCESS_BYTES
 
