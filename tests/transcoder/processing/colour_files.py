@@ -93,14 +93,16 @@ def exif_of_adobe_rgb(
     return b"Exif\0\0" + head + first + second + third + bytes(4)
 
 
-def deep_avif(numbers: NDArray[np.float64], primaries: int, transfer: int) -> bytes:
-    """An AVIF of 10 bits by numbers from 0 to 1."""
+def deep_avif(
+    numbers: NDArray[np.float64], primaries: int, transfer: int, *, bits: int = 10
+) -> bytes:
+    """An AVIF of 10 or 12 bits by numbers from 0 to 1."""
     image = pyvips.Image.new_from_array((numbers * 65535).round().astype(np.uint16))
     image = image.copy(interpretation="rgb16")
     profile: Any = pyvips.Operation.call("profile_load", "srgb")
     image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     content: bytes = image.heifsave_buffer(
-        compression="av1", bitdepth=10, Q=98, subsample_mode="off", effort=0
+        compression="av1", bitdepth=bits, Q=98, subsample_mode="off", effort=0
     )
     # libvips writes no code points: put them into the place of the profile.
     return with_nclx(content.replace(b"colrrICC", b"colrnclx"), primaries, transfer)

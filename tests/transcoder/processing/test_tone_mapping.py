@@ -61,6 +61,9 @@ IN_PQ: Final[dict[str, Callable[[Values], bytes]]] = {
     "PNG": pq_png,
     "HEIC": pq_heic,
     "AVIF": pq_avif,
+    "12-bit AVIF": lambda light: colour_files.deep_avif(
+        in_patches(colour_formulas.in_pq(light)), BT2020_CODE, PQ, bits=12
+    ),
 }
 IN_HLG: Final[dict[str, Callable[[Values], bytes]]] = {
     "PNG": hlg_png,
