@@ -131,6 +131,16 @@ def test_matrix_coefficients_are_followed(
     assert np.abs(seen(content) - meant).max() <= 3
 
 
+@pytest.mark.parametrize("make", [colour_files.avif, colour_files.heic])
+def test_planes_that_are_green_blue_and_red_are_shown_as_such(
+    make: Callable[[Image.Image], bytes],
+) -> None:
+    red, green, blue = 150, 120, 110
+    stored = bt601(green, blue - 128, red - 128)
+    content = with_nclx(make(Image.new("RGB", (96, 96), stored)), 1, SRGB_CURVE, matrix=0)
+    assert np.abs(seen(content) - (red, green, blue)).max() <= 3
+
+
 def differences(
     colour: tuple[int, int, int], red_share: float, blue_share: float
 ) -> tuple[float, float, float]:
