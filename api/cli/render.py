@@ -67,7 +67,8 @@ def _as_fields(file: RenderedFile) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(file.outcome, builtin_types=(bytes,))
     for variant in fields["variants"]:
         del variant["content"]
-        variant["path"] = str(file.folder / f"{variant['name']}.jpg")
+        variant["variant"] = name = variant.pop("name")
+        variant["path"] = str(file.folder / f"{name}.jpg")
     return {"photo": str(file.photo), "milliseconds": _total(file.outcome), **fields}
 
 

@@ -90,6 +90,11 @@ def test_render_tells_machines_everything_about_each_photo(folder: Path, photos:
     lines = {Path(line["photo"]).name: line for line in map(json.loads, done.stdout.splitlines())}
     assert set(lines) == set(names)
     phone = lines["phone.jpg"]
+    assert [variant["variant"] for variant in phone["variants"]] == [
+        "original",
+        "medium",
+        "thumbnail",
+    ]
     for variant in phone["variants"]:
         content = Path(variant["path"]).read_bytes()
         assert hashlib.sha256(content).hexdigest() == variant["sha256"]
