@@ -3,16 +3,19 @@
 from typing import Final, NamedTuple
 
 import cv2
+import numpy as np
 import pyvips
 
 from domain.formats import ContentType
+from transcoder.errors import CorruptImage
 from transcoder.processing.colour import is_standard, standardise
 from transcoder.processing.colour_space import ColourSpace
 from transcoder.processing.failure import failure_of
 from transcoder.processing.fit import fit, resize, size_within
 from transcoder.processing.flatten import flatten, flatten_lazily, unpremultiply
 from transcoder.processing.heif import decode_heif, is_premultiplied
-from transcoder.processing.jpeg import decode_jpeg
+from transcoder.processing.jpeg import check_seams, decode_jpeg
+from transcoder.processing.jpeg_oddities import MOST_ODDITIES, without_oddity
 from transcoder.processing.load import load
 from transcoder.processing.picture import (
     AnyPicture,
@@ -60,14 +63,27 @@ def decode(
         picture = decode_jpeg(content, header, box=box)
         if picture is not None:
             return Decoded(picture, colour)
+        decoded = _decode_jpeg_with_libvips(content, colour, box=box)
+        check_seams(np.asarray(decoded.picture, np.uint8), content, header)
+        return decoded
     # Open it again: what libvips keeps for it is freed here, long before the last encode.
-    image = _in_any_order(load(content, content_type, **_scale(content_type, header, box)))
+    image = load(content, content_type, **_scale(content_type, header, box))
     if content_type == "image/avif" and is_premultiplied(content):
         image = unpremultiply(image)
-    try:
-        return _decode_with_libvips(image, colour, box=box)
-    except pyvips.Error as error:
-        raise failure_of(error) from error
+    return _decode_with_libvips(image, colour, box=box)
+
+
+def _decode_jpeg_with_libvips(content: bytes, colour: SourceColour, *, box: int) -> Decoded:
+    for _ in range(MOST_ODDITIES):
+        try:
+            image = load(content, "image/jpeg", fail_on="warning")
+            return _decode_with_libvips(image, colour, box=box)
+        except CorruptImage as failure:
+            mended = without_oddity(content, failure.reason)
+        if mended is None:
+            break
+        content = mended
+    return _decode_with_libvips(load(content, "image/jpeg"), colour, box=box)
 
 
 def bytes_of_16_bits(
@@ -99,8 +115,15 @@ def _in_any_order(image: pyvips.Image) -> pyvips.Image:
     return image
 
 
-def _decode_with_libvips(header: pyvips.Image, colour: SourceColour, *, box: int) -> Decoded:
-    """Decode in one pass: of a picture larger than the box, only some rows are in memory."""
+def _decode_with_libvips(image: pyvips.Image, colour: SourceColour, *, box: int) -> Decoded:
+    try:
+        return _decode_in_one_pass(_in_any_order(image), colour, box=box)
+    except pyvips.Error as error:
+        raise failure_of(error) from error
+
+
+def _decode_in_one_pass(header: pyvips.Image, colour: SourceColour, *, box: int) -> Decoded:
+    """Of a picture larger than the box, only some rows are in memory."""
     if isinstance(colour, ColourSpace):
         return Decoded(_decode_as_stored(header, colour, box=box), colour)
     profile = colour if is_standard(header) else None

@@ -8,15 +8,16 @@ import simplejpeg
 
 from domain.recipes import MEGAPIXEL
 from transcoder.errors import CorruptImage
+from transcoder.processing.jpeg_oddities import MOST_ODDITIES, without_oddity
+from transcoder.processing.jpeg_structure import structure_of
 from transcoder.processing.picture import Picture
+from transcoder.processing.seams import is_torn
 
 _GREY, _COLOUR = 1, 3
 _COEFFICIENT_BYTES: Final = 2
 # Of a pixel, by subsampling.
 _CHROMA_SHARE: Final = {"422": 0.5, "440": 0.5, "420": 0.25, "411": 0.25}
 _CHROMA_420: Final = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420)
-# libjpeg's warning when pixels are missing; it would paint them grey.
-_PIXELS_MISSING: Final = "premature end"
 # libjpeg scales by eighths while it decodes. From six eighths on, that costs more than a resize.
 _WHOLE, _MOST_EIGHTHS = 8, 6
 # Of a larger picture, libvips takes the pixels row by row: slower, but within the budget for the
@@ -28,8 +29,7 @@ _MOST_PROGRESSIVE_PIXELS: Final = 30 * MEGAPIXEL
 def decode_jpeg(content: bytes, header: pyvips.Image, *, box: int) -> Picture | None:
     """Decode a JPEG, or return None if libvips has to.
 
-    libvips decodes CMYK, unusual subsampling, the largest progressive pictures, and all pictures
-    that cause a warning: many intact photos have a few stray bytes.
+    libvips decodes CMYK, unusual subsampling and the largest progressive pictures.
 
     Args:
         content: the file.
@@ -37,7 +37,7 @@ def decode_jpeg(content: bytes, header: pyvips.Image, *, box: int) -> Picture | 
         box: in pixels; a much larger picture is scaled while it is decoded, not below this.
 
     Raises:
-        CorruptImage: the file ends before its pixels do.
+        CorruptImage: pixels are missing or damaged.
     """
     if header.bands not in {_GREY, _COLOUR}:
         return None
@@ -45,18 +45,56 @@ def decode_jpeg(content: bytes, header: pyvips.Image, *, box: int) -> Picture | 
     if eighths == _WHOLE and _keeps_too_much(header):
         return None
     try:
-        decoded: Picture = simplejpeg.decode_jpeg(
-            content,
-            colorspace="BGR" if header.bands == _COLOUR else "GRAY",
-            min_width=header.width * eighths // _WHOLE,
-            min_height=header.height * eighths // _WHOLE,
-            min_factor=_WHOLE / eighths,
-        )
-    except ValueError as error:
-        if _PIXELS_MISSING in str(error).lower():
-            raise CorruptImage(reason=str(error)) from error
+        simplejpeg.decode_jpeg_header(content, strict=False)
+    except ValueError:
         return None
-    return decoded if header.bands == _COLOUR else decoded[:, :, 0]
+    decoded = _without_oddities(content, header, eighths)
+    if decoded is None:
+        return None
+    picture = decoded if header.bands == _COLOUR else decoded[:, :, 0]
+    check_seams(picture, content, header)
+    return picture
+
+
+def check_seams(picture: Picture, content: bytes, header: pyvips.Image) -> None:
+    """Check pixels for damage that no decoder can tell, unless they were resized meanwhile.
+
+    Raises:
+        CorruptImage: they are torn.
+    """
+    structure = structure_of(content)
+    sides = [side * picture.shape[1] for side in structure.unit] if structure else []
+    if sides and all(side % header.width == 0 for side in sides):
+        width, height = (side // header.width for side in sides)
+        if is_torn(picture, unit_width=width, unit_height=height):
+            raise CorruptImage(reason="the picture is torn")
+
+
+def _without_oddities(content: bytes, header: pyvips.Image, eighths: int) -> Picture | None:
+    for _ in range(MOST_ODDITIES):
+        try:
+            return _decoded(content, header, eighths, strict=True)
+        except ValueError as error:
+            mended = without_oddity(content, str(error))
+        if mended is None:
+            break
+        content = mended
+    try:
+        return _decoded(content, header, eighths, strict=False)
+    except ValueError:
+        return None
+
+
+def _decoded(content: bytes, header: pyvips.Image, eighths: int, *, strict: bool) -> Picture:
+    picture: Picture = simplejpeg.decode_jpeg(
+        content,
+        colorspace="BGR" if header.bands == _COLOUR else "GRAY",
+        min_width=header.width * eighths // _WHOLE,
+        min_height=header.height * eighths // _WHOLE,
+        min_factor=_WHOLE / eighths,
+        strict=strict,
+    )
+    return picture
 
 
 def jpeg_bytes_per_pixel(content: bytes, header: pyvips.Image, box: int) -> float:

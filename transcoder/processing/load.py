@@ -10,6 +10,7 @@ from domain.formats import HEIF_CONTENT_TYPES, ContentType
 from transcoder.processing.failure import failure_of
 from transcoder.processing.heif import open_heif
 
+_STRICT: Final[dict[str, str | float]] = {"fail_on": "error"}
 # libvips allows fewer tiles than a large photo has; `load` checks the limits of libheif first.
 _HEIF_LOADER: Final = partial(pyvips.Image.heifload_source, unlimited=True)
 # By name: libvips would pick its UltraHDR loader for a JPEG with a gain map.
@@ -24,13 +25,13 @@ _LOADERS: Final[dict[ContentType, Callable[..., Any]]] = {
 }
 
 
-def load(content: bytes, content_type: ContentType, **options: float) -> pyvips.Image:
+def load(content: bytes, content_type: ContentType, **options: str | float) -> pyvips.Image:
     """Open a file as a lazy image: its pixels are decoded when an operation needs them.
 
     `content` must outlive the image, which reads from it. `options` go to the loader; a WebP may
     have a `scale`.
 
-    `fail_on="error"`: the default decodes damaged files half grey, and "warning" refuses good ones.
+    By default, libvips decodes damaged files half grey; `fail_on="warning"` refuses good ones, too.
 
     Raises:
         CorruptImage: the header is invalid.
@@ -42,6 +43,6 @@ def load(content: bytes, content_type: ContentType, **options: float) -> pyvips.
     try:
         # A source reads the bytes in place; a buffer would copy them.
         source = pyvips.Source.new_from_memory(content)
-        return _LOADERS[content_type](source, access="sequential", fail_on="error", **options)
+        return _LOADERS[content_type](source, access="sequential", **_STRICT | options)
     except pyvips.Error as error:
         raise failure_of(error) from error
