@@ -2,7 +2,7 @@
 
 libvips and LittleCMS define what a profile means. To convert every pixel of a phone's photo with
 them costs twice as much as decoding and encoding it, so they convert a few thousand colours, and
-OpenCV applies the same mapping to the pixels.
+OpenCV applies the same mapping to the pixels. A colour space without a profile has formulas.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""Decode: all pixels into memory once, with 8 bits a sample; later steps share them."""
+"""Decode: all pixels into memory once; later steps share them.
+
+Samples have 8 bits, or 16 if the colour step converts them by a colour space.
+"""
 
 from typing import Final, NamedTuple
 
