@@ -1,5 +1,6 @@
 """HEIF: decode the photos of iPhones, for which libvips has no codec."""
 
+import re
 from typing import Final, cast
 
 import cv2
@@ -42,6 +43,10 @@ _MOST_HEVC_BYTES: Final = (8.5, 15.0)
 _AV1_BYTES: Final = {"monochrome": (13.0, 17.0), "420": (13.0, 17.0)}
 _MOST_AV1_BYTES: Final = (16.0, 22.5)
 _ALPHA_BYTES: Final = (3.0, 6.0)
+# What pillow-heif says of reserved code points, and where they are: primaries, transfer, matrix.
+_RESERVED: Final = "Unknown NCLX"
+_CODE_POINTS: Final = re.compile(rb"(?<=colrnclx).{6}", re.DOTALL)
+_UNSPECIFIED: Final = bytes((0, 2, 0, 2, 0, 2))
 # The type of the reference from an image multiplied by its alpha.
 _PREMULTIPLIED: Final = b"prem"
 # Pixels on a side of the smallest coding block, and how many have to be of one pure green.
@@ -65,9 +70,19 @@ def open_heif(content: bytes) -> pillow_heif.HeifFile:
         TooComplex: it has more parts than libheif accepts.
     """
     try:
-        return pillow_heif.open_heif(content)
+        return _open(content)
     except _ERRORS as error:
         raise failure_of(error) from error
+
+
+def _open(content: bytes) -> pillow_heif.HeifFile:
+    """Open it even if its code points are reserved ones, which the decoders ignore."""
+    try:
+        return pillow_heif.open_heif(content)
+    except ValueError as error:
+        if _RESERVED not in str(error):
+            raise
+    return pillow_heif.open_heif(_CODE_POINTS.sub(_UNSPECIFIED, content))
 
 
 def heif_bytes_per_pixel(content: bytes, content_type: ContentType) -> float:

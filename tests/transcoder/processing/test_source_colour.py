@@ -108,9 +108,10 @@ def test_code_points_that_we_do_not_convert_are_ignored(kind: str, codes: tuple[
     assert_colours(BY_CODES[kind](*codes), COLOURS)
 
 
+@pytest.mark.parametrize("kind", BY_CODES)
 @pytest.mark.parametrize("codes", [(0, 0), (3, 3), (255, 255)])
-def test_reserved_code_points_are_ignored(codes: tuple[int, int]) -> None:
-    assert_colours(png_by_cicp(*codes), COLOURS)
+def test_reserved_code_points_are_ignored(kind: str, codes: tuple[int, int]) -> None:
+    assert_colours(BY_CODES[kind](*codes), COLOURS)
 
 
 @pytest.mark.parametrize(
