@@ -82,6 +82,10 @@ bench-transcoder *ARGS:
 bench-memory *ARGS:
     pytest benchmarks/test_image_memory.py --benchmark-enable --capture=no --quiet "$@"
 
+# Measure the CPU of an image process by type and structure of the picture, beside its forecast.
+bench-cpu *ARGS:
+    pytest benchmarks/test_image_cpu.py --benchmark-enable --capture=no --quiet "$@"
+
 # Put the real stack under load: throughput, latency, the queue, and a plot.
 bench-load *ARGS:
     pytest benchmarks/test_load.py benchmarks/test_waiting.py benchmarks/test_reading.py benchmarks/test_many_workers.py --benchmark-enable --capture=no --quiet "$@"

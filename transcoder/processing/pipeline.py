@@ -8,6 +8,7 @@ from domain.recipes import MEDIUM, RECIPE_VERSION, RECIPES, VARIANT_CONTENT_TYPE
 from domain.variants import MetadataKind
 from transcoder.processing.colour import convert_colour
 from transcoder.processing.decode import bytes_of_16_bits, decode
+from transcoder.processing.effort import cpu_seconds
 from transcoder.processing.encode import Encoded, encode
 from transcoder.processing.fingerprint import encoder_fingerprint
 from transcoder.processing.fit import fit
@@ -19,7 +20,7 @@ from transcoder.processing.metadata import metadata_kinds
 from transcoder.processing.orient import orient, upright_size
 from transcoder.processing.picture import Picture
 from transcoder.processing.placeholder import placeholder_of
-from transcoder.processing.probe import check_memory, check_size
+from transcoder.processing.probe import check_effort, check_memory, check_size
 from transcoder.processing.sniff import check_type
 from transcoder.processing.source_colour import source_colour
 from transcoder.processing.stopwatch import Stopwatch
@@ -46,6 +47,7 @@ def render(content: bytes, announced: ContentType, limits: Limits) -> Rendering:
         needed = memory_needed(content, content_type, header, _BOX)
         needed += bytes_of_16_bits(header, content_type, colour, box=_BOX)
         check_memory(needed, limits)
+        check_effort(cpu_seconds(content, content_type, header), len(content), limits)
         removed_metadata = metadata_kinds(content, header)
     with watch.step("decode"), room_for(needed):
         decoded = decode(content, content_type, header, colour, box=_BOX)

@@ -2,7 +2,7 @@
 
 import pyvips
 
-from transcoder.errors import SideTooLong, TooManyBands, TooManyPixels, TooMuchMemory
+from transcoder.errors import SideTooLong, TooComplex, TooManyBands, TooManyPixels, TooMuchMemory
 from transcoder.rendering import Limits
 
 
@@ -30,3 +30,16 @@ def check_memory(needed: int, limits: Limits) -> None:
     """
     if needed > limits.memory_bytes:
         raise TooMuchMemory(needed=needed, limit=limits.memory_bytes)
+
+
+def check_effort(seconds: float, file_size: int, limits: Limits) -> None:
+    """Refuse a picture that would cost more CPU seconds than its size in bytes justifies.
+
+    Raises:
+        TooComplex: it would.
+    """
+    most = limits.cpu_seconds_for(file_size)
+    if seconds > most:
+        raise TooComplex(
+            reason=f"rendering needs {seconds:.1f} CPU seconds; the limit is {most:.1f}"
+        )

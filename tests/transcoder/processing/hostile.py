@@ -52,9 +52,9 @@ def jpeg_with(marker: int, *bodies: bytes) -> bytes:
     return content[:2] + b"".join(segments) + content[2:]
 
 
-def jpeg_of_scans(count: int) -> bytes:
+def jpeg_of_scans(count: int, *, width: int = 2000, height: int = 1500) -> bytes:
     """A progressive JPEG that sends its last scan again and again."""
-    content = pictures.jpeg(pictures.corners(2000, 1500), progressive=True)
+    content = pictures.jpeg(pictures.corners(width, height), progressive=True)
     last = content.rindex(b"\xff\xda")
     return content[:last] + content[last:-2] * (count - 9) + _EOI
 
