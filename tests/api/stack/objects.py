@@ -6,6 +6,7 @@ from typing import Any
 import botocore.session
 import stamina
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 
 def s3_client(environ: Mapping[str, str]) -> Any:
@@ -28,11 +29,11 @@ def put_object(environ: Mapping[str, str], *, bucket: str, key: str, body: bytes
     client.close()
 
 
+@stamina.retry(on=ClientError, timeout=20)
 def get_object(environ: Mapping[str, str], *, bucket: str, key: str) -> bytes:
     """Its bytes; a store that has just started lists its buckets a moment before it serves them."""
     client = s3_client(environ)
-    for attempt in stamina.retry_context(on=client.exceptions.NoSuchBucket, timeout=20):
-        with attempt, client.get_object(Bucket=bucket, Key=key)["Body"] as body:
-            content: bytes = body.read()
+    with client.get_object(Bucket=bucket, Key=key)["Body"] as body:
+        content: bytes = body.read()
     client.close()
     return content
