@@ -3,6 +3,7 @@
 The fork server loads none of our modules, and neither libvips nor OpenCV, which survive no fork.
 """
 
+import ctypes
 import os
 import signal
 import sys
@@ -34,6 +35,7 @@ _LIBRARIES: Final = (
     "uvicorn",
     "yoyo",
 )
+_PR_SET_PDEATHSIG: Final = 1
 _CONTEXT: Final = get_context("forkserver")
 _CONTEXT.set_forkserver_preload(list(_LIBRARIES))
 
@@ -56,6 +58,8 @@ def run_pytest(
 
 def _run(arguments: Sequence[str], tree: Path, environ: Mapping[str, str], output: str) -> None:
     os.setsid()
+    # A mutant may loop for ever, and whoever would end it may be killed first.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     with Path(output).open("wb") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
