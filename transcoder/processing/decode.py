@@ -11,6 +11,7 @@ import pyvips
 
 from domain.formats import ContentType
 from transcoder.errors import CorruptImage
+from transcoder.processing.avif import check_coded, check_tiles
 from transcoder.processing.colour import is_standard, standardise
 from transcoder.processing.colour_space import ColourSpace
 from transcoder.processing.failure import failure_of
@@ -27,6 +28,7 @@ from transcoder.processing.picture import (
     swap_channels_in_place,
 )
 from transcoder.processing.source_colour import SourceColour
+from transcoder.processing.zeros import check_webp
 
 _RGBA: Final = 4
 _LEVELS, _DEEP_LEVELS = 256, 65_536
@@ -69,11 +71,18 @@ def decode(
         decoded = _decode_jpeg_with_libvips(content, colour, box=box)
         check_seams(np.asarray(decoded.picture, np.uint8), content, header)
         return decoded
+    if content_type == "image/webp":
+        check_webp(content, header.width * header.height)
+    if content_type == "image/avif":
+        check_coded(content, header.width * header.height)
     # Open it again: what libvips keeps for it is freed here, long before the last encode.
     image = load(content, content_type, **_scale(content_type, header, box))
     if content_type == "image/avif" and is_premultiplied(content):
         image = unpremultiply(image)
-    return _decode_with_libvips(image, colour, box=box)
+    decoded = _decode_with_libvips(image, colour, box=box)
+    if content_type == "image/avif":
+        check_tiles(content, decoded.picture)
+    return decoded
 
 
 def _decode_jpeg_with_libvips(content: bytes, colour: SourceColour, *, box: int) -> Decoded:

@@ -16,6 +16,7 @@ from transcoder.processing.flatten import flatten, flatten_lazily, unpremultiply
 from transcoder.processing.hevc import has_impossible_zeros
 from transcoder.processing.libheif import (
     GREY,
+    HEVC,
     RGB,
     RGBA,
     HeifError,
@@ -144,7 +145,7 @@ def decode_heif(content: bytes, space: ColourSpace | None = None) -> AnyPicture:
     """
     primary = open_heif(content)
     try:
-        if any(map(has_impossible_zeros, coded_pictures(content))):
+        if any(map(has_impossible_zeros, coded_pictures(content, HEVC))):
             raise CorruptImage(reason=_ZEROS)
         picture = _decode(content, primary, is_deep=space is not None and is_deep(primary))
     except _ERRORS as error:

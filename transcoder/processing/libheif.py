@@ -51,7 +51,9 @@ DEEP: Final = {
 }
 
 
-_HEVC: Final = int.from_bytes(b"hvc1", "big")
+# Codecs, as items name them.
+HEVC: Final = int.from_bytes(b"hvc1", "big")
+AV1: Final = int.from_bytes(b"av01", "big")
 _YCBCR, _AS_CODED = 0, 99
 _CB, _CR = 1, 2
 # Pixels on a side of the smallest coding block.
@@ -159,8 +161,8 @@ def has_empty_blocks(content: bytes) -> bool:
     return bool(((blue == 0) & (red == 0)).any())
 
 
-def coded_pictures(content: bytes) -> Iterator[bytes]:
-    """The data of every picture that HEVC has coded: tiles, thumbnails and the like.
+def coded_pictures(content: bytes, codec: int) -> Iterator[bytes]:
+    """The data of every picture that a codec has coded: tiles, thumbnails and the like.
 
     Raises:
         HeifError: data is missing.
@@ -170,7 +172,7 @@ def coded_pictures(content: bytes) -> Iterator[bytes]:
         items = (c_uint32 * count)()
         _LIBRARY.heif_context_get_list_of_item_IDs(context, items, count)
         for item in items:
-            if _LIBRARY.heif_item_get_item_type(context, item) == _HEVC:
+            if _LIBRARY.heif_item_get_item_type(context, item) == codec:
                 yield _item_data(context, item)
 
 
