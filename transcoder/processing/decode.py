@@ -18,7 +18,7 @@ from transcoder.processing.failure import failure_of
 from transcoder.processing.fit import fit, resize, size_within
 from transcoder.processing.flatten import flatten, flatten_lazily, unpremultiply
 from transcoder.processing.heif import decode_heif, is_premultiplied
-from transcoder.processing.jpeg import check_seams, decode_jpeg
+from transcoder.processing.jpeg import check_seams, decode_jpeg, without_oddities
 from transcoder.processing.jpeg_oddities import MOST_ODDITIES, without_oddity
 from transcoder.processing.load import load
 from transcoder.processing.picture import (
@@ -30,7 +30,7 @@ from transcoder.processing.picture import (
 from transcoder.processing.source_colour import SourceColour
 from transcoder.processing.zeros import check_webp
 
-_RGBA: Final = 4
+_RGBA, _CMYK = 4, 4
 _LEVELS, _DEEP_LEVELS = 256, 65_536
 # A pixel with 16 bits a sample, and what it takes more than one with 8 where libheif decodes it.
 _DEEP_BYTES, _DEEP_HEVC_BYTES = 6, 4
@@ -68,6 +68,8 @@ def decode(
         picture = decode_jpeg(content, header, box=box)
         if picture is not None:
             return Decoded(picture, colour)
+        if header.bands == _CMYK:
+            content = without_oddities(content)
         decoded = _decode_jpeg_with_libvips(content, colour, box=box)
         check_seams(np.asarray(decoded.picture, np.uint8), content, header)
         return decoded

@@ -20,6 +20,7 @@ _CHROMA_SHARE: Final = {"422": 0.5, "440": 0.5, "420": 0.25, "411": 0.25}
 _CHROMA_420: Final = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420)
 # libjpeg scales by eighths while it decodes. From six eighths on, that costs more than a resize.
 _WHOLE, _MOST_EIGHTHS = 8, 6
+_SMALLEST: Final = {"min_width": 1, "min_height": 1, "min_factor": _WHOLE}
 # Of a larger picture, libvips takes the pixels row by row: slower, but within the budget for the
 # largest. A progressive one needs memory for all coefficients besides all pixels.
 _MOST_PIXELS: Final = 70 * MEGAPIXEL
@@ -68,6 +69,25 @@ def check_seams(picture: Picture, content: bytes, header: pyvips.Image) -> None:
         width, height = (side // header.width for side in sides)
         if is_torn(picture, unit_width=width, unit_height=height):
             raise CorruptImage(reason="the picture is torn")
+
+
+def without_oddities(content: bytes) -> bytes:
+    """The same picture without what libjpeg warns of, for libvips, which reads less of the file.
+
+    Raises:
+        CorruptImage: pixels are missing or damaged.
+    """
+    for _ in range(MOST_ODDITIES):
+        try:
+            simplejpeg.decode_jpeg(content, colorspace="GRAY", **_SMALLEST)
+        except ValueError as error:
+            mended = without_oddity(content, str(error))
+        else:
+            break
+        if mended is None:
+            break
+        content = mended
+    return content
 
 
 def _without_oddities(content: bytes, header: pyvips.Image, eighths: int) -> Picture | None:

@@ -124,3 +124,10 @@ def test_a_step_that_is_not_between_units_is_no_seam() -> None:
 def test_pictures_of_any_height_are_searched(height: int) -> None:
     picture = np.asarray(photo())[:height]
     assert not is_torn(picture, unit_width=16, unit_height=16)
+
+
+def test_inks_with_pixels_left_over_are_refused() -> None:
+    """Its decoder stops with the last row, so another one looks for what is left."""
+    content = pictures.jpeg(photo().convert("CMYK"))
+    start = content.index(b"\xff\xda") + 100
+    assert published(content[:start] + content[start : start + 4000] + content[start:]) is None
