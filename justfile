@@ -86,6 +86,10 @@ bench-memory *ARGS:
 bench-cpu *ARGS:
     pytest benchmarks/test_image_cpu.py --benchmark-enable --capture=no --quiet "$@"
 
+# Damage photos in every way, and count which are published; count which intact ones are refused.
+bench-damage *ARGS:
+    python -m benchmarks.damage "$@"
+
 # Put the real stack under load: throughput, latency, the queue, and a plot.
 bench-load *ARGS:
     pytest benchmarks/test_load.py benchmarks/test_waiting.py benchmarks/test_reading.py benchmarks/test_many_workers.py --benchmark-enable --capture=no --quiet "$@"

@@ -1,6 +1,6 @@
 """Damage: how many damaged JPEGs are published, and whether an intact one is refused.
 
-`python -m benchmarks.damage [FOLDER] [--rounds N]` damages photos in every way that the tests know,
+`python -m benchmarks.damage [FOLDER]` damages photos in every way that the tests know,
 the same way on every run, and prints a table. Without a folder it takes `../shared/photos`, and
 without that the pictures that the project draws.
 """
