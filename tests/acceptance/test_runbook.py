@@ -88,7 +88,9 @@ class Saboteur:
             assert self._app.complete(each).status_code == 202
         self._store.behave("down")
         self._workers[-1].send_signal(signal.SIGCONT)
-        wait_until(lambda: self._count("procrastinate_jobs WHERE attempts > 0") == 2)
+        # Wait for the second failure: then there is time for all commands before the next attempt.
+        failed = "procrastinate_jobs WHERE attempts > 1 AND status = 'todo'"
+        wait_until(lambda: self._count(failed) == 2)
 
     def start_the_object_store(self) -> None:
         """Start the store and wait until all posts are published."""
