@@ -20,7 +20,6 @@ _CHROMA_SHARE: Final = {"422": 0.5, "440": 0.5, "420": 0.25, "411": 0.25}
 _CHROMA_420: Final = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420)
 # libjpeg scales by eighths while it decodes. From six eighths on, that costs more than a resize.
 _WHOLE, _MOST_EIGHTHS = 8, 6
-_SMALLEST: Final = {"min_width": 1, "min_height": 1, "min_factor": _WHOLE}
 # Of a larger picture, libvips takes the pixels row by row: slower, but within the budget for the
 # largest. A progressive one needs memory for all coefficients besides all pixels.
 _MOST_PIXELS: Final = 70 * MEGAPIXEL
@@ -79,7 +78,9 @@ def without_oddities(content: bytes) -> bytes:
     """
     for _ in range(MOST_ODDITIES):
         try:
-            simplejpeg.decode_jpeg(content, colorspace="GRAY", **_SMALLEST)
+            simplejpeg.decode_jpeg(
+                content, colorspace="GRAY", min_width=1, min_height=1, min_factor=_WHOLE
+            )
         except ValueError as error:
             mended = without_oddity(content, str(error))
         else:
