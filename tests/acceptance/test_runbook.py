@@ -88,13 +88,15 @@ class Saboteur:
             assert self._app.complete(each).status_code == 202
         self._store.behave("down")
         self._workers[-1].send_signal(signal.SIGCONT)
-        # Wait for the second failure: then there is time for all commands before the next attempt.
-        failed = "procrastinate_jobs WHERE attempts > 1 AND status = 'todo'"
+        failed = "procrastinate_jobs WHERE attempts > 0 AND status = 'todo'"
         wait_until(lambda: self._count(failed) == 2)
+        # Half of the time, the next attempt would be running.
+        self._workers[-1].send_signal(signal.SIGSTOP)
 
     def start_the_object_store(self) -> None:
         """Start the store and wait until all posts are published."""
         self._store.behave("healthy")
+        self._workers[-1].send_signal(signal.SIGCONT)
         wait_until(lambda: self._count("procrastinate_jobs") == 0)
 
     def stop_the_database(self) -> None:
