@@ -2,9 +2,9 @@
 
 set positional-arguments
 
-# How many processes there are, which tests share one, and which files come first, is in
+# All tests of a file run in one process. How many there are, and which files come first, is in
 # tests/schedule.py.
-SIDE_BY_SIDE := "--numprocesses=logical --maxprocesses=5 --dist=loadgroup --no-loadscope-reorder"
+SIDE_BY_SIDE := "--numprocesses=logical --maxprocesses=5 --dist=loadfile --no-loadscope-reorder"
 
 export PATH := justfile_directory() / ".venv/bin" + ":" + env("PATH")
 

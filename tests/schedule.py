@@ -1,11 +1,8 @@
 """A pytest plugin: how many processes run the tests, and in which order they take the files.
 
 Tests of faults mostly wait, for heartbeats and back-off; those of pictures keep a core busy. With
-more processes than cores, both go on at the same time. The longest files start first, a busy one
+one process more than cores, both go on at the same time. The longest files start first, a busy one
 after a waiting one, so that no process is left alone with them at the end.
-
-All tests of a file run in one process, and so do all tests of a folder that share its stack: even
-an idle stack takes a tenth of a core.
 """
 
 import os
@@ -46,21 +43,8 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first, and group what runs in one process; see `--dist=loadgroup`."""
+    """Put the longest files first; the order within a file stays."""
     if missing := [path for path in _RANK if not path.is_file()]:
         raise pytest.UsageError(f"tests/schedule.py lists files that do not exist: {missing}")
     items.sort(key=lambda item: _RANK.get(item.path, len(_RANK)))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(str(_group(item).relative_to(_ROOT))))
-
-
-def _group(item: pytest.Item) -> Path:
-    """The folder whose stack it shares, or else its file."""
-    is_sharing = (
-        isinstance(item, pytest.Function)
-        and "stack" in item.fixturenames
-        and not hasattr(item.module, "stack")
-    )
-    return item.path.parent if is_sharing else item.path
