@@ -58,7 +58,7 @@ def run_pytest(
 
 def _run(arguments: Sequence[str], tree: Path, environ: Mapping[str, str], output: str) -> None:
     os.setsid()
-    # A mutant may loop for ever, and whoever would end it may be killed first.
+    # A mutant may loop forever, and its runner may be killed before the time limit.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     with Path(output).open("wb") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""AVIF grids: assembled here from single AVIFs, because no library at hand writes them."""
+"""AVIF grids: assembled here from single AVIFs, since none of our libraries writes them."""
 
 import struct
 from typing import Final
