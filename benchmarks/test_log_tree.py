@@ -80,9 +80,9 @@ async def _seal_and_verify(url: str, events: int) -> tuple[float, float]:
 
 
 def test_appends_do_not_notice_the_sealer(
-    publishing: Publishing, database_url: str, request: pytest.FixtureRequest
+    publishing: Publishing, database_url: str, *, is_measuring: bool
 ) -> None:
-    seconds = ROUND_SECONDS if request.config.getoption("--benchmark-enable") else 0.5
+    seconds = ROUND_SECONDS if is_measuring else 0.5
     _append_for(publishing, seconds / 4)
     alone, beside = 0, 0
     for _ in range(ROUNDS):
@@ -92,7 +92,8 @@ def test_appends_do_not_notice_the_sealer(
     each = ROUNDS * seconds
     print(f"\nappends alone {alone / each:,.0f}/s, beside a sealer {beside / each:,.0f}/s")
     print(f"ratio {beside / alone:.3f}")
-    assert beside > 0.7 * alone
+    if is_measuring:
+        assert beside > 0.7 * alone
 
 
 def _append_for(publishing: Publishing, seconds: float) -> int:

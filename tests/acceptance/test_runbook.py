@@ -5,11 +5,13 @@ With `NOVA_WRITE_PAGES` set, their output is written into the page, to be review
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -103,7 +105,8 @@ class Saboteur:
         """Kill the database, which stays down for a while."""
         self._upload(1)
         os.kill(self._stack.pids["postgres"], signal.SIGKILL)
-        time.sleep(0.5)
+        # Its processes outlive it for a moment, with its port open.
+        wait_until(lambda: not accepts_connections(self._stack.environ["DATABASE_URL"]))
 
     def start_the_database(self) -> None:
         """Wait until the database and every process are back."""
@@ -154,6 +157,16 @@ class Saboteur:
         with psycopg.connect(self._stack.environ["DATABASE_URL"]) as connection:
             row = connection.execute(f"SELECT count(*) FROM {what} {only}".encode()).fetchone()
         return int(row[0]) if row else 0
+
+
+def accepts_connections(url: str) -> bool:
+    """Whether anything listens where the database did."""
+    address = urlsplit(url)
+    try:
+        socket.create_connection((address.hostname, address.port), 5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 @pytest.fixture
