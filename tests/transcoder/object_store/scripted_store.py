@@ -1,5 +1,6 @@
 """A store that answers as a test says, over real HTTP, and remembers what it was asked."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -67,7 +68,18 @@ async def scripted_store(
         store.url = f"http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}"
         yield store
     finally:
-        await runner.cleanup()
+        await _close(runner)
+
+
+async def _close(runner: web.AppRunner) -> None:
+    """Stop serving; a connection whose client reads no more would stay open with its last bytes."""
+    assert runner.server is not None
+    transports = [connection.transport for connection in runner.server.connections]
+    await runner.cleanup()
+    for transport in filter(None, transports):
+        transport.abort()
+    # They close in the next turn of the event loop.
+    await asyncio.sleep(0)
 
 
 def sending(content: bytes) -> Respond:
