@@ -18,8 +18,8 @@ from transcoder.processing.failure import failure_of
 from transcoder.processing.fit import fit, resize, size_within
 from transcoder.processing.flatten import flatten, flatten_lazily, unpremultiply
 from transcoder.processing.heif import decode_heif, is_premultiplied
-from transcoder.processing.jpeg import check_seams, decode_jpeg, without_oddities
-from transcoder.processing.jpeg_oddities import MOST_ODDITIES, without_oddity
+from transcoder.processing.jpeg.codec import check_seams, decode_jpeg, without_oddities
+from transcoder.processing.jpeg.oddities import MOST_ODDITIES, without_oddity
 from transcoder.processing.load import load
 from transcoder.processing.picture import (
     AnyPicture,

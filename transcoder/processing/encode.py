@@ -6,9 +6,9 @@ from msgspec import Struct
 
 from domain.recipes import Recipe
 from transcoder.processing.fit import fit
-from transcoder.processing.jpeg import encode_jpeg
+from transcoder.processing.jpeg.codec import encode_jpeg
+from transcoder.processing.jpeg.size_forecast import SizeForecast
 from transcoder.processing.picture import Picture
-from transcoder.processing.size_forecast import SizeForecast
 
 # Below this quality, artefacts are more visible than a smaller picture.
 LOWEST_QUALITY: Final = 50

@@ -7,7 +7,7 @@ import numpy as np
 import pyvips
 
 from domain.formats import ContentType
-from transcoder.processing.jpeg import encode_jpeg
+from transcoder.processing.jpeg.codec import encode_jpeg
 from transcoder.processing.png_chunks import chunk_anywhere
 
 _PREFIX: Final = b"Exif\0\0"

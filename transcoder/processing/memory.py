@@ -6,7 +6,7 @@ import pyvips
 
 from domain.formats import ContentType
 from transcoder.processing.heif import heif_bytes_per_pixel
-from transcoder.processing.jpeg import jpeg_bytes_per_pixel
+from transcoder.processing.jpeg.codec import jpeg_bytes_per_pixel
 from transcoder.rendering import MIB
 
 # All figures come from `just bench-memory`. Without the decoder, a process needs memory for the

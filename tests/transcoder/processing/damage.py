@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Final, TypeAlias
 
-from transcoder.processing.jpeg_structure import structure_of
+from transcoder.processing.jpeg.structure import structure_of
 
 Damage: TypeAlias = Callable[[bytes, Random], bytes]
 

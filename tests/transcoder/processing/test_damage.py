@@ -21,7 +21,7 @@ from tests.transcoder.processing.odd_jpegs import (
     with_bytes_before_restarts,
 )
 from tests.transcoder.processing.verdicts import WRONG, published, wrong_share
-from transcoder.processing.seams import is_torn
+from transcoder.processing.jpeg.seams import is_torn
 
 SIZE: Final = (720, 540)
 # Whatever they hit, too much is wrong to be overlooked.

@@ -14,7 +14,7 @@ from tests.transcoder import pictures
 from tests.transcoder.pictures import BLUE, CORNERS, GREEN, RED, WHITE, YELLOW
 from transcoder.errors import RenderTimedOut
 from transcoder.processing.encode import LOWEST_QUALITY, encode
-from transcoder.processing.jpeg import encode_jpeg
+from transcoder.processing.jpeg.codec import encode_jpeg
 from transcoder.processing.picture import swap_channels
 from transcoder.processing.pipeline import render
 from transcoder.rendering import Limits, RenderedVariant

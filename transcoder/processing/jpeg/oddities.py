@@ -10,7 +10,7 @@ from typing import Final
 import simplejpeg
 
 from transcoder.errors import CorruptImage
-from transcoder.processing.jpeg_structure import (
+from transcoder.processing.jpeg.structure import (
     Structure,
     intervals,
     scan_data,

@@ -8,10 +8,10 @@ import simplejpeg
 
 from domain.recipes import MEGAPIXEL
 from transcoder.errors import CorruptImage
-from transcoder.processing.jpeg_oddities import MOST_ODDITIES, without_oddity
-from transcoder.processing.jpeg_structure import structure_of
+from transcoder.processing.jpeg.oddities import MOST_ODDITIES, without_oddity
+from transcoder.processing.jpeg.seams import is_torn
+from transcoder.processing.jpeg.structure import structure_of
 from transcoder.processing.picture import Picture
-from transcoder.processing.seams import is_torn
 
 _GREY, _COLOUR = 1, 3
 _COEFFICIENT_BYTES: Final = 2

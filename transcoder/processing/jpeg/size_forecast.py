@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from transcoder.processing.jpeg import encode_jpeg
+from transcoder.processing.jpeg.codec import encode_jpeg
 from transcoder.processing.picture import Picture
 
 # Rows of pixels in a 4:2:0 block row, and the sample takes one block row in so many.
