@@ -17,7 +17,7 @@ from tests.transcoder.processes.largest_pictures import (
     TOO_COSTLY,
     Kind,
 )
-from transcoder.processing.effort import cpu_seconds
+from transcoder.processing.limits.effort import cpu_seconds
 from transcoder.processing.load import load
 from transcoder.processing.pipeline import render
 from transcoder.rendering import Limits

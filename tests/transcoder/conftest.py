@@ -11,7 +11,7 @@ from domain.event_store.publishing import Publishing
 from tests.fake_object_store import FakeObjectStore
 from tests.sql import Connections
 from tests.transcoder.rendered import FakeRenderer
-from transcoder.processing.heap import keep_freed_memory
+from transcoder.processing.limits.heap import keep_freed_memory
 from transcoder.queue.app import open_queue
 from transcoder.tasks import add_tasks, assemble
 

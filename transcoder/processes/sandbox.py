@@ -8,7 +8,7 @@ import cv2
 import pyvips
 
 from transcoder.processes.prctl import die_with_parent
-from transcoder.processing.heap import keep_freed_memory
+from transcoder.processing.limits.heap import keep_freed_memory
 from transcoder.rendering import Limits
 
 LOADERS: Final = ("VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp")

@@ -11,13 +11,13 @@ import pyvips
 
 from domain.formats import ContentType
 from transcoder.errors import CorruptImage
-from transcoder.processing.avif import check_coded, check_tiles
-from transcoder.processing.colour import is_standard, standardise
-from transcoder.processing.colour_space import ColourSpace
+from transcoder.processing.colour.colour_space import ColourSpace, SourceColour
+from transcoder.processing.colour.conversion import is_standard, standardise
 from transcoder.processing.failure import failure_of
 from transcoder.processing.fit import fit, resize, size_within
 from transcoder.processing.flatten import flatten, flatten_lazily, unpremultiply
-from transcoder.processing.heif import decode_heif, is_premultiplied
+from transcoder.processing.heif.avif import check_coded, check_tiles
+from transcoder.processing.heif.decoding import decode_heif, is_premultiplied
 from transcoder.processing.jpeg.codec import check_seams, decode_jpeg, without_oddities
 from transcoder.processing.jpeg.oddities import MOST_ODDITIES, without_oddity
 from transcoder.processing.load import load
@@ -27,7 +27,6 @@ from transcoder.processing.picture import (
     from_libvips,
     swap_channels_in_place,
 )
-from transcoder.processing.source_colour import SourceColour
 from transcoder.processing.zeros import check_webp
 
 _RGBA, _CMYK = 4, 4

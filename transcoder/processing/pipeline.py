@@ -6,24 +6,24 @@ from typing import Final
 from domain.formats import ContentType
 from domain.recipes import MEDIUM, RECIPE_VERSION, RECIPES, VARIANT_CONTENT_TYPE, Recipe
 from domain.variants import MetadataKind
-from transcoder.processing.colour import convert_colour
+from transcoder.processing.colour.conversion import convert_colour
 from transcoder.processing.decode import bytes_of_16_bits, decode
-from transcoder.processing.effort import cpu_seconds
 from transcoder.processing.encode import Encoded, encode
 from transcoder.processing.fingerprint import encoder_fingerprint
 from transcoder.processing.fit import fit
-from transcoder.processing.heap import room_for
-from transcoder.processing.late_exif import with_late_exif
+from transcoder.processing.limits.effort import cpu_seconds
+from transcoder.processing.limits.heap import room_for
+from transcoder.processing.limits.memory import memory_needed
+from transcoder.processing.limits.probe import check_effort, check_memory, check_size
+from transcoder.processing.limits.stopwatch import Stopwatch
 from transcoder.processing.load import load
-from transcoder.processing.memory import memory_needed
-from transcoder.processing.metadata import metadata_kinds
 from transcoder.processing.orient import orient, upright_size
+from transcoder.processing.original.metadata import metadata_kinds
+from transcoder.processing.original.sniff import check_type
+from transcoder.processing.original.source_colour import source_colour
 from transcoder.processing.picture import Picture
 from transcoder.processing.placeholder import placeholder_of
-from transcoder.processing.probe import check_effort, check_memory, check_size
-from transcoder.processing.sniff import check_type
-from transcoder.processing.source_colour import source_colour
-from transcoder.processing.stopwatch import Stopwatch
+from transcoder.processing.png.late_exif import with_late_exif
 from transcoder.rendering import Limits, RenderedVariant, Rendering
 
 _LARGEST_FIRST: Final = sorted(RECIPES, key=lambda recipe: recipe.max_width, reverse=True)

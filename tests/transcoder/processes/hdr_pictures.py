@@ -9,7 +9,7 @@ import pillow_heif
 from domain.formats import ContentType
 from tests.transcoder import pictures
 from tests.transcoder.processes.largest_pictures import deep, smooth
-from tests.transcoder.processing.colour_files import cicp, with_chunks, with_nclx
+from tests.transcoder.processing.colour.colour_files import cicp, with_chunks, with_nclx
 
 BT2020_CODE, PQ = 9, 16
 

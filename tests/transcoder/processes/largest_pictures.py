@@ -11,8 +11,8 @@ from PIL import Image
 
 from domain.formats import ContentType
 from tests.transcoder import pictures
+from transcoder.processing.limits.memory import memory_needed
 from transcoder.processing.load import load
-from transcoder.processing.memory import memory_needed
 from transcoder.rendering import MIB, Limits
 
 WIDTH, HEIGHT = 8160, 6120

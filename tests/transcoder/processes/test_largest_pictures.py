@@ -26,7 +26,7 @@ from tests.transcoder.processes.largest_pictures import (
 )
 from transcoder.errors import TooMuchMemory
 from transcoder.processes.pool import RenderPool
-from transcoder.processing.colour_space import ColourSpace
+from transcoder.processing.colour.colour_space import ColourSpace
 from transcoder.processing.decode import bytes_of_16_bits
 from transcoder.processing.load import load
 from transcoder.processing.pipeline import render

@@ -23,7 +23,7 @@ from tests.transcoder.processing import references
 from tests.transcoder.processing.renditions import pixels, rendered, variant_of
 from tests.transcoder.processing.similarity import drift, lightness, ssim
 from transcoder.processes.pool import RenderPool
-from transcoder.processing.colour import convert_colour
+from transcoder.processing.colour.conversion import convert_colour
 from transcoder.processing.encode import LOWEST_QUALITY
 from transcoder.processing.picture import swap_channels
 from transcoder.rendering import Limits, RenderedVariant, Rendering

@@ -9,7 +9,7 @@ from tests.transcoder.processing.references import Pixels
 from transcoder.errors import CorruptImage
 from transcoder.processing.decode import decode
 from transcoder.processing.load import load
-from transcoder.processing.source_colour import source_colour
+from transcoder.processing.original.source_colour import source_colour
 
 # The share of pixels that makes a photo wrong, and of 255, in any channel, what makes a pixel so.
 WRONG: Final = 0.01

@@ -6,9 +6,9 @@ functions of cameras, not of screens: show them by that of sRGB, as browsers do.
 
 from typing import Final
 
-from transcoder.processing.colour_space import ColourSpace
-from transcoder.processing.primaries import BT709, Primaries
-from transcoder.processing.transfer import Transfer
+from transcoder.processing.colour.colour_space import ColourSpace
+from transcoder.processing.colour.primaries import BT709, Primaries
+from transcoder.processing.colour.transfer import Transfer
 
 _ILLUMINANT_C: Final = (0.310, 0.316)
 _SMPTE170: Final = Primaries((0.630, 0.340), (0.310, 0.595), (0.155, 0.070))

@@ -1,12 +1,12 @@
-"""The colour space of a picture without an ICC profile: what its numbers mean."""
+"""Colour spaces: what the numbers of a picture without an ICC profile mean."""
 
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from msgspec import Struct
 
-from transcoder.processing.primaries import BT709, Primaries
-from transcoder.processing.transfer import Transfer, Values, to_light, white_of
+from transcoder.processing.colour.primaries import BT709, Primaries
+from transcoder.processing.colour.transfer import Transfer, Values, to_light, white_of
 
 _HDR: Final = frozenset({"pq", "hlg"})
 # ITU-T H.273: black and white of the limited range with 8 bits; deeper numbers are shifted.
@@ -45,3 +45,7 @@ class ColourSpace(Struct, frozen=True, kw_only=True):
         if self.is_limited:
             return (_BLACK + white * (_WHITE - _BLACK)) * levels / _LEVELS
         return white * (levels - 1)
+
+
+# An ICC profile, a colour space, or None for sRGB.
+SourceColour: TypeAlias = bytes | ColourSpace | None

@@ -15,9 +15,11 @@ import numpy as np
 import pyvips
 
 from domain.recipes import MEGAPIXEL
-from transcoder.processing.colour_space import ColourSpace
-from transcoder.processing.icc import GREY, PROFILE, profile_of
-from transcoder.processing.matrix_shaper import RAMPS, MatrixShaper
+from transcoder.processing.colour.colour_space import ColourSpace, SourceColour
+from transcoder.processing.colour.icc import GREY, PROFILE, profile_of
+from transcoder.processing.colour.matrix_shaper import RAMPS, MatrixShaper
+from transcoder.processing.colour.srgb import light_to_srgb
+from transcoder.processing.colour.tone_mapping import map_tones
 from transcoder.processing.picture import (
     AnyPicture,
     Picture,
@@ -28,9 +30,6 @@ from transcoder.processing.picture import (
     swap_channels,
     to_libvips,
 )
-from transcoder.processing.source_colour import SourceColour
-from transcoder.processing.srgb import light_to_srgb
-from transcoder.processing.tone_mapping import map_tones
 
 _STANDARD: Final = frozenset({"srgb", "b-w"})
 # Of 255: how far a profile may be from sRGB and still count as sRGB, and how far our conversion of

@@ -5,8 +5,8 @@ from typing import Final
 
 import pyvips
 
-from transcoder.processing.code_points import by_code_points
-from transcoder.processing.colour_space import ColourSpace
+from transcoder.processing.colour.code_points import by_code_points
+from transcoder.processing.colour.colour_space import ColourSpace
 
 PROFILE: Final = "icc-profile-data"
 GREY: Final = frozenset({"b-w", "grey16"})

@@ -12,9 +12,9 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from transcoder.processing.colour_space import ColourSpace
+from transcoder.processing.colour.colour_space import ColourSpace
+from transcoder.processing.colour.srgb import LIGHT_LEVELS, bgr_matrix_to_srgb, srgb_table
 from transcoder.processing.picture import AnyPicture, Picture, room_for_8_bits
-from transcoder.processing.srgb import LIGHT_LEVELS, bgr_matrix_to_srgb, srgb_table
 
 # Pixels per strip: few enough to stay in the CPU cache.
 _STRIP_PIXELS: Final = 1 << 16

@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from transcoder.processing.primaries import Matrix, Primaries, matrix_to_srgb
-from transcoder.processing.transfer import Values
+from transcoder.processing.colour.primaries import Matrix, Primaries, matrix_to_srgb
+from transcoder.processing.colour.transfer import Values
 
 LIGHT_LEVELS: Final = 1 << 16
 # IEC 61966-2-1: below this light, the curve is straight.

@@ -11,7 +11,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from transcoder.processing.colour_space import ColourSpace
+from transcoder.processing.colour.colour_space import ColourSpace
+from transcoder.processing.colour.srgb import (
+    LIGHT_LEVELS,
+    bgr_matrix_to_srgb,
+    light_to_srgb,
+    srgb_table,
+)
+from transcoder.processing.colour.transfer import (
+    WHITE_NITS,
+    Transfer,
+    Values,
+    nits_to_pq,
+    pq_to_nits,
+)
 from transcoder.processing.picture import (
     AnyPicture,
     Picture,
@@ -19,8 +32,6 @@ from transcoder.processing.picture import (
     levels_of,
     room_for_8_bits,
 )
-from transcoder.processing.srgb import LIGHT_LEVELS, bgr_matrix_to_srgb, light_to_srgb, srgb_table
-from transcoder.processing.transfer import WHITE_NITS, Transfer, Values, nits_to_pq, pq_to_nits
 
 Light: TypeAlias = NDArray[np.float32]
 

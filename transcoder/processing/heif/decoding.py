@@ -10,11 +10,11 @@ from pillow_heif import options
 
 from domain.formats import ContentType
 from transcoder.errors import CorruptImage
-from transcoder.processing.colour_space import ColourSpace
+from transcoder.processing.colour.colour_space import ColourSpace
 from transcoder.processing.failure import failure_of
 from transcoder.processing.flatten import flatten, flatten_lazily, unpremultiply
-from transcoder.processing.hevc import has_impossible_zeros
-from transcoder.processing.libheif import (
+from transcoder.processing.heif.hevc import has_impossible_zeros
+from transcoder.processing.heif.libheif import (
     GREY,
     HEVC,
     RGB,

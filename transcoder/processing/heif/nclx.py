@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from transcoder.processing.code_points import by_code_points
-from transcoder.processing.colour_space import ColourSpace
-from transcoder.processing.heif import open_heif
+from transcoder.processing.colour.code_points import by_code_points
+from transcoder.processing.colour.colour_space import ColourSpace
+from transcoder.processing.heif.decoding import open_heif
 
 
 def heif_colour(content: bytes) -> ColourSpace | None:

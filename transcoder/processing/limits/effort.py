@@ -12,7 +12,7 @@ import pyvips
 
 from domain.formats import ContentType
 from domain.recipes import MEGAPIXEL
-from transcoder.processing.heif import heif_cpu_seconds_per_megapixel
+from transcoder.processing.heif.decoding import heif_cpu_seconds_per_megapixel
 
 # Seconds for each megapixel, from `just bench-cpu`.
 _JPEG: Final = 0.014

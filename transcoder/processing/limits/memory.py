@@ -5,7 +5,7 @@ from typing import Final
 import pyvips
 
 from domain.formats import ContentType
-from transcoder.processing.heif import heif_bytes_per_pixel
+from transcoder.processing.heif.decoding import heif_bytes_per_pixel
 from transcoder.processing.jpeg.codec import jpeg_bytes_per_pixel
 from transcoder.rendering import MIB
 

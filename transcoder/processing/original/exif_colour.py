@@ -9,8 +9,8 @@ from typing import Final
 
 import pyvips
 
-from transcoder.processing.colour_space import ColourSpace
-from transcoder.processing.primaries import ADOBE_RGB
+from transcoder.processing.colour.colour_space import ColourSpace
+from transcoder.processing.colour.primaries import ADOBE_RGB
 
 _COLOUR_SPACE: Final = "exif-ifd2-ColorSpace"
 _INTEROPERABILITY: Final = "exif-ifd4-InteroperabilityIndex"

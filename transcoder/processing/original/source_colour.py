@@ -1,18 +1,15 @@
 """The source colour: what the numbers of an original mean, whatever in the file says it."""
 
-from typing import Final, TypeAlias
+from typing import Final
 
 import pyvips
 
 from domain.formats import HEIF_CONTENT_TYPES, ContentType
-from transcoder.processing.colour_space import ColourSpace
-from transcoder.processing.exif_colour import exif_colour
-from transcoder.processing.heif_colour import heif_colour
-from transcoder.processing.icc import hdr_space, profile_of
-from transcoder.processing.png_colour import png_colour
-
-# An ICC profile, a colour space, or None for sRGB.
-SourceColour: TypeAlias = bytes | ColourSpace | None
+from transcoder.processing.colour.colour_space import SourceColour
+from transcoder.processing.colour.icc import hdr_space, profile_of
+from transcoder.processing.heif.nclx import heif_colour
+from transcoder.processing.original.exif_colour import exif_colour
+from transcoder.processing.png.colour import png_colour
 
 _INKS: Final = "cmyk"
 

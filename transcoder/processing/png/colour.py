@@ -6,11 +6,11 @@ cICP goes before iCCP, iCCP before sRGB, and sRGB before gAMA and cHRM (W3C PNG,
 import struct
 from typing import Final
 
-from transcoder.processing.code_points import by_code_points
-from transcoder.processing.colour_space import ColourSpace
-from transcoder.processing.png_chunks import chunks_before_pixels
-from transcoder.processing.primaries import BT709, Primaries
-from transcoder.processing.transfer import Transfer
+from transcoder.processing.colour.code_points import by_code_points
+from transcoder.processing.colour.colour_space import ColourSpace
+from transcoder.processing.colour.primaries import BT709, Primaries
+from transcoder.processing.colour.transfer import Transfer
+from transcoder.processing.png.chunks import chunks_before_pixels
 
 _NAMES: Final = frozenset({b"cICP", b"sRGB", b"gAMA", b"cHRM"})
 _CICP_BYTES, _GAMA_BYTES = 4, 4

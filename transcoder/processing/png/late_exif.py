@@ -8,7 +8,7 @@ import pyvips
 
 from domain.formats import ContentType
 from transcoder.processing.jpeg.codec import encode_jpeg
-from transcoder.processing.png_chunks import chunk_anywhere
+from transcoder.processing.png.chunks import chunk_anywhere
 
 _PREFIX: Final = b"Exif\0\0"
 _MOST_BYTES: Final = 65_533 - len(_PREFIX)

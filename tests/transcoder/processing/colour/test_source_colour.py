@@ -13,8 +13,9 @@ from PIL import Image, ImageCms
 
 from tests.transcoder import pictures
 from tests.transcoder.pictures import CORNERS, GREEN, WHITE, YELLOW
-from tests.transcoder.processing import colour_files, colour_formulas, references
-from tests.transcoder.processing.colour_files import chrm, cicp, gama, with_chunks, with_nclx
+from tests.transcoder.processing import references
+from tests.transcoder.processing.colour import colour_files, colour_formulas
+from tests.transcoder.processing.colour.colour_files import chrm, cicp, gama, with_chunks, with_nclx
 from tests.transcoder.processing.renditions import rendered, variant_of
 
 STEPS: Final = np.arange(0, 256, 51, dtype=np.uint8)

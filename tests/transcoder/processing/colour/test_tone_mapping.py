@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.transcoder import pictures
-from tests.transcoder.processing import colour_files, colour_formulas, references
-from tests.transcoder.processing.colour_files import cicp, with_chunks
+from tests.transcoder.processing import references
+from tests.transcoder.processing.colour import colour_files, colour_formulas
+from tests.transcoder.processing.colour.colour_files import cicp, with_chunks
 from tests.transcoder.processing.renditions import rendered, variant_of
 
 Values = NDArray[np.float64]

@@ -12,9 +12,9 @@ from PIL import Image
 from tests.transcoder import pictures
 from tests.transcoder.processing.renditions import rendered
 from transcoder.errors import CorruptImage
-from transcoder.processing import libheif
-from transcoder.processing.heif import decode_heif
-from transcoder.processing.libheif import UnknownLayout, verify_layout
+from transcoder.processing.heif import libheif
+from transcoder.processing.heif.decoding import decode_heif
+from transcoder.processing.heif.libheif import UnknownLayout, verify_layout
 
 TILE: Final = 128
 

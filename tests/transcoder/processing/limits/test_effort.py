@@ -9,9 +9,9 @@ from tests.transcoder import pictures
 from tests.transcoder.processing import hostile
 from tests.transcoder.processing.renditions import rendered
 from transcoder.errors import TooComplex
-from transcoder.processing.effort import cpu_seconds, scans
+from transcoder.processing.limits.effort import cpu_seconds, scans
+from transcoder.processing.limits.probe import check_effort
 from transcoder.processing.load import load
-from transcoder.processing.probe import check_effort
 from transcoder.rendering import Limits
 
 SOS = b"\xff\xda"

@@ -10,7 +10,7 @@ from transcoder.errors import (
     TooManyPixels,
     TooMuchMemory,
 )
-from transcoder.processing.probe import check_memory, check_size
+from transcoder.processing.limits.probe import check_memory, check_size
 from transcoder.rendering import Limits
 
 LIMITS = Limits(max_side=100, max_pixels=5000, max_bands=4, memory_bytes=1000)

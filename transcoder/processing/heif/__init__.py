@@ -1,0 +1,1 @@
+"""HEIC and AVIF: libheif opens and decodes them, and what it does not tell is checked here."""

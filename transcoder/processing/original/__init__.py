@@ -1,0 +1,1 @@
+"""Originals: what a file is and says, before its pixels are decoded."""

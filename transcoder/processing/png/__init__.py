@@ -1,0 +1,1 @@
+"""PNG: what libvips does not read of it."""
