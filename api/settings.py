@@ -12,13 +12,14 @@ from transcoder.settings import ObjectStoreSettings, PhotoSettings, PositiveInt
 
 
 class ServerSettings(Struct, frozen=True, kw_only=True):
-    """Where the API listens, and how long it keeps serving after SIGTERM."""
+    """Where the API listens, how long it keeps serving after SIGTERM, and whether /docs is on."""
 
     host: str = field(default="127.0.0.1", name="APP_HOST")
     port: Annotated[int, Meta(ge=1, le=65535)] = field(default=8000, name="APP_PORT")
     shutdown_delay_seconds: Annotated[float, Meta(ge=0)] = field(
         default=5, name="APP_SHUTDOWN_DELAY_SECONDS"
     )
+    serves_docs: bool = field(default=True, name="APP_DOCS")
 
 
 class UploadSettings(Struct, frozen=True, kw_only=True):

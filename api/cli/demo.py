@@ -17,8 +17,9 @@ from api.cli.errors import friendly_errors
 from api.cli.foreground import foreground_stack
 from api.cli.options import DEFAULT_FOLDER, Data
 from api.cli.output import console, print_table
-from api.http.app import API_PATH, DOCS_PATH
+from api.http.app import API_PATH
 from api.http.authentication.bearer import User, create_token
+from api.http.openapi.config import DOCS_PATH
 from api.http.schemas.posts import PostView
 from api.http.schemas.uploads import UploadOpened
 from api.stack.environment import LOOPBACK

@@ -10,7 +10,7 @@ from api.cli.errors import friendly_errors
 from api.cli.foreground import foreground_stack
 from api.cli.options import DEFAULT_FOLDER, Data
 from api.cli.output import console
-from api.http.app import DOCS_PATH
+from api.http.openapi.config import DOCS_PATH
 from api.settings import environ
 from api.stack.local import LocalStack
 

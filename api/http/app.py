@@ -7,13 +7,15 @@ from typing import TypeAlias
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.types import ControllerRouterHandler
 
 from api.http.authentication.bearer import bearer_auth
+from api.http.bodies import JsonRequest
 from api.http.observability.correlation import HEADER, add_correlation_id
-from api.http.problems import respond_with_problem
+from api.http.openapi.config import openapi_config
+from api.http.openapi.schemas import StructSchemas
+from api.http.problems.pages import problems_router
+from api.http.problems.responses import respond_with_problem
 from api.http.resources import Resources, open_resources
 from api.http.routes.audit import audit_router
 from api.http.routes.capabilities import read_capabilities
@@ -24,7 +26,6 @@ from api.http.routes.uploads import uploads_router
 from api.settings import ApiSettings
 
 API_PATH = "/api/v1"
-DOCS_PATH = "/docs"
 # Requests are small JSON documents; photos go to the object store directly.
 MAX_BODY_BYTES = 64 * 1024
 
@@ -58,7 +59,7 @@ def create_app(
             health_router,
         ],
     )
-    routes: list[ControllerRouterHandler] = [api]
+    routes: list[ControllerRouterHandler] = [api, problems_router]
     if settings.cloudfront_url is None:
         routes.append(read_media)
     app = Litestar(
@@ -72,13 +73,9 @@ def create_app(
             allow_origins=["*"], expose_headers=["ETag", "Location", "Retry-After", HEADER]
         ),
         request_max_body_size=MAX_BODY_BYTES,
-        openapi_config=OpenAPIConfig(
-            title="Nova Publishing",
-            version="1",
-            description="Upload photos, get web-ready variants behind a CDN.",
-            path=DOCS_PATH,
-            render_plugins=[ScalarRenderPlugin()],
-        ),
+        request_class=JsonRequest,
+        plugins=[StructSchemas()],
+        openapi_config=openapi_config() if settings.server.serves_docs else None,
         debug=False,
         logging_config=None,
     )

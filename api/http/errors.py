@@ -6,6 +6,7 @@ ApiError
 ├── FileTooSmall            the announced size is below the limit
 ├── NotUploaded             the announced bytes are not in the object store
 ├── InvalidUploadToken      the token was not issued for this upload
+├── InvalidBody             fields of the request's body are invalid
 ├── InvalidCursor           the cursor was not issued by this API
 ├── InvalidQuery            the query parameters contradict each other or cannot be answered
 ├── InsufficientRole        the route requires another role
@@ -14,6 +15,8 @@ ApiError
 
 The message of an error tells the client what to do: it is the `detail` of the problem.
 """
+
+from msgspec import Struct
 
 
 class ApiError(Exception):
@@ -58,6 +61,21 @@ class InvalidUploadToken(ApiError):
 
     def __init__(self) -> None:
         super().__init__("Use the upload_token that upload/init returned for this post.")
+
+
+class InvalidField(Struct, frozen=True, kw_only=True):
+    """One invalid field of a body: where it is, as a JSON Pointer, and what is wrong with it."""
+
+    pointer: str
+    detail: str
+
+
+class InvalidBody(ApiError):
+    """Fields of the request's body are invalid; `errors` lists each."""
+
+    def __init__(self, errors: list[InvalidField]) -> None:
+        super().__init__("Correct the fields listed in errors.")
+        self.errors = errors
 
 
 class InvalidCursor(ApiError):

@@ -7,11 +7,11 @@ so that paging from the oldest misses no event that is appended meanwhile.
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Final, Literal, LiteralString, TypeAlias
+from typing import Annotated, Any, Final, Literal, LiteralString, TypeAlias
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 from psycopg import AsyncConnection
 
@@ -92,22 +92,57 @@ class AuditedEvent(Struct, frozen=True, kw_only=True):
     If the state is not a JSON object, those places are null and `data.unreadable_state` is base64.
     """
 
-    position: int
-    post_id: UUID
-    version: int
-    type: str
-    recorded_at: str | None
-    actor: str | None
-    correlation_id: str | None
-    causation_id: str | None
-    data: dict[str, Any]
+    position: Annotated[int, Meta(description="Its place in the log.", examples=[28])]
+    post_id: Annotated[
+        UUID,
+        Meta(description="Whose event it is.", examples=["0b9c5e0e-6a53-4c0f-9a7b-1f2d3c4b5a69"]),
+    ]
+    version: Annotated[int, Meta(description="Its place among those of the post.", examples=[2])]
+    type: Annotated[str, Meta(description="What happened.", examples=["post.uploaded"])]
+    recorded_at: Annotated[
+        str | None, Meta(description="When, in RFC 3339.", examples=["2026-03-01T08:00:00.123456Z"])
+    ]
+    actor: Annotated[
+        str | None,
+        Meta(
+            description="Who caused it: `user:UUID`, `cli:NAME@HOST` or `system:NAME`.",
+            examples=["user:5f3759df-0000-4000-8000-000000000001"],
+        ),
+    ]
+    correlation_id: Annotated[
+        str | None,
+        Meta(
+            description="Shared by everything that one request led to.",
+            examples=["6f6d1c0c-3d63-4d6e-9d7b-0f3e5d2c1b4a"],
+        ),
+    ]
+    causation_id: Annotated[
+        str | None,
+        Meta(
+            description="The request, or the event, that led to this one.",
+            examples=["6f6d1c0c-3d63-4d6e-9d7b-0f3e5d2c1b4a"],
+        ),
+    ]
+    data: Annotated[
+        dict[str, Any],
+        Meta(
+            description="The other fields of the event, which depend on its type.",
+            examples=[{"schema_version": 1, "file_size": 3_482_111}],
+        ),
+    ]
 
 
 class EventPage(Struct, frozen=True, kw_only=True):
-    """A page of events in the requested order; `next_after` is null on the last one."""
+    """A page of events in the requested order."""
 
-    items: list[AuditedEvent]
-    next_after: int | None
+    items: Annotated[list[AuditedEvent], Meta(description="The events.")]
+    next_after: Annotated[
+        int | None,
+        Meta(
+            description="Pass it as `after` for the next page; null on the last one.",
+            examples=[28],
+        ),
+    ]
 
 
 class _Span(Struct, frozen=True, kw_only=True):

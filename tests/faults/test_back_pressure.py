@@ -52,7 +52,7 @@ class ObedientApp(App):
         opened = self.init(content, content_type=content_type)
         assert self.put(opened, content).status_code == 200
         while (answer := self.complete(opened)).status_code == 503:
-            assert answer.json()["type"] == "urn:nova:problem:queue-full"
+            assert answer.json()["type"] == "/problems/queue-full"
             self.pauses.append(int(answer.headers["retry-after"]))
             time.sleep(self.pauses[-1])
         assert answer.status_code == 202, answer.text

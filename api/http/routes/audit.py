@@ -6,20 +6,37 @@ their queries is recorded before it is answered.
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import msgspec
 from litestar import Response, Router, get
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 
 from api.http.authentication.requests import AuthenticatedRequest
 from api.http.errors import InsufficientRole, InvalidQuery
 from api.http.observability.correlation import correlation_id_of
-from api.http.openapi import json_response, problem_responses
+from api.http.openapi.operations import NDJSON, ApiOperation, EventsOperation
+from api.http.openapi.parameters import (
+    ACTOR_QUERY,
+    AFTER_QUERY,
+    AS_OF_QUERY,
+    EVENTS_QUERY,
+    FORMAT_QUERY,
+    ORDER_QUERY,
+    POST_ID_QUERY,
+    SINCE_QUERY,
+    TYPE_QUERY,
+    UNTIL_QUERY,
+    USER_ID_QUERY,
+    VERSION_QUERY,
+    PostIdPath,
+)
+from api.http.openapi.responses import LINK, PATH, QUERY, problem_responses
+from api.http.openapi.tags import AUDIT
 from api.http.resources import Connections, UseResources
+from api.http.routes.responses import link_to_next
 from api.http.schemas.audit import (
     DEFAULT_EVENTS,
     MAX_EVENTS,
@@ -44,19 +61,14 @@ from projections.audit.events import (
 from projections.log.reading import LogRow
 from projections.queries.past_posts import events_until, post_after
 
-MAX_POSITION: Final = 2**63 - 1
-NDJSON: Final = "application/x-ndjson"
-
-Position = Annotated[int | None, QueryParameter(ge=0, le=MAX_POSITION)]
-
 
 def read_filter(
-    event_type: Annotated[Topic | None, QueryParameter(name="type")] = None,
-    post_id: FromQuery[UUID | None] = None,
-    user_id: FromQuery[UUID | None] = None,
-    actor: Annotated[str | None, QueryParameter(max_length=200)] = None,
-    since: FromQuery[datetime | None] = None,
-    until: FromQuery[datetime | None] = None,
+    event_type: Annotated[Topic | None, TYPE_QUERY] = None,
+    post_id: Annotated[UUID | None, POST_ID_QUERY] = None,
+    user_id: Annotated[UUID | None, USER_ID_QUERY] = None,
+    actor: Annotated[str | None, ACTOR_QUERY] = None,
+    since: Annotated[datetime | None, SINCE_QUERY] = None,
+    until: Annotated[datetime | None, UNTIL_QUERY] = None,
 ) -> EventFilter:
     """Read the filter from the query parameters."""
     _require_time_zones(since=since, until=until)
@@ -73,10 +85,10 @@ def read_filter(
 
 
 def read_page(
-    after: Position = None,
-    limit: Annotated[int | None, QueryParameter(ge=1, le=MAX_POSITION)] = None,
-    order: FromQuery[Order] = "newest",
-    response_format: Annotated[ResponseFormat, QueryParameter(name="format")] = "json",
+    after: Annotated[int | None, AFTER_QUERY] = None,
+    limit: Annotated[int | None, EVENTS_QUERY] = None,
+    order: Annotated[Order, ORDER_QUERY] = "newest",
+    response_format: Annotated[ResponseFormat, FORMAT_QUERY] = "json",
 ) -> EventPageQuery:
     """Read the page and the format from the query parameters."""
     if response_format == "json" and limit is not None and limit > MAX_EVENTS:
@@ -84,22 +96,36 @@ def read_page(
     return EventPageQuery(after=after, limit=limit, order=order, format=response_format)
 
 
-@get("/posts/{post_id:uuid}/events", responses=problem_responses(404))
+@get(
+    "/posts/{post_id:uuid}/events",
+    operation_id="getPostHistory",
+    response_description="The events of the post.",
+    summary="Read the history of a post",
+    operation_class=ApiOperation,
+    responses=problem_responses(*PATH, PostNotFound),
+)
 async def read_history(
-    post_id: FromPath[UUID], request: AuthenticatedRequest, resources: UseResources
+    post_id: PostIdPath, request: AuthenticatedRequest, resources: UseResources
 ) -> PostHistory:
     """Read all events of a post, even a deleted one. For its owner, auditors and operators."""
     rows = await _history(resources.connections, post_id, request=request)
     return PostHistory(post_id=post_id, items=[audited(row) for row in rows])
 
 
-@get("/posts/{post_id:uuid}/state", responses=problem_responses(404))
+@get(
+    "/posts/{post_id:uuid}/state",
+    operation_id="getPostState",
+    response_description="The post as it was then.",
+    summary="Read an earlier state of a post",
+    operation_class=ApiOperation,
+    responses=problem_responses(*PATH, *QUERY, PostNotFound),
+)
 async def read_state(
-    post_id: FromPath[UUID],
+    post_id: PostIdPath,
     request: AuthenticatedRequest,
     resources: UseResources,
-    as_of: FromQuery[datetime | None] = None,
-    version: Position = None,
+    as_of: Annotated[datetime | None, AS_OF_QUERY] = None,
+    version: Annotated[int | None, VERSION_QUERY] = None,
 ) -> PostView:
     """Read a post as it was at a time or a version. Counters are 0: events do not record them."""
     if (as_of is None) == (version is None):
@@ -115,7 +141,12 @@ async def read_state(
 
 @get(
     "/audit/events",
-    responses={**json_response(EventPage), **problem_responses(403)},
+    operation_id="listEvents",
+    response_description="A page of events, or a stream of lines.",
+    summary="Query the event log",
+    operation_class=EventsOperation,
+    response_headers=[LINK],
+    responses=problem_responses(*QUERY, InsufficientRole),
     dependencies={
         "event_filter": Provide(read_filter, sync_to_thread=False),
         "page": Provide(read_page, sync_to_thread=False),
@@ -126,7 +157,7 @@ async def read_events(
     page: NamedDependency[EventPageQuery],
     request: AuthenticatedRequest,
     resources: UseResources,
-) -> Response[Any]:
+) -> Response[EventPage]:
     """Query the event log: one page, or with `format=ndjson` everything after a position.
 
     `user_id` created the post, `actor` caused the event. `since` is inclusive, `until` exclusive.
@@ -135,8 +166,13 @@ async def read_events(
     filters = {**msgspec.to_builtins(event_filter), **msgspec.to_builtins(page)}
     await _record(resources.connections, request, filters=filters)
     if page.format == "ndjson":
-        return Stream(_lines(resources.connections, event_filter, page), media_type=NDJSON)
-    return Response(await _page(resources.connections, event_filter, page))
+        lines = _lines(resources.connections, event_filter, page)
+        return cast("Response[EventPage]", Stream(lines, media_type=NDJSON))
+    events = await _page(resources.connections, event_filter, page)
+    after = events.next_after
+    return Response(
+        events, headers={} if after is None else {"Link": link_to_next(request, after=after)}
+    )
 
 
 async def _history(
@@ -201,4 +237,6 @@ def _require_time_zones(**times: datetime | None) -> None:
             raise InvalidQuery(f"Add a time zone to {name}, such as Z.")
 
 
-audit_router = Router("/", route_handlers=[read_history, read_state, read_events])
+audit_router = Router(
+    "/", route_handlers=[read_history, read_state, read_events], tags=[AUDIT.name]
+)

@@ -1,67 +1,54 @@
 """Capabilities: what the service accepts and produces, from the tables it works with."""
 
-from litestar import get
-from msgspec import Struct
+from typing import Any, Final
+
+from litestar import Request, Response, get
 from msgspec.structs import asdict
 
+from api.http.openapi.operations import OpenOperation
+from api.http.openapi.responses import CACHE, ETAG, NOT_MODIFIED, problem_responses
+from api.http.openapi.tags import SERVICE
 from api.http.resources import UseResources
+from api.http.routes.responses import respond_with_etag
 from api.http.routes.uploads import TOKEN_LIFETIME, URL_LIFETIME
-from api.http.schemas.uploads import MAX_CAPTION_CHARACTERS
+from api.http.schemas.capabilities import (
+    Capabilities,
+    PhotoLimitView,
+    UploadLimits,
+    VariantView,
+)
+from api.http.schemas.fields import MAX_CAPTION_CHARACTERS
+from api.settings import ApiSettings
 from domain.formats import ContentType, accepted_content_types
 from domain.photo_limits import PHOTO_LIMITS
-from domain.recipes import MAX_SIDE, RECIPE_VERSION, RECIPES, VARIANT_CONTENT_TYPE, VariantName
+from domain.recipes import MAX_SIDE, RECIPE_VERSION, RECIPES, VARIANT_CONTENT_TYPE
+
+# Settings change with a deployment only; a client that revalidates costs next to nothing.
+CACHE_CONTROL: Final = "public, max-age=60"
 
 
-class VariantView(Struct, frozen=True, kw_only=True):
-    """Bounds of a variant, in pixels and bytes."""
-
-    variant: VariantName
-    content_type: str
-    max_width: int
-    max_height: int
-    quality: int
-    max_bytes: int
-
-
-class UploadLimits(Struct, frozen=True, kw_only=True):
-    """What is accepted of any type: sizes in bytes, sides in pixels, lifetimes in seconds."""
-
-    min_bytes: int
-    max_bytes: int
-    max_pixels: int
-    max_side: int
-    max_caption_characters: int
-    presigned_url_seconds: int
-    upload_token_seconds: int
-
-
-class PhotoLimitView(Struct, frozen=True, kw_only=True):
-    """Pixel limits of one content type.
-
-    Up to `always_accepted_pixels`, every intact photo is accepted. From there to `max_pixels` it
-    depends on its structure: progressive JPEGs, interlaced PNGs, more than 8 bits a sample, full
-    colour resolution and alpha need more memory. Above it, none is.
-    """
-
-    content_type: ContentType
-    max_pixels: int
-    always_accepted_pixels: int
-
-
-class Capabilities(Struct, frozen=True, kw_only=True):
-    """What this service accepts and produces."""
-
-    content_types: list[str]
-    upload: UploadLimits
-    photos: list[PhotoLimitView]
-    variants: list[VariantView]
-    recipe_version: int
-
-
-@get("/capabilities", sync_to_thread=False)
-def read_capabilities(resources: UseResources) -> Capabilities:
+@get(
+    "/capabilities",
+    operation_id="getCapabilities",
+    response_description="What is accepted.",
+    summary="Read what is accepted",
+    tags=[SERVICE.name],
+    operation_class=OpenOperation,
+    response_headers=[ETAG, CACHE],
+    responses={**NOT_MODIFIED, **problem_responses(is_open=True, uses_database=False)},
+    sync_to_thread=False,
+)
+def read_capabilities(
+    request: Request[Any, Any, Any], resources: UseResources
+) -> Response[Capabilities]:
     """Accepted content types, upload limits, and the variants of a published post."""
-    settings = resources.settings
+    capabilities = _capabilities(resources.settings)
+    return respond_with_etag(
+        request, capabilities, cache_control=CACHE_CONTROL, vary="Accept-Encoding"
+    )
+
+
+def _capabilities(settings: ApiSettings) -> Capabilities:
     accepted = accepted_content_types(heif=settings.photos.accept_heif)
     return Capabilities(
         content_types=list(accepted),

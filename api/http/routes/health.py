@@ -1,14 +1,20 @@
 """Health: liveness, readiness, and the state of database, object store and queue."""
 
-from collections.abc import Awaitable, Callable
-from typing import Final, Literal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 import anyio
 import psycopg
 from litestar import Response, Router, get
-from msgspec import Struct
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from msgspec.structs import asdict
 
+from api.http.openapi.operations import OpenOperation
+from api.http.openapi.responses import problem_responses
+from api.http.openapi.tags import SERVICE
 from api.http.resources import Resources, UseResources
+from api.http.schemas.health import Health, LagView, Liveness, QueueView
 from projections.follow.projection import POSTS
 from projections.queries.posts import Lag, projection_lag
 from transcoder.errors import ObjectStoreUnavailable
@@ -17,25 +23,42 @@ from transcoder.queue.depth import QueueDepth, queue_depth
 CHECK_SECONDS: Final = 3.0
 
 
-class Health(Struct, frozen=True, kw_only=True):
-    """The state of each dependency. Figures are null while the database is down."""
-
-    status: Literal["up", "down"]
-    database: Literal["up", "down"]
-    object_store: Literal["up", "down"]
-    queue: QueueDepth | None
-    projection: Lag | None
-
-
-@get("/live", sync_to_thread=False)
-def live() -> dict[str, str]:
-    """Liveness: the process responds."""
-    return {"status": "up"}
+@get(
+    "/live",
+    operation_id="getLiveness",
+    response_description="The process responds.",
+    summary="Check that the process responds",
+    operation_class=OpenOperation,
+    responses=problem_responses(is_open=True, uses_database=False),
+    sync_to_thread=False,
+)
+def live() -> Liveness:
+    """Liveness: 200 whenever the process responds. Restart it if it does not."""
+    return Liveness(status="up")
 
 
-@get(["/", "/ready"])
+def _operation_id(_: HTTPRouteHandler, __: object, path: Sequence[object]) -> str:
+    return "getReadiness" if "ready" in path else "getHealth"
+
+
+@get(
+    ["/", "/ready"],
+    operation_id=_operation_id,
+    response_description="Both dependencies respond.",
+    summary="Check that the dependencies respond",
+    operation_class=OpenOperation,
+    responses={
+        **problem_responses(is_open=True, uses_database=False),
+        503: ResponseSpec(
+            Health, generate_examples=False, description="A dependency does not respond."
+        ),
+    },
+)
 async def ready(resources: UseResources) -> Response[Health]:
-    """Readiness: 200 if the database and the object store respond, else 503."""
+    """Readiness: 200 if the database and the object store respond, else 503.
+
+    Also 503 while the process drains before it stops.
+    """
     checks = _Checks(resources)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_run_check, checks.check_database)
@@ -66,9 +89,13 @@ class _Checks:
             status="up" if database_up and self._object_store_up else "down",
             database="up" if database_up else "down",
             object_store="up" if self._object_store_up else "down",
-            queue=self._queue,
-            projection=self._lag,
+            queue=None if self._queue is None else _queue_view(self._queue),
+            projection=None if self._lag is None else LagView(**asdict(self._lag)),
         )
+
+
+def _queue_view(queue: QueueDepth) -> QueueView:
+    return QueueView(waiting=queue.waiting, running=queue.running)
 
 
 async def _run_check(check: Callable[[], Awaitable[None]]) -> None:
@@ -80,4 +107,4 @@ async def _run_check(check: Callable[[], Awaitable[None]]) -> None:
             return
 
 
-health_router = Router("/health", route_handlers=[live, ready])
+health_router = Router("/health", route_handlers=[live, ready], tags=[SERVICE.name])

@@ -2,25 +2,42 @@
 
 import base64
 import binascii
-import hashlib
-from typing import Annotated, Final
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from litestar import Response, Router, delete, get, post
-from litestar.params import FromPath, FromQuery, QueryParameter
-from litestar.response.base import ASGIResponse
 from litestar.status_codes import HTTP_202_ACCEPTED
-from litestar.types import ASGIApp
 
 from api.http.authentication.requests import AuthenticatedRequest, command_origin
-from api.http.errors import InvalidCursor
-from api.http.openapi import json_response, problem_responses
+from api.http.errors import InvalidCursor, NotYetReadable, TranscodeQueueFull
+from api.http.openapi.operations import ApiOperation
+from api.http.openapi.parameters import (
+    CURSOR_QUERY,
+    DEFAULT_PAGE,
+    LIMIT_QUERY,
+    STATUS_QUERY,
+    USER_ID_QUERY,
+    PostIdPath,
+)
+from api.http.openapi.responses import (
+    CACHE,
+    ETAG,
+    LINK,
+    LOCATION,
+    NOT_MODIFIED,
+    PATH,
+    POLL_AFTER,
+    QUERY,
+    VARY,
+    problem_responses,
+)
+from api.http.openapi.tags import POSTS
 from api.http.resources import UseResources
-from api.http.routes.responses import matches_etag, respond_accepted
+from api.http.routes.responses import link_to_next, respond_accepted, respond_with_etag
 from api.http.schemas.posts import PostAccepted, PostPage, PostView, view_of
 from domain.commands import DeletePost, RetryPost
-from domain.errors import PostNotFound
+from domain.errors import PostNotFailed, PostNotFound, VersionConflict
 from domain.post import ReadableStatus
 from projections.queries.posts import (
     PageStart,
@@ -30,38 +47,47 @@ from projections.queries.posts import (
     list_posts,
 )
 
-MAX_PAGE: Final = 100
-DEFAULT_PAGE: Final = 20
-# The reader's own browser may cache a response, but revalidates it every time.
-CACHE_CONTROL: Final = "private, no-cache"
 
-
-@get("/posts/{post_id:uuid}", responses={**json_response(PostView), **problem_responses(404)})
+@get(
+    "/posts/{post_id:uuid}",
+    operation_id="getPost",
+    response_description="The post.",
+    summary="Read a post",
+    operation_class=ApiOperation,
+    response_headers=[ETAG, CACHE, VARY],
+    responses={**NOT_MODIFIED, **problem_responses(*PATH, PostNotFound)},
+)
 async def read_post(
-    post_id: FromPath[UUID], request: AuthenticatedRequest, resources: UseResources
-) -> ASGIApp:
-    """Read a post with the variants that are ready. Send `If-None-Match` to poll cheaply."""
+    post_id: PostIdPath, request: AuthenticatedRequest, resources: UseResources
+) -> Response[PostView]:
+    """Read a post with the variants that are ready. Send `If-None-Match` to poll cheaply.
+
+    Everyone may read a published post; only its owner reads one that is not.
+    """
     async with resources.connections.connection() as connection:
         row = await get_post(connection, post_id, reader_id=request.user.id)
     if row is None:
         raise PostNotFound(post_id)
-    content = msgspec.json.encode(view_of(row, media_url=resources.media_url(request)))
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": CACHE_CONTROL}
-    if matches_etag(request, etag):
-        return ASGIResponse(status_code=304, headers=headers)
-    return ASGIResponse(body=content, media_type="application/json", headers=headers)
+    return respond_with_etag(request, view_of(row, media_url=resources.media_url(request)))
 
 
-@get("/posts", responses=problem_responses())
+@get(
+    "/posts",
+    operation_id="listPosts",
+    response_description="A page of posts.",
+    summary="List posts",
+    operation_class=ApiOperation,
+    response_headers=[ETAG, CACHE, VARY, LINK],
+    responses={**NOT_MODIFIED, **problem_responses(*QUERY, InvalidCursor)},
+)
 async def read_posts(
     request: AuthenticatedRequest,
     resources: UseResources,
-    user_id: FromQuery[UUID | None] = None,
-    status: FromQuery[ReadableStatus | None] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE,
-    cursor: Annotated[str | None, QueryParameter(max_length=200)] = None,
-) -> PostPage:
+    user_id: Annotated[UUID | None, USER_ID_QUERY] = None,
+    status: Annotated[ReadableStatus | None, STATUS_QUERY] = None,
+    limit: Annotated[int, LIMIT_QUERY] = DEFAULT_PAGE,
+    cursor: Annotated[str | None, CURSOR_QUERY] = None,
+) -> Response[PostPage]:
     """List posts, newest first: your own in every status, and those that others published."""
     post_filter = PostFilter(reader_id=request.user.id, user_id=user_id, status=status)
     start = _page_start(cursor) if cursor else None
@@ -69,15 +95,26 @@ async def read_posts(
         rows = await list_posts(connection, post_filter, limit=limit + 1, start=start)
     page = rows[:limit]
     media_url = resources.media_url(request)
-    return PostPage(
-        items=[view_of(row, media_url=media_url) for row in page],
-        next_cursor=_cursor(page[-1]) if len(rows) > limit else None,
+    next_cursor = _cursor(page[-1]) if len(rows) > limit else None
+    return respond_with_etag(
+        request,
+        PostPage(
+            items=[view_of(row, media_url=media_url) for row in page], next_cursor=next_cursor
+        ),
+        link=link_to_next(request, cursor=next_cursor) if next_cursor else None,
     )
 
 
-@delete("/posts/{post_id:uuid}", responses=problem_responses(404, 503))
+@delete(
+    "/posts/{post_id:uuid}",
+    operation_id="deletePost",
+    response_description="The post is deleted.",
+    summary="Delete a post",
+    operation_class=ApiOperation,
+    responses=problem_responses(*PATH, PostNotFound, VersionConflict, NotYetReadable),
+)
 async def delete_post(
-    post_id: FromPath[UUID], request: AuthenticatedRequest, resources: UseResources
+    post_id: PostIdPath, request: AuthenticatedRequest, resources: UseResources
 ) -> None:
     """Delete your own post. It disappears from every read at once."""
     await resources.writer.execute(
@@ -88,10 +125,17 @@ async def delete_post(
 @post(
     "/posts/{post_id:uuid}/retry",
     status_code=HTTP_202_ACCEPTED,
-    responses=problem_responses(404, 409, 503),
+    operation_id="retryPost",
+    response_description="The status of the post now.",
+    summary="Retry a failed post",
+    operation_class=ApiOperation,
+    response_headers=[LOCATION, POLL_AFTER],
+    responses=problem_responses(
+        *PATH, PostNotFound, PostNotFailed, TranscodeQueueFull, VersionConflict, NotYetReadable
+    ),
 )
 async def retry_post(
-    post_id: FromPath[UUID], request: AuthenticatedRequest, resources: UseResources
+    post_id: PostIdPath, request: AuthenticatedRequest, resources: UseResources
 ) -> Response[PostAccepted]:
     """Retry your own failed post without uploading the photo again."""
     outcome = await resources.writer.execute(
@@ -114,4 +158,6 @@ def _page_start(cursor: str) -> PageStart:
         raise InvalidCursor from error
 
 
-posts_router = Router("/", route_handlers=[read_post, read_posts, delete_post, retry_post])
+posts_router = Router(
+    "/", route_handlers=[read_post, read_posts, delete_post, retry_post], tags=[POSTS.name]
+)

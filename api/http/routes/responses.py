@@ -1,8 +1,12 @@
 """Responses that several routes share."""
 
-from typing import Any, Final
+import hashlib
+from typing import Any, Final, TypeVar, cast
+from urllib.parse import urlencode
+from uuid import UUID
 
-from litestar import Request, Response
+import msgspec
+from litestar import MediaType, Request, Response
 from litestar.status_codes import HTTP_202_ACCEPTED
 
 from api.http.schemas.posts import PostAccepted
@@ -10,6 +14,36 @@ from domain.post import Post
 
 # Most photos are published by then.
 POLL_AFTER_SECONDS: Final = 1
+# The reader's own browser may cache a response, but revalidates it every time.
+CACHE_CONTROL: Final = "private, no-cache"
+
+Content = TypeVar("Content")
+
+
+def path_of(post_id: UUID) -> str:
+    """The path of a post."""
+    return f"/api/v1/posts/{post_id}"
+
+
+def respond_with_etag(
+    request: Request[Any, Any, Any],
+    content: Content,
+    *,
+    cache_control: str = CACHE_CONTROL,
+    vary: str = "Authorization",
+    link: str | None = None,
+) -> Response[Content]:
+    """Respond with JSON, or with 304 if the client has it already."""
+    encoded = msgspec.json.encode(content)
+    # Weak, for the same JSON may be compressed or not.
+    etag = f'W/"{hashlib.sha256(encoded).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": cache_control, "Vary": vary}
+    if link is not None:
+        headers["Link"] = link
+    if matches_etag(request, etag):
+        return Response(cast("Content", None), status_code=304, headers=headers)
+    # Litestar passes bytes on as they are.
+    return Response(cast("Content", encoded), media_type=MediaType.JSON, headers=headers)
 
 
 def respond_accepted(post: Post) -> Response[PostAccepted]:
@@ -18,11 +52,19 @@ def respond_accepted(post: Post) -> Response[PostAccepted]:
     return Response(
         PostAccepted(post_id=post.id, status=post.status, image_key=post.image_key),
         status_code=HTTP_202_ACCEPTED,
-        headers={"Location": f"/api/v1/posts/{post.id}", "Retry-After": str(POLL_AFTER_SECONDS)},
+        headers={"Location": path_of(post.id), "Retry-After": str(POLL_AFTER_SECONDS)},
     )
+
+
+def link_to_next(request: Request[Any, Any, Any], **changed: object) -> str:
+    """The `Link` header that leads to the next page: this URL with `changed` parameters."""
+    kept = [(name, value) for name, value in request.query_params.multi_items()]
+    query = urlencode([each for each in kept if each[0] not in changed] + [*changed.items()])
+    return f'<{request.url.path}?{query}>; rel="next"'
 
 
 def matches_etag(request: Request[Any, Any, Any], etag: str) -> bool:
     """Whether the client has this representation already (`If-None-Match`)."""
     known = request.headers.get("If-None-Match", "").split(",")
-    return any(each.strip().removeprefix("W/") in {etag, "*"} for each in known)
+    wanted = {etag.removeprefix("W/"), "*"}
+    return any(each.strip().removeprefix("W/") in wanted for each in known)

@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from litestar import Response, Router, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import JSONBody
 from litestar.status_codes import HTTP_202_ACCEPTED
 
 from api.http.authentication.requests import AuthenticatedRequest, command_origin
@@ -14,10 +14,21 @@ from api.http.authentication.upload_tokens import (
     create_upload_token,
     read_upload_token,
 )
-from api.http.errors import FileTooLarge, FileTooSmall, NotUploaded, UnsupportedContentType
-from api.http.openapi import problem_responses
+from api.http.errors import (
+    FileTooLarge,
+    FileTooSmall,
+    InvalidUploadToken,
+    NotUploaded,
+    NotYetReadable,
+    TranscodeQueueFull,
+    UnsupportedContentType,
+)
+from api.http.openapi.operations import ApiOperation
+from api.http.openapi.parameters import PostIdPath
+from api.http.openapi.responses import BODY, LOCATION, PATH, POLL_AFTER, problem_responses
+from api.http.openapi.tags import UPLOADS
 from api.http.resources import Resources, UseResources
-from api.http.routes.responses import respond_accepted
+from api.http.routes.responses import path_of, respond_accepted
 from api.http.schemas.posts import PostAccepted
 from api.http.schemas.uploads import (
     CompleteUpload,
@@ -28,20 +39,35 @@ from api.http.schemas.uploads import (
 )
 from api.settings import ApiSettings
 from domain.commands import ConfirmUpload, CreatePost
+from domain.errors import PostNotFound, UploadExpired, VersionConflict
 from domain.formats import ContentType, accepted_content_types
 from domain.keys import original_key
 from domain.post import Post
+from transcoder.errors import ObjectStoreUnavailable
 from transcoder.object_store.protocol import Announced
 
 URL_LIFETIME: Final = timedelta(minutes=15)
 TOKEN_LIFETIME: Final = timedelta(hours=1)
 
 
-@post("/posts/upload/init", responses=problem_responses(413, 415, 503))
+@post(
+    "/posts/upload/init",
+    operation_id="initUpload",
+    response_description="The upload is open.",
+    summary="Announce a photo",
+    operation_class=ApiOperation,
+    response_headers=[LOCATION],
+    responses=problem_responses(
+        *BODY, FileTooSmall, FileTooLarge, UnsupportedContentType, NotYetReadable
+    ),
+)
 async def init_upload(
     data: JSONBody[InitUpload], request: AuthenticatedRequest, resources: UseResources
-) -> UploadOpened:
-    """Announce a photo and get a presigned URL that accepts exactly these bytes, once."""
+) -> Response[UploadOpened]:
+    """Announce a photo and get a presigned URL that accepts exactly these bytes, once.
+
+    PUT the file there with exactly the headers of `upload_headers`, then complete the upload.
+    """
     content_type = _accepted_content_type(data, resources.settings)
     origin = command_origin(request)
     post_id = uuid4()
@@ -64,7 +90,7 @@ async def init_upload(
         Announced.original_of(outcome.post), lifetime=URL_LIFETIME
     )
     secret = resources.settings.jwt_secret
-    return UploadOpened(
+    opened = UploadOpened(
         post_id=post_id,
         presigned_url=upload.url,
         upload_headers=upload.headers,
@@ -72,11 +98,21 @@ async def init_upload(
         presigned_url_expires_at=upload.expires_at,
         upload_token_expires_at=token_expires_at,
     )
+    return Response(opened, headers={"Location": path_of(post_id)})
 
 
-@post("/posts/{post_id:uuid}/upload/presign", responses=problem_responses(403, 404, 410))
+@post(
+    "/posts/{post_id:uuid}/upload/presign",
+    operation_id="renewUploadUrl",
+    response_description="A presigned URL for the same upload.",
+    summary="Get a new presigned URL",
+    operation_class=ApiOperation,
+    responses=problem_responses(
+        *BODY, *PATH, InvalidUploadToken, PostNotFound, UploadExpired, NotYetReadable
+    ),
+)
 async def renew_url(
-    post_id: FromPath[UUID],
+    post_id: PostIdPath,
     data: JSONBody[RenewUrl],
     request: AuthenticatedRequest,
     resources: UseResources,
@@ -100,14 +136,33 @@ async def renew_url(
 @post(
     "/posts/upload/complete",
     status_code=HTTP_202_ACCEPTED,
-    responses=problem_responses(403, 404, 409, 410, 503),
+    operation_id="completeUpload",
+    response_description="The status of the post now.",
+    summary="Complete an upload",
+    operation_class=ApiOperation,
+    response_headers=[LOCATION, POLL_AFTER],
+    responses=problem_responses(
+        *BODY,
+        InvalidUploadToken,
+        PostNotFound,
+        NotUploaded,
+        UploadExpired,
+        TranscodeQueueFull,
+        ObjectStoreUnavailable,
+        VersionConflict,
+        NotYetReadable,
+    ),
 )
 async def complete_upload(
     data: JSONBody[CompleteUpload],
     request: AuthenticatedRequest,
     resources: UseResources,
 ) -> Response[PostAccepted]:
-    """Complete an upload after the PUT: the photo is queued for transcoding. Idempotent."""
+    """Complete an upload after the PUT: the photo is queued for transcoding. Idempotent.
+
+    Repeat it if the response was lost or was a 503. Then poll `Location` until the status is
+    `published`, within a second or so, or `failed`.
+    """
     post = await resources.writer.own_post(data.post_id, user_id=request.user.id)
     secret = resources.settings.jwt_secret
     expires_at = read_upload_token(secret, data.upload_token, post_id=post.id)
@@ -141,4 +196,6 @@ async def _check_stored(resources: Resources, post: Post) -> None:
         raise NotUploaded
 
 
-uploads_router = Router("/", route_handlers=[init_upload, renew_url, complete_upload])
+uploads_router = Router(
+    "/", route_handlers=[init_upload, renew_url, complete_upload], tags=[UPLOADS.name]
+)

@@ -1,10 +1,10 @@
 """Schemas of the audit routes, beyond the events themselves."""
 
-from typing import Literal, TypeAlias
-from uuid import UUID
+from typing import Annotated, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from api.http.schemas.fields import PostId
 from projections.audit.events import AuditedEvent, Order
 
 ResponseFormat: TypeAlias = Literal["json", "ndjson"]
@@ -13,10 +13,12 @@ DEFAULT_EVENTS = 100
 
 
 class PostHistory(Struct, frozen=True, kw_only=True):
-    """All events of a post, in the order of their versions."""
+    """All events of a post."""
 
-    post_id: UUID
-    items: list[AuditedEvent]
+    post_id: PostId
+    items: Annotated[
+        list[AuditedEvent], Meta(description="The events, in the order of their versions.")
+    ]
 
 
 class EventPageQuery(Struct, frozen=True, kw_only=True, omit_defaults=True):

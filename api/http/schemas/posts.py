@@ -1,71 +1,124 @@
 """Schemas of posts, and how a row of the read tables becomes one."""
 
-from datetime import datetime
-from typing import Final
-from uuid import UUID
+from typing import Annotated, Final
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
+from api.http.schemas.fields import (
+    POST_ID,
+    SHA256,
+    Caption,
+    ImageKey,
+    NameOfVariant,
+    PostId,
+    Time,
+    UserId,
+)
 from domain.post import ReadableStatus
-from domain.recipes import VariantName
 from projections.queries.posts import Image, ReadablePost
 
 
 class ImageView(Struct, frozen=True, kw_only=True):
-    """A variant: `width` and `height` in pixels, `file_size` in bytes."""
+    """A variant of the photo."""
 
-    url: str
-    width: int
-    height: int
-    file_size: int
-    content_type: str
+    url: Annotated[
+        str,
+        Meta(
+            description="Where to load it. Named after its bytes: it can be cached forever.",
+            examples=[f"https://cdn.example.com/variants/{POST_ID}/thumbnail-{SHA256}.jpg"],
+        ),
+    ]
+    width: Annotated[int, Meta(description="In pixels.", examples=[150])]
+    height: Annotated[int, Meta(description="In pixels.", examples=[113])]
+    file_size: Annotated[int, Meta(description="In bytes.", examples=[6042])]
+    content_type: Annotated[str, Meta(description="Its type.", examples=["image/jpeg"])]
 
 
 class FailureView(Struct, frozen=True, kw_only=True):
-    """Why a photo could not be published: `code` for programs, `message` for people."""
+    """Why a photo could not be published."""
 
-    code: str
-    message: str
+    code: Annotated[str, Meta(description="For programs.", examples=["damaged"])]
+    message: Annotated[
+        str,
+        Meta(
+            description="For the user, in English.",
+            examples=["The photo is damaged. Upload another copy."],
+        ),
+    ]
 
 
 class PostView(Struct, frozen=True, kw_only=True):
-    """A post. `images` gains each variant as it is ready.
+    """A post."""
 
-    `blurhash` (blurha.sh) and `dominant_colour` (`#rrggbb`) are placeholders to show while a
-    published photo loads. They are null until the post is published, and for posts published by
-    versions that had no placeholders.
-    """
-
-    id: UUID
-    user_id: UUID
-    caption: str | None
-    status: ReadableStatus
-    image_key: str
-    images: dict[VariantName, ImageView]
-    blurhash: str | None
-    dominant_colour: str | None
-    like_count: int
-    comment_count: int
-    view_count: int
-    created_at: datetime
-    updated_at: datetime
-    published_at: datetime | None
-    failure: FailureView | UnsetType = UNSET
+    id: PostId
+    user_id: UserId
+    caption: Caption | None
+    status: Annotated[
+        ReadableStatus,
+        Meta(
+            description="`pending` until the upload is completed, then `processing`, then "
+            "`published` or `failed`.",
+            examples=["published"],
+        ),
+    ]
+    image_key: ImageKey
+    images: Annotated[
+        dict[NameOfVariant, ImageView],
+        Meta(description="The variants that are ready, by name; all of them once published."),
+    ]
+    blurhash: Annotated[
+        str | None,
+        Meta(
+            description="Placeholder to show while the photo loads (blurha.sh); null until the "
+            "post is published.",
+            examples=["LEHV6nWB2yk8pyo0adR*.7kCMdnj"],
+        ),
+    ]
+    dominant_colour: Annotated[
+        str | None,
+        Meta(
+            description="Colour to show while the photo loads; null until the post is published.",
+            examples=["#8a7f72"],
+        ),
+    ]
+    like_count: Annotated[int, Meta(description="Likes.", examples=[0])]
+    comment_count: Annotated[int, Meta(description="Comments.", examples=[0])]
+    view_count: Annotated[int, Meta(description="Views.", examples=[0])]
+    created_at: Annotated[
+        Time,
+        Meta(description="When the photo was announced.", examples=["2026-03-01T08:00:00Z"]),
+    ]
+    updated_at: Annotated[
+        Time, Meta(description="When the post last changed.", examples=["2026-03-01T08:00:03Z"])
+    ]
+    published_at: Annotated[
+        Time | None,
+        Meta(description="When it was published.", examples=["2026-03-01T08:00:03Z"]),
+    ]
+    failure: Annotated[
+        FailureView | UnsetType, Meta(description="Only while `status` is `failed`.")
+    ] = UNSET
 
 
 class PostPage(Struct, frozen=True, kw_only=True):
-    """Posts, newest first. Pass `next_cursor` as `cursor` for the next page; null ends the list."""
+    """A page of posts, newest first."""
 
-    items: list[PostView]
-    next_cursor: str | None
+    items: Annotated[list[PostView], Meta(description="The posts.")]
+    next_cursor: Annotated[
+        str | None,
+        Meta(
+            description="Pass it as `cursor` for the next page; null on the last one.",
+            examples=["kqoyMDI2LTAzLTAx"],
+        ),
+    ]
 
 
 class PostAccepted(Struct, frozen=True, kw_only=True):
     """The status of the post now. While it is `processing`, poll `Location`."""
 
-    post_id: UUID
-    status: ReadableStatus
-    image_key: str
+    post_id: PostId
+    status: Annotated[ReadableStatus, Meta(description="As in the post.", examples=["processing"])]
+    image_key: ImageKey
 
 
 # The fields that a view and a row share: a new column of both needs no line here.

@@ -1,24 +1,69 @@
 """Schemas of uploads."""
 
-from datetime import datetime
-from typing import Annotated
-from uuid import UUID
+from typing import Annotated, Final, get_args
 
 from msgspec import Meta, Struct
 
-MAX_CAPTION_CHARACTERS = 2200
-# PostgreSQL text cannot hold NUL.
-NO_NUL = r"^[^\x00]*\Z"
+from api.http.schemas.fields import (
+    MAX_INTEGER,
+    NO_NUL,
+    SHA256,
+    Caption,
+    PostId,
+    PresignedUrl,
+    Time,
+    UploadHeaders,
+    UploadToken,
+    UrlExpiry,
+)
+from domain.formats import ContentType
+
+_SHA256_CHARACTERS: Final = 64
 
 
 class InitUpload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Announces a photo: `file_size` in bytes, `sha256` of the file in lower-case hex."""
+    """Announces a photo."""
 
-    filename: Annotated[str, Meta(min_length=1, max_length=255, pattern=NO_NUL)]
-    content_type: Annotated[str, Meta(max_length=100)]
-    file_size: Annotated[int, Meta(ge=1, le=2**63 - 1)]
-    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-    caption: Annotated[str, Meta(max_length=MAX_CAPTION_CHARACTERS, pattern=NO_NUL)] | None = None
+    filename: Annotated[
+        str,
+        Meta(
+            description="The name of the file, for the history.",
+            examples=["IMG_0001.jpg"],
+            min_length=1,
+            max_length=255,
+            pattern=NO_NUL,
+        ),
+    ]
+    # Not a ContentType: the settings decide which are accepted, and the problem lists them.
+    content_type: Annotated[
+        str,
+        Meta(
+            description="The type of the file. `GET /api/v1/capabilities` lists those accepted.",
+            examples=["image/jpeg"],
+            max_length=100,
+            extra_json_schema={"enum": list(get_args(ContentType))},
+        ),
+    ]
+    file_size: Annotated[
+        int,
+        Meta(
+            description="The size of the file in bytes. `GET /api/v1/capabilities` has the bounds.",
+            examples=[3_482_111],
+            ge=1,
+            le=MAX_INTEGER,
+        ),
+    ]
+    sha256: Annotated[
+        str,
+        Meta(
+            description="The SHA-256 of the file in lower-case hexadecimal.",
+            examples=[SHA256],
+            min_length=_SHA256_CHARACTERS,
+            max_length=_SHA256_CHARACTERS,
+            pattern=r"^[0-9a-f]{64}$",
+        ),
+    ]
+    caption: Caption | None = None
 
 
 class UploadOpened(Struct, frozen=True, kw_only=True):
@@ -27,31 +72,37 @@ class UploadOpened(Struct, frozen=True, kw_only=True):
     If the PUT is answered with 412, the bytes are already stored: complete the upload.
     """
 
-    post_id: UUID
-    presigned_url: str
-    upload_headers: dict[str, str]
-    upload_token: str
-    presigned_url_expires_at: datetime
-    upload_token_expires_at: datetime
+    post_id: PostId
+    presigned_url: PresignedUrl
+    upload_headers: UploadHeaders
+    upload_token: UploadToken
+    presigned_url_expires_at: UrlExpiry
+    upload_token_expires_at: Annotated[
+        Time,
+        Meta(
+            description="When the upload can no longer be completed.",
+            examples=["2026-03-01T09:00:00Z"],
+        ),
+    ]
 
 
 class RenewUrl(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Requests a new presigned URL before the upload token expires."""
 
-    upload_token: Annotated[str, Meta(max_length=1000)]
+    upload_token: UploadToken
 
 
 class UrlRenewed(Struct, frozen=True, kw_only=True):
     """A new presigned URL for the same upload, with the same headers."""
 
-    post_id: UUID
-    presigned_url: str
-    upload_headers: dict[str, str]
-    presigned_url_expires_at: datetime
+    post_id: PostId
+    presigned_url: PresignedUrl
+    upload_headers: UploadHeaders
+    presigned_url_expires_at: UrlExpiry
 
 
 class CompleteUpload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Completes an upload after the PUT. Idempotent."""
+    """Completes an upload after the PUT."""
 
-    post_id: UUID
-    upload_token: Annotated[str, Meta(max_length=1000)]
+    post_id: PostId
+    upload_token: UploadToken

@@ -10,4 +10,4 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
     assert content["status"] == answer.status_code
     assert content["title"]
     assert "Traceback" not in answer.text
-    return answer.status_code, content["type"].removeprefix("urn:nova:problem:")
+    return answer.status_code, content["type"].removeprefix("/problems/")

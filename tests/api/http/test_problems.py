@@ -8,7 +8,7 @@ import pytest
 from litestar.exceptions import InternalServerException
 from psycopg_pool import AsyncConnectionPool
 
-from api.http.problems import PROBLEM_TYPES
+from api.http.problems.types import PROBLEM_TYPES
 from tests.api.http.caller import Caller
 from tests.api.http.problem_answers import problem
 

@@ -1,0 +1,1 @@
+"""OpenAPI: the document that describes the API, and the pages that show it."""

@@ -1,0 +1,322 @@
+"""Problem types: every error a client can meet, with its status, meaning and advice.
+
+The only place where an error becomes an HTTP status. Clients rely on `type`: it never changes.
+It is the path of a page that explains the type (`pages.py`).
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+import msgspec
+import psycopg
+from litestar.exceptions import (
+    ClientException,
+    MethodNotAllowedException,
+    NotAuthorizedException,
+    NotFoundException,
+)
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from msgspec import Meta, Struct, field
+
+from api.http.errors import (
+    FileTooLarge,
+    FileTooSmall,
+    InsufficientRole,
+    InvalidBody,
+    InvalidCursor,
+    InvalidQuery,
+    InvalidUploadToken,
+    NotUploaded,
+    NotYetReadable,
+    TranscodeQueueFull,
+    UnsupportedContentType,
+)
+from domain.errors import (
+    EventStoreUnavailable,
+    PostNotFailed,
+    PostNotFound,
+    UploadExpired,
+    VersionConflict,
+)
+from transcoder.errors import ObjectStoreUnavailable
+
+MEDIA_TYPE: Final = "application/problem+json"
+# The type of a problem is this path and its slug, whatever the host of the API.
+PROBLEMS_PATH: Final = "/problems/"
+# A restarted server is back by then.
+RETRY_AFTER_SECONDS: Final = 2
+
+
+class FieldError(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is wrong with one field of the body, or with one parameter."""
+
+    detail: Annotated[
+        str,
+        Meta(
+            description="What is wrong, in a sentence for developers.",
+            examples=["Expected `int`, got `str`"],
+        ),
+    ]
+    pointer: Annotated[
+        str | None,
+        Meta(
+            description="JSON Pointer to the field of the body (RFC 6901).",
+            examples=["#/file_size"],
+        ),
+    ] = None
+    parameter: Annotated[
+        str | None,
+        Meta(description="Name of the query or path parameter.", examples=["limit"]),
+    ] = None
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Problem details (RFC 9457): what went wrong with a request."""
+
+    type: Annotated[
+        str,
+        Meta(
+            description="Path of the page that explains this type. Stable: compare it with `==`.",
+            examples=[PROBLEMS_PATH + "post-not-found"],
+        ),
+    ]
+    title: Annotated[
+        str,
+        Meta(
+            description="What went wrong; the same for every problem of the type.",
+            examples=["Post not found"],
+        ),
+    ]
+    status: Annotated[int, Meta(description="The HTTP status.", examples=[404])]
+    detail: Annotated[
+        str | None,
+        Meta(
+            description="What to do about it.",
+            examples=["Check the id."],
+        ),
+    ] = None
+    errors: Annotated[
+        list[FieldError] | None,
+        Meta(
+            description="Every invalid field of the body, or the first invalid parameter.",
+            examples=[[{"pointer": "#/file_size", "detail": "Expected `int`, got `str`"}]],
+        ),
+    ] = None
+
+
+class ProblemType(Struct, frozen=True):
+    """How errors of one class are answered: with `detail`, or with the error's own message.
+
+    `sample` is one of these messages, for the documentation.
+    """
+
+    slug: str
+    status: HTTPStatus
+    title: str
+    meaning: str
+    detail: str | None = None
+    sample: str | None = None
+    errors: list[FieldError] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def problem(self, message: str, *, errors: list[FieldError] | None = None) -> Problem:
+        """A problem of this type; `message` is that of the error."""
+        return Problem(
+            type=PROBLEMS_PATH + self.slug,
+            title=self.title,
+            status=self.status,
+            detail=self.detail or message,
+            errors=errors,
+        )
+
+    def example(self) -> dict[str, Any]:
+        """A problem of this type, as JSON, for the documentation."""
+        problem = self.problem(self.sample or "", errors=self.errors)
+        example: dict[str, Any] = msgspec.to_builtins(problem)
+        return example
+
+
+def _unavailable(slug: str, title: str, meaning: str) -> ProblemType:
+    return ProblemType(
+        slug,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        title,
+        meaning,
+        "Retry later.",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+
+
+DATABASE_UNAVAILABLE: Final = _unavailable(
+    "database-unavailable",
+    "Database unavailable",
+    "The database did not respond. A write may or may not be stored: repeat it, writes of this "
+    "API are idempotent, except for `upload/init`.",
+)
+
+PROBLEM_TYPES: Final[Mapping[type[Exception], ProblemType]] = {
+    PostNotFound: ProblemType(
+        "post-not-found",
+        HTTPStatus.NOT_FOUND,
+        "Post not found",
+        "No post has this id, it is deleted, or the token's user may not see it.",
+        "Check the id. Only the owner can change a post, or read it before it is published.",
+    ),
+    PostNotFailed: ProblemType(
+        "post-not-failed",
+        HTTPStatus.CONFLICT,
+        "Post has not failed",
+        "Only a failed post can be retried, and this one is pending or published.",
+        "Retry failed posts only.",
+    ),
+    UploadExpired: ProblemType(
+        "upload-expired",
+        HTTPStatus.GONE,
+        "Upload expired",
+        "The upload was not completed before `upload_token_expires_at`. The post is deleted soon.",
+        "Start a new upload with upload/init.",
+    ),
+    NotUploaded: ProblemType(
+        "not-uploaded",
+        HTTPStatus.CONFLICT,
+        "Photo not uploaded",
+        "The object store has no object of the announced size and SHA-256.",
+        sample=str(NotUploaded()),
+    ),
+    InvalidUploadToken: ProblemType(
+        "invalid-upload-token",
+        HTTPStatus.FORBIDDEN,
+        "Invalid upload token",
+        "The upload token is damaged, or belongs to another post.",
+        sample=str(InvalidUploadToken()),
+    ),
+    UnsupportedContentType: ProblemType(
+        "unsupported-content-type",
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "Unsupported content type",
+        "Photos of the announced content type are not accepted. `GET /api/v1/capabilities` lists "
+        "those that are.",
+        sample=str(UnsupportedContentType("image/gif", accepted=("image/jpeg", "image/png"))),
+    ),
+    FileTooLarge: ProblemType(
+        "file-too-large",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "File too large",
+        "The announced size is above `upload.max_bytes` of `GET /api/v1/capabilities`.",
+        sample=str(FileTooLarge(60_000_000, limit=50_000_000)),
+    ),
+    FileTooSmall: ProblemType(
+        "file-too-small",
+        HTTPStatus.BAD_REQUEST,
+        "File too small",
+        "The announced size is below `upload.min_bytes` of `GET /api/v1/capabilities`.",
+        sample=str(FileTooSmall(13_618, limit=100_000)),
+    ),
+    InvalidCursor: ProblemType(
+        "invalid-cursor",
+        HTTPStatus.BAD_REQUEST,
+        "Invalid cursor",
+        "The cursor was not issued by this API.",
+        sample=str(InvalidCursor()),
+    ),
+    InvalidQuery: ProblemType(
+        "invalid-query",
+        HTTPStatus.BAD_REQUEST,
+        "Invalid query parameters",
+        "A query parameter has a wrong value, or two contradict each other.",
+        sample="Pass either as_of or version.",
+    ),
+    InsufficientRole: ProblemType(
+        "insufficient-role",
+        HTTPStatus.FORBIDDEN,
+        "Insufficient role",
+        "The token's `role` claim does not allow this operation.",
+        sample=str(InsufficientRole("user")),
+    ),
+    TranscodeQueueFull: _unavailable(
+        "queue-full",
+        "Transcode queue is full",
+        "Too many photos are waiting. Nothing is lost: the photo stays uploaded, and `Retry-After` "
+        "is computed from the current throughput.",
+    ),
+    NotYetReadable: _unavailable(
+        "not-yet-readable",
+        "Change stored but not yet readable",
+        "The change is stored, but reads do not show it yet. Repeating the request is safe.",
+    ),
+    VersionConflict: _unavailable(
+        "version-conflict",
+        "Too many concurrent changes to this post",
+        "Other requests kept changing the post. Nothing is stored.",
+    ),
+    ObjectStoreUnavailable: _unavailable(
+        "object-store-unavailable",
+        "Object storage unavailable",
+        "The object store did not respond.",
+    ),
+    EventStoreUnavailable: DATABASE_UNAVAILABLE,
+    psycopg.OperationalError: DATABASE_UNAVAILABLE,
+    # What psycopg raises when the server ends the session.
+    psycopg.InternalError: DATABASE_UNAVAILABLE,
+    NotAuthorizedException: ProblemType(
+        "unauthorized",
+        HTTPStatus.UNAUTHORIZED,
+        "Authentication required",
+        "The request has no bearer token, or an invalid or expired one.",
+        "Send a valid token as Authorization: Bearer TOKEN.",
+        headers={"WWW-Authenticate": "Bearer"},
+    ),
+    NotFoundException: ProblemType(
+        "not-found",
+        HTTPStatus.NOT_FOUND,
+        "Not found",
+        "No operation has this path. An id that is not a UUID has none either.",
+        "See /docs for the paths of this API.",
+    ),
+    MethodNotAllowedException: ProblemType(
+        "method-not-allowed",
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        "Method not allowed",
+        "The path has operations, but not for this method. `Allow` lists the methods it has.",
+        "See /docs for the methods of this path.",
+    ),
+    RequestEntityTooLarge: ProblemType(
+        "request-too-large",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "Request too large",
+        "The body of the request is larger than any this API reads.",
+        "PUT photos to presigned_url, not to this API.",
+    ),
+    InvalidBody: ProblemType(
+        "invalid-request",
+        HTTPStatus.BAD_REQUEST,
+        "Invalid request",
+        "The body is not JSON, or its fields are not those of the schema. `errors` lists each "
+        "invalid field.",
+        sample="Correct the fields listed in errors.",
+        errors=[FieldError(pointer="#/file_size", detail="Expected `int`, got `str`")],
+    ),
+    ClientException: ProblemType(
+        "invalid-request",
+        HTTPStatus.BAD_REQUEST,
+        "Invalid request",
+        "The body is not JSON, or its fields are not those of the schema. `errors` lists each "
+        "invalid field.",
+    ),
+    # Raised by JSON nested deeper than any valid request.
+    RecursionError: ProblemType(
+        "invalid-request",
+        HTTPStatus.BAD_REQUEST,
+        "Invalid request",
+        "The JSON is nested too deeply.",
+        "Nest the JSON less deeply.",
+    ),
+    Exception: ProblemType(
+        "internal-error",
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "Internal error",
+        "A defect of the service.",
+        "If it persists, report the X-Correlation-ID of this response.",
+    ),
+}

@@ -1,0 +1,81 @@
+"""Fields that several schemas share: their meaning, bounds and examples."""
+
+from datetime import datetime
+from typing import Annotated, Final, TypeAlias
+from uuid import UUID
+
+from msgspec import Meta
+
+from domain.recipes import VariantName
+
+# JavaScript and JSON have no larger exact integer.
+MAX_INTEGER: Final = 2**53 - 1
+MAX_CAPTION_CHARACTERS: Final = 2200
+# PostgreSQL text cannot hold NUL. Any regular-expression engine reads this.
+NO_NUL: Final = r"^[^\x00]*$"
+
+Time: TypeAlias = Annotated[datetime, Meta(tz=True)]
+
+POST_ID: Final = "0b9c5e0e-6a53-4c0f-9a7b-1f2d3c4b5a69"
+USER_ID: Final = "5f3759df-0000-4000-8000-000000000001"
+SHA256: Final = "1f3870be274f6c49b3e31a0c6728957f1f3870be274f6c49b3e31a0c6728957f"
+IMAGE_KEY: Final = f"uploads/{POST_ID}/original"
+UPLOAD_HEADERS: Final = {
+    "content-type": "image/jpeg",
+    "content-length": "3482111",
+    "x-amz-checksum-sha256": "HzhwvidPbEmz4xoMZyiVfx84cL4nT2xJs+MaDGcolX8=",
+    "if-none-match": "*",
+}
+
+PostId: TypeAlias = Annotated[UUID, Meta(description="The id of the post.", examples=[POST_ID])]
+UserId: TypeAlias = Annotated[
+    UUID, Meta(description="The user who created the post.", examples=[USER_ID])
+]
+Caption: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="Shown with the photo. Its length is counted in Unicode code points, as "
+        "Swift's `caption.unicodeScalars.count` and JavaScript's `[...caption].length` count it, "
+        "not `caption.count` or `caption.length`.",
+        examples=["A quiet morning"],
+        max_length=MAX_CAPTION_CHARACTERS,
+        pattern=NO_NUL,
+    ),
+]
+ImageKey: TypeAlias = Annotated[
+    str, Meta(description="The key of the original in the bucket.", examples=[IMAGE_KEY])
+]
+UploadToken: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="The `upload_token` that `upload/init` returned for this post.",
+        examples=["eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJub3ZhOnVwbG9hZCJ9.c2lnbmF0dXJl"],
+        max_length=1000,
+    ),
+]
+PresignedUrl: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="PUT the file here with exactly `upload_headers`. Accepts the announced bytes, "
+        "once.",
+        examples=[f"https://bucket.s3.amazonaws.com/{IMAGE_KEY}?X-Amz-Signature=3b0c"],
+    ),
+]
+UploadHeaders: TypeAlias = Annotated[
+    dict[str, str],
+    Meta(
+        description="The headers of the PUT. Browsers and most HTTP libraries set "
+        "`content-length` themselves; send the others unchanged.",
+        examples=[UPLOAD_HEADERS],
+    ),
+]
+UrlExpiry: TypeAlias = Annotated[
+    Time,
+    Meta(
+        description="When `presigned_url` expires. A PUT must have started by then.",
+        examples=["2026-03-01T08:15:00Z"],
+    ),
+]
+NameOfVariant: TypeAlias = Annotated[
+    VariantName, Meta(description="The name of the variant.", examples=["thumbnail"])
+]

@@ -1,0 +1,42 @@
+"""Schemas of health."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+State: TypeAlias = Literal["up", "down"]
+
+
+class QueueView(Struct, frozen=True, kw_only=True):
+    """The transcode queue."""
+
+    waiting: Annotated[
+        int, Meta(description="Jobs that wait, those between two attempts included.", examples=[3])
+    ]
+    running: Annotated[int, Meta(description="Jobs that workers run.", examples=[2])]
+
+
+class LagView(Struct, frozen=True, kw_only=True):
+    """How far the read tables have followed the log."""
+
+    head: Annotated[int, Meta(description="The position of the newest event.", examples=[8123])]
+    position: Annotated[
+        int, Meta(description="The position up to which reads show events.", examples=[8123])
+    ]
+    events: Annotated[int, Meta(description="How many positions lie between.", examples=[0])]
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """The state of each dependency. Figures are null while the database is down."""
+
+    status: Annotated[State, Meta(description="Whether both dependencies respond.")]
+    database: Annotated[State, Meta(description="Whether PostgreSQL responds.")]
+    object_store: Annotated[State, Meta(description="Whether the object store responds.")]
+    queue: QueueView | None
+    projection: LagView | None
+
+
+class Liveness(Struct, frozen=True, kw_only=True):
+    """The process responds."""
+
+    status: Annotated[Literal["up"], Meta(description="Always `up`.")]
