@@ -5,12 +5,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeAlias
 
 from litestar import Litestar, Router
+from litestar.config.compression import CompressionConfig
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from api.http.authentication.bearer import bearer_auth
 from api.http.bodies import JsonRequest
+from api.http.methods import MethodsMiddleware
 from api.http.observability.correlation import HEADER, add_correlation_id
 from api.http.openapi.config import openapi_config
 from api.http.openapi.schemas import StructSchemas
@@ -28,6 +30,7 @@ from api.settings import ApiSettings
 API_PATH = "/api/v1"
 # Requests are small JSON documents; photos go to the object store directly.
 MAX_BODY_BYTES = 64 * 1024
+COMPRESSED_FROM_BYTES = 1024
 
 
 OpenResources: TypeAlias = Callable[[ApiSettings], AbstractAsyncContextManager[Resources]]
@@ -70,13 +73,21 @@ def create_app(
         before_send=[add_correlation_id],
         exception_handlers={Exception: respond_with_problem},
         cors_config=CORSConfig(
-            allow_origins=["*"], expose_headers=["ETag", "Location", "Retry-After", HEADER]
+            allow_origins=["*"], expose_headers=["ETag", "Link", "Location", "Retry-After", HEADER]
         ),
         request_max_body_size=MAX_BODY_BYTES,
+        # Media are JPEGs: gzip would only cost time.
+        compression_config=CompressionConfig(
+            backend="gzip",
+            minimum_size=COMPRESSED_FROM_BYTES,
+            gzip_compress_level=6,
+            exclude=["^/media/"],
+        ),
         request_class=JsonRequest,
         plugins=[StructSchemas()],
         openapi_config=openapi_config() if settings.server.serves_docs else None,
         debug=False,
         logging_config=None,
     )
+    app.asgi_handler = MethodsMiddleware(app.asgi_handler, routes=app.routes)
     return app

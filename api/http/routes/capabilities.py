@@ -43,9 +43,7 @@ def read_capabilities(
 ) -> Response[Capabilities]:
     """Accepted content types, upload limits, and the variants of a published post."""
     capabilities = _capabilities(resources.settings)
-    return respond_with_etag(
-        request, capabilities, cache_control=CACHE_CONTROL, vary="Accept-Encoding"
-    )
+    return respond_with_etag(request, capabilities, cache_control=CACHE_CONTROL, vary=None)
 
 
 def _capabilities(settings: ApiSettings) -> Capabilities:

@@ -30,16 +30,16 @@ def respond_with_etag(
     content: Content,
     *,
     cache_control: str = CACHE_CONTROL,
-    vary: str = "Authorization",
+    vary: str | None = "Authorization",
     link: str | None = None,
 ) -> Response[Content]:
     """Respond with JSON, or with 304 if the client has it already."""
     encoded = msgspec.json.encode(content)
     # Weak, for the same JSON may be compressed or not.
     etag = f'W/"{hashlib.sha256(encoded).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": cache_control, "Vary": vary}
-    if link is not None:
-        headers["Link"] = link
+    optional = {"Vary": vary, "Link": link}
+    headers = {name: value for name, value in optional.items() if value is not None}
+    headers |= {"ETag": etag, "Cache-Control": cache_control}
     if matches_etag(request, etag):
         return Response(cast("Content", None), status_code=304, headers=headers)
     # Litestar passes bytes on as they are.

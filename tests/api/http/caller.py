@@ -30,6 +30,9 @@ class Caller:
     async def post(self, path: str, content: object) -> httpx.Response:
         return await self._http.post(path, json=content, headers=self._headers)
 
+    async def send(self, method: str, path: str, content: object = None) -> httpx.Response:
+        return await self._http.request(method, path, json=content, headers=self._headers)
+
     async def delete(self, path: str) -> httpx.Response:
         return await self._http.delete(path, headers=self._headers)
 

@@ -43,3 +43,8 @@ def owner(http: httpx.AsyncClient) -> Caller:
 @pytest.fixture
 def stranger(http: httpx.AsyncClient) -> Caller:
     return Caller(http, user_id=uuid4())
+
+
+@pytest.fixture
+def auditor(http: httpx.AsyncClient) -> Caller:
+    return Caller(http, user_id=uuid4(), role="auditor")

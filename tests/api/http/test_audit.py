@@ -32,11 +32,6 @@ HISTORY = [
 
 
 @pytest.fixture
-def auditor(http: httpx.AsyncClient) -> Caller:
-    return Caller(http, user_id=uuid4(), role="auditor")
-
-
-@pytest.fixture
 def operator(http: httpx.AsyncClient) -> Caller:
     return Caller(http, user_id=uuid4(), role="operator")
 

@@ -14,7 +14,8 @@ import uvicorn
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from litestar import Litestar
-from schemathesis import checks
+from schemathesis import GenerationMode, checks
+from schemathesis.core.result import Ok
 
 from api.http.app import create_app
 from api.http.authentication.bearer import Role, User, create_token
@@ -76,13 +77,15 @@ def api(settings: ApiSettings, store: FakeObjectStore) -> Iterator[str]:
 def documented(url: str) -> Iterator[tuple[str, Any]]:
     """Every operation of the document that the API serves, with its label."""
     for result in schemathesis.openapi.from_url(f"{url}/docs/openapi.json").get_all_operations():
+        assert isinstance(result, Ok), result
         operation = result.ok()
         yield operation.label, operation
 
 
 def failures_of(operation: Any, call: Callable[[Any], None], *, examples: int) -> str | None:
     """Call an operation with generated requests; what is wrong with its answers, if anything."""
-    generated = given(case=operation.as_strategy())
+    valid, invalid = (operation.as_strategy(generation_mode=mode) for mode in GenerationMode)
+    generated = given(case=valid | invalid)
     bounded = hypothesis_settings(
         max_examples=examples,
         deadline=None,
