@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from litestar.enums import ScopeType
 from litestar.routes import BaseRoute, HTTPRoute
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 _ALLOW: Final = b"allow"
 
@@ -26,9 +27,12 @@ class MethodsMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
-        if scope["type"] != "http":
+        if scope["type"] == ScopeType.HTTP:
+            await self._serve(scope, receive, send)
+        else:
             await self._app(scope, receive, send)
-            return
+
+    async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         is_head = scope["method"] == "HEAD"
         if is_head:
             scope["method"] = "GET"
@@ -46,7 +50,7 @@ class MethodsMiddleware:
         await self._app(scope, receive, send_changed)
 
     def _complete(
-        self, headers: Iterable[tuple[bytes, bytes]], scope: Scope
+        self, headers: Iterable[tuple[bytes, bytes]], scope: HTTPScope
     ) -> Iterator[tuple[bytes, bytes]]:
         for name, value in headers:
             if name.lower() == _ALLOW:

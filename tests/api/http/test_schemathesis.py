@@ -26,8 +26,8 @@ from tests.api.http.uploads import announcement
 from tests.fake_object_store import FakeObjectStore
 
 STARTED_WITHIN_SECONDS: Final = 20
-# Enough to meet each parameter and field with right and wrong values, in half a minute for all.
-EXAMPLES: Final = 10
+# Enough to meet each parameter and field with right and wrong values, in a minute for all.
+EXAMPLES: Final = 60
 CHECKS: Final = [
     checks.not_a_server_error,
     checks.status_code_conformance,
