@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID, uuid4
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from domain.events import Stage, StageTimes
 from domain.formats import ContentType
@@ -39,12 +39,23 @@ class CreatePost(Struct, frozen=True, kw_only=True):
     post_id: UUID
     user_id: UUID
     caption: str | None
+    alt: str | None = None
     filename: str
     content_type: ContentType
     file_size: int
     sha256: str
     image_key: str
     upload_expires_at: datetime
+
+
+class CaptionPost(Struct, frozen=True, kw_only=True):
+    """Change the caption, the alternative text or both; only the owner may. Unset keeps a text."""
+
+    origin: Origin
+    post_id: UUID
+    user_id: UUID
+    caption: str | UnsetType | None = UNSET
+    alt: str | UnsetType | None = UNSET
 
 
 class ConfirmUpload(Struct, frozen=True, kw_only=True):
@@ -129,6 +140,7 @@ class ExpireUpload(Struct, frozen=True, kw_only=True):
 
 Command: TypeAlias = (
     CreatePost
+    | CaptionPost
     | ConfirmUpload
     | RecordVariant
     | FailPost

@@ -8,7 +8,10 @@ from datetime import datetime
 from typing import Literal, TypedDict, assert_never
 from uuid import UUID, uuid5
 
+from msgspec import UNSET
+
 from domain.commands import (
+    CaptionPost,
     Command,
     ConfirmUpload,
     CreatePost,
@@ -31,6 +34,7 @@ from domain.errors import (
 )
 from domain.events import (
     Event,
+    PostCaptioned,
     PostCreated,
     PostDeleted,
     PostFailed,
@@ -57,6 +61,8 @@ def decide(post: Post | None, command: Command) -> list[Event]:
     if post is None or post.status == "deleted":
         raise PostNotFound(command.post_id)
     match command:
+        case CaptionPost():
+            return _caption_post(post, command)
         case ConfirmUpload():
             return _confirm_upload(post, command)
         case RecordVariant():
@@ -113,6 +119,7 @@ def _create(post: Post | None, command: CreatePost) -> list[Event]:
             **_header(command.origin, command.post_id, version=1, at=command.origin.at),
             user_id=command.user_id,
             caption=command.caption,
+            alt=command.alt,
             filename=command.filename,
             content_type=command.content_type,
             file_size=command.file_size,
@@ -121,6 +128,16 @@ def _create(post: Post | None, command: CreatePost) -> list[Event]:
             upload_expires_at=command.upload_expires_at,
         )
     ]
+
+
+def _caption_post(post: Post, command: CaptionPost) -> list[Event]:
+    if command.user_id != post.user_id:
+        raise PostNotFound(post.id)
+    caption = post.caption if command.caption is UNSET else command.caption
+    alt = post.alt if command.alt is UNSET else command.alt
+    if (caption, alt) == (post.caption, post.alt):
+        return []
+    return [PostCaptioned(**_next(post, command.origin), caption=caption, alt=alt)]
 
 
 def _confirm_upload(post: Post, command: ConfirmUpload) -> list[Event]:

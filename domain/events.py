@@ -35,16 +35,28 @@ class Fact(Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
 
 
 class PostCreated(Fact, frozen=True, kw_only=True, tag="post.created"):
-    """A client announced a photo: what it will upload, and until when it may."""
+    """A client announced a photo: what it will upload, and until when it may.
+
+    `alt` describes the photo to those who do not see it. Version 1 had none.
+    """
 
     user_id: UUID
     caption: str | None
+    alt: str | None
     filename: str
     content_type: ContentType
     file_size: int
     sha256: str
     image_key: str
     upload_expires_at: datetime
+    schema_version: Literal[2] = 2
+
+
+class PostCaptioned(Fact, frozen=True, kw_only=True, tag="post.captioned"):
+    """The owner changed the caption or the alternative text: both as they are from now on."""
+
+    caption: str | None
+    alt: str | None
     schema_version: Literal[1] = 1
 
 
@@ -140,6 +152,7 @@ class PostDeleted(Fact, frozen=True, kw_only=True, tag="post.deleted"):
 
 Event: TypeAlias = (
     PostCreated
+    | PostCaptioned
     | PostUploaded
     | VariantReady
     | PostPublished

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from domain.events import (
     Event,
+    PostCaptioned,
     PostCreated,
     PostDeleted,
     PostFailed,
@@ -60,7 +61,7 @@ def jobs_after(event: Event, post: Post, *, lane: Lane = "live") -> list[Job]:
             return [_remove_objects(event, post)]
         case PostCreated() | VariantReady() | PostPublished() | PostFailed():
             return []
-        case PostReprocessed() | PostNotReprocessed():
+        case PostCaptioned() | PostReprocessed() | PostNotReprocessed():
             return []
         case _:
             assert_never(event)

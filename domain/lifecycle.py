@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from domain.events import (
     Event,
+    PostCaptioned,
     PostCreated,
     PostDeleted,
     PostFailed,
@@ -110,7 +111,7 @@ def _allowed_in(event: Event) -> frozenset[Before]:
             return frozenset({"failed"})
         case PostReprocessed() | PostNotReprocessed():
             return frozenset({"published"})
-        case PostDeleted():
+        case PostCaptioned() | PostDeleted():
             return _ANY_BUT_DELETED
         case _:
             assert_never(event)

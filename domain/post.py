@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from domain.events import (
     Event,
+    PostCaptioned,
     PostCreated,
     PostDeleted,
     PostFailed,
@@ -37,6 +38,7 @@ class Post(Struct, frozen=True, kw_only=True):
     status: Status
     user_id: UUID
     caption: str | None
+    alt: str | None
     content_type: ContentType
     file_size: int
     sha256: str
@@ -65,6 +67,8 @@ def evolve(post: Post | None, event: Event) -> Post:
         raise EventBeforeCreation(event)
     post = replace(post, version=event.version, updated_at=event.recorded_at)
     match event:
+        case PostCaptioned():
+            return replace(post, caption=event.caption, alt=event.alt)
         case PostUploaded():
             return replace(post, status="processing")
         case VariantReady():
@@ -117,6 +121,7 @@ def _created(event: PostCreated) -> Post:
         status="pending",
         user_id=event.user_id,
         caption=event.caption,
+        alt=event.alt,
         content_type=event.content_type,
         file_size=event.file_size,
         sha256=event.sha256,

@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from domain.commands import (
+    CaptionPost,
     Command,
     ConfirmUpload,
     CreatePost,
@@ -56,6 +57,7 @@ def create_post(post_id: UUID | None = None, **changes: Any) -> CreatePost:
         "post_id": post_id,
         "user_id": OWNER,
         "caption": "A quiet morning",
+        "alt": "Fog over a lake",
         "filename": "IMG_0001.jpg",
         "content_type": "image/jpeg",
         "file_size": 200_000,
@@ -64,6 +66,11 @@ def create_post(post_id: UUID | None = None, **changes: Any) -> CreatePost:
         "upload_expires_at": EXPIRY,
     }
     return CreatePost(**{**values, **changes})
+
+
+def caption_post(post_id: UUID, *, user_id: UUID = OWNER, **texts: str | None) -> CaptionPost:
+    """Change the texts."""
+    return CaptionPost(origin=origin(), post_id=post_id, user_id=user_id, **texts)
 
 
 def confirm_upload(post_id: UUID, *, at: datetime = NOON) -> ConfirmUpload:

@@ -19,6 +19,10 @@ def upcast(fields: Fields) -> bool:
     return changed
 
 
+def _created_2(fields: Fields) -> None:
+    fields.update(alt=None)
+
+
 def _variant_ready_2(fields: Fields) -> None:
     fields.update(shrunk=None, removed_metadata=None)
 
@@ -62,6 +66,7 @@ _FACTS_OF_VARIANTS: Final = (
     "removed_metadata",
 )
 _STEPS: Final[dict[tuple[object, object], Callable[[Fields], None]]] = {
+    ("post.created", 1): _created_2,
     ("post.variant_ready", 1): _variant_ready_2,
     ("post.variant_ready", 2): _variant_ready_3,
     ("post.reprocessed", 1): _reprocessed_2,

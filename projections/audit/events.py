@@ -24,6 +24,7 @@ Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[AsyncConnection[ob
 Order: TypeAlias = Literal["newest", "oldest"]
 Topic: TypeAlias = Literal[
     "post.created",
+    "post.captioned",
     "post.uploaded",
     "post.variant_ready",
     "post.published",

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from domain.events import (
     Event,
+    PostCaptioned,
     PostCreated,
     PostDeleted,
     PostFailed,
@@ -24,7 +25,8 @@ from projections.tables.change import Change
 from projections.tables.read_table import ReadTable, insert_into
 
 Evolving: TypeAlias = (
-    PostUploaded
+    PostCaptioned
+    | PostUploaded
     | VariantReady
     | PostPublished
     | PostFailed
@@ -41,6 +43,7 @@ class PostRow(Struct, frozen=True, kw_only=True):
     version: int
     user_id: UUID
     caption: str | None
+    alt: str | None
     status: ReadableStatus
     image_key: str
     failure_code: str | None
@@ -68,6 +71,12 @@ SET version = change.version, updated_at = change.updated_at,
 FROM json_populate_recordset(NULL::posts, %(rows)s::json) AS change
 WHERE posts.id = change.id
 """
+# Not in _UPDATE: here, null is a value.
+_CAPTION: Final = """
+UPDATE posts SET caption = change.caption, alt = change.alt
+FROM json_populate_recordset(NULL::posts, %(rows)s::json) AS change
+WHERE posts.id = change.id
+"""
 _DELETE: Final = """
 DELETE FROM posts USING json_populate_recordset(NULL::posts, %(rows)s::json) AS gone
 WHERE posts.id = gone.id
@@ -77,6 +86,7 @@ WHERE posts.id = gone.id
 def _changes(events: Sequence[Event]) -> list[Change]:
     created: dict[UUID, dict[str, object]] = {}
     changed: dict[UUID, dict[str, object]] = {}
+    captioned: dict[UUID, dict[str, object]] = {}
     gone: dict[UUID, dict[str, object]] = {}
     for event in events:
         post_id = event.post_id
@@ -84,6 +94,7 @@ def _changes(events: Sequence[Event]) -> list[Change]:
             created[post_id] = _created(event)
         elif isinstance(event, PostDeleted):
             changed.pop(post_id, None)
+            captioned.pop(post_id, None)
             if created.pop(post_id, None) is None:
                 gone[post_id] = {"id": post_id}
         else:
@@ -91,9 +102,15 @@ def _changes(events: Sequence[Event]) -> list[Change]:
             if row is None:
                 row = changed.setdefault(post_id, {"id": post_id})
             _evolve(row, event)
+            if isinstance(event, PostCaptioned):
+                texts = (
+                    row if post_id in created else captioned.setdefault(post_id, {"id": post_id})
+                )
+                texts["caption"], texts["alt"] = event.caption, event.alt
     return [
         Change(_INSERT, list(created.values())),
         Change(_UPDATE, list(changed.values())),
+        Change(_CAPTION, list(captioned.values())),
         Change(_DELETE, list(gone.values())),
     ]
 
@@ -104,6 +121,7 @@ def _created(event: PostCreated) -> dict[str, object]:
         "version": event.version,
         "user_id": event.user_id,
         "caption": event.caption,
+        "alt": event.alt,
         "status": "pending",
         "image_key": event.image_key,
         "created_at": event.recorded_at,
@@ -114,7 +132,7 @@ def _created(event: PostCreated) -> dict[str, object]:
 def _evolve(row: dict[str, object], event: Evolving) -> None:
     row["version"], row["updated_at"] = event.version, event.recorded_at
     match event:
-        case VariantReady() | PostNotReprocessed():
+        case VariantReady() | PostNotReprocessed() | PostCaptioned():
             pass
         case PostUploaded():
             row["status"] = "processing"
@@ -142,6 +160,7 @@ def _expected(post: Post, _: Sequence[Event]) -> list[PostRow]:
             version=post.version,
             user_id=post.user_id,
             caption=post.caption,
+            alt=post.alt,
             status=post.status,
             image_key=post.image_key,
             failure_code=post.failure.code if post.failure else None,

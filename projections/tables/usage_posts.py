@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from domain.events import (
     Event,
+    PostCaptioned,
     PostCreated,
     PostDeleted,
     PostFailed,
@@ -111,7 +112,7 @@ def _evolve(row: _Values, event: Event) -> None:
             row["variant_sizes"] = {each.name: each.file_size for each in event.variants}
         case PostDeleted():
             row["status"], row["variant_sizes"] = "deleted", {}
-        case PostCreated() | PostNotReprocessed():
+        case PostCreated() | PostCaptioned() | PostNotReprocessed():
             pass
         case _:
             assert_never(event)

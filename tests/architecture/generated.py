@@ -77,7 +77,12 @@ def _one_of_each() -> list[Event]:
     post_id = uuid4()
     published = histories.publishing_commands(post_id)
     failed = [*published[:2], histories.fail_post(post_id), histories.retry_post(post_id)]
-    left = [*published, histories.fail_reprocessing(post_id), histories.delete_post(post_id)]
+    left = [
+        *published,
+        histories.caption_post(post_id, caption="Another"),
+        histories.fail_reprocessing(post_id),
+        histories.delete_post(post_id),
+    ]
     replaced = [*published, histories.reprocess_post(post_id)]
     found: dict[type, Event] = {}
     for commands in (left, failed, replaced):

@@ -32,6 +32,7 @@ from tests.histories import (
     RECIPE_VERSION,
     RECIPES,
     after,
+    caption_post,
     confirm_upload,
     create_post,
     delete_post,
@@ -82,7 +83,7 @@ def test_an_event_carries_who_caused_it_and_why() -> None:
     assert event.recorded_at == command.origin.at
     assert event.correlation_id == command.origin.correlation_id
     assert event.causation_id == command.origin.causation_id
-    assert event.schema_version == 1
+    assert event.schema_version == 2
 
 
 def test_the_same_command_always_leads_to_the_same_event_ids_and_another_to_others() -> None:
@@ -223,6 +224,33 @@ def test_what_has_not_failed_is_not_tried_again() -> None:
 def test_an_upload_that_never_came_is_closed_when_its_time_is_over() -> None:
     post, _ = after(CREATED, expire_upload(POST_ID))
     assert post.status == "deleted"
+
+
+def test_the_owner_changes_one_text_and_keeps_the_other() -> None:
+    post, events = after(CREATED, caption_post(POST_ID, caption="Another"))
+    assert topic_of(events[-1]) == "post.captioned"
+    assert (post.caption, post.alt, post.status) == ("Another", "Fog over a lake", "pending")
+
+
+def test_a_text_can_be_removed_in_any_status_but_deleted() -> None:
+    for commands in (publishing_commands(POST_ID)[:2], publishing_commands(POST_ID)):
+        post, _ = after(*commands, caption_post(POST_ID, caption=None, alt=None))
+        assert (post.caption, post.alt) == (None, None)
+    gone, _ = after(CREATED, delete_post(POST_ID))
+    with pytest.raises(PostNotFound):
+        decide(gone, caption_post(POST_ID, alt="Another"))
+
+
+def test_texts_that_are_already_so_change_nothing() -> None:
+    post, _ = after(CREATED)
+    assert decide(post, caption_post(POST_ID)) == []
+    assert decide(post, caption_post(POST_ID, caption=post.caption, alt=post.alt)) == []
+
+
+def test_the_texts_of_another_user_are_not_changed() -> None:
+    post, _ = after(CREATED)
+    with pytest.raises(PostNotFound):
+        decide(post, caption_post(POST_ID, user_id=uuid4(), caption="Mine"))
 
 
 def test_an_upload_is_not_closed_early_nor_after_it_came() -> None:

@@ -104,8 +104,12 @@ def _example(of: Type) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _always_sent(struct: inspect.StructType) -> Iterator[inspect.Field]:
-    # A field that may be left out has a default of null, or none that msgspec shows.
-    return (each for each in struct.fields if each.required or each.default is not _UNSHOWN)
+    # A Struct that may be left out has no default that msgspec shows.
+    return (
+        each
+        for each in struct.fields
+        if each.required or each.default is not _UNSHOWN or not [*_structs(each.type)]
+    )
 
 
 def _structs_in(struct: type[Struct]) -> Iterator[type[Struct]]:

@@ -8,7 +8,7 @@ UPLOADS: Final = Tag(
     name="Uploads",
     description="Announce a photo, PUT it to the presigned URL, complete the upload.",
 )
-POSTS: Final = Tag(name="Posts", description="Read, list, retry and delete posts.")
+POSTS: Final = Tag(name="Posts", description="Read, list, edit, retry and delete posts.")
 AUDIT: Final = Tag(
     name="Audit",
     description="Owners read the history of their own posts. Auditors and operators read "

@@ -17,7 +17,7 @@ from api.http.schemas.capabilities import (
     UploadLimits,
     VariantView,
 )
-from api.http.schemas.fields import MAX_CAPTION_CHARACTERS
+from api.http.schemas.fields import MAX_ALT_CHARACTERS, MAX_CAPTION_CHARACTERS
 from api.settings import ApiSettings
 from domain.formats import ContentType, accepted_content_types
 from domain.photo_limits import PHOTO_LIMITS
@@ -57,6 +57,7 @@ def _capabilities(settings: ApiSettings) -> Capabilities:
             max_pixels=settings.photos.max_pixels,
             max_side=MAX_SIDE,
             max_caption_characters=MAX_CAPTION_CHARACTERS,
+            max_alt_characters=MAX_ALT_CHARACTERS,
             presigned_url_seconds=int(URL_LIFETIME.total_seconds()),
             upload_token_seconds=int(TOKEN_LIFETIME.total_seconds()),
         ),

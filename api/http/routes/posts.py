@@ -6,7 +6,8 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from litestar import Response, Router, delete, get, post
+from litestar import Response, Router, delete, get, patch, post
+from litestar.params import JSONBody
 from litestar.status_codes import HTTP_202_ACCEPTED
 
 from api.http.authentication.requests import AuthenticatedRequest, command_origin
@@ -21,6 +22,7 @@ from api.http.openapi.parameters import (
     PostIdPath,
 )
 from api.http.openapi.responses import (
+    BODY,
     CACHE,
     ETAG,
     LINK,
@@ -33,10 +35,10 @@ from api.http.openapi.responses import (
     problem_responses,
 )
 from api.http.openapi.tags import POSTS
-from api.http.resources import UseResources
+from api.http.resources import Resources, UseResources
 from api.http.routes.responses import link_to_next, respond_accepted, respond_with_etag
-from api.http.schemas.posts import PostAccepted, PostPage, PostView, view_of
-from domain.commands import DeletePost, RetryPost
+from api.http.schemas.posts import EditPost, PostAccepted, PostPage, PostView, view_of
+from domain.commands import CaptionPost, DeletePost, RetryPost
 from domain.errors import PostNotFailed, PostNotFound, VersionConflict
 from domain.post import ReadableStatus
 from projections.queries.posts import (
@@ -64,10 +66,7 @@ async def read_post(
 
     Everyone may read a published post; only its owner reads one that is not.
     """
-    async with resources.connections.connection() as connection:
-        row = await get_post(connection, post_id, reader_id=request.user.id)
-    if row is None:
-        raise PostNotFound(post_id)
+    row = await _readable(resources, post_id, reader_id=request.user.id)
     return respond_with_etag(request, view_of(row, media_url=resources.media_url(request)))
 
 
@@ -103,6 +102,34 @@ async def read_posts(
         ),
         link=link_to_next(request, cursor=next_cursor) if next_cursor else None,
     )
+
+
+@patch(
+    "/posts/{post_id:uuid}",
+    operation_id="editPost",
+    response_description="The post as it is now.",
+    summary="Change the caption or the alternative text",
+    operation_class=ApiOperation,
+    responses=problem_responses(*BODY, *PATH, PostNotFound, VersionConflict, NotYetReadable),
+)
+async def edit_post(
+    post_id: PostIdPath,
+    data: JSONBody[EditPost],
+    request: AuthenticatedRequest,
+    resources: UseResources,
+) -> PostView:
+    """Change the texts of your own post, in any status. The history keeps the earlier ones."""
+    await resources.writer.execute(
+        CaptionPost(
+            origin=command_origin(request),
+            post_id=post_id,
+            user_id=request.user.id,
+            caption=data.caption,
+            alt=data.alt,
+        )
+    )
+    row = await _readable(resources, post_id, reader_id=request.user.id)
+    return view_of(row, media_url=resources.media_url(request))
 
 
 @delete(
@@ -145,6 +172,14 @@ async def retry_post(
     return respond_accepted(outcome.post)
 
 
+async def _readable(resources: Resources, post_id: UUID, *, reader_id: UUID) -> ReadablePost:
+    async with resources.connections.connection() as connection:
+        row = await get_post(connection, post_id, reader_id=reader_id)
+    if row is None:
+        raise PostNotFound(post_id)
+    return row
+
+
 def _cursor(row: ReadablePost) -> str:
     start = PageStart(before_at=row.created_at, before_id=row.id)
     return base64.urlsafe_b64encode(msgspec.msgpack.encode(start)).decode().rstrip("=")
@@ -159,5 +194,7 @@ def _page_start(cursor: str) -> PageStart:
 
 
 posts_router = Router(
-    "/", route_handlers=[read_post, read_posts, delete_post, retry_post], tags=[POSTS.name]
+    "/",
+    route_handlers=[read_post, read_posts, edit_post, delete_post, retry_post],
+    tags=[POSTS.name],
 )

@@ -78,6 +78,7 @@ async def init_upload(
             post_id=post_id,
             user_id=request.user.id,
             caption=data.caption,
+            alt=data.alt,
             filename=data.filename,
             content_type=content_type,
             file_size=data.file_size,

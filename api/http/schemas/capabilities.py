@@ -29,6 +29,9 @@ class UploadLimits(Struct, frozen=True, kw_only=True):
     max_caption_characters: Annotated[
         int, Meta(description="Longest caption, in Unicode code points.", examples=[2200])
     ]
+    max_alt_characters: Annotated[
+        int, Meta(description="Longest alternative text, in Unicode code points.", examples=[1500])
+    ]
     presigned_url_seconds: Annotated[
         int, Meta(description="How long a presigned URL lives, in seconds.", examples=[900])
     ]

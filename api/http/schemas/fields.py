@@ -11,6 +11,11 @@ from domain.recipes import VariantName
 # JavaScript and JSON have no larger exact integer.
 MAX_INTEGER: Final = 2**53 - 1
 MAX_CAPTION_CHARACTERS: Final = 2200
+MAX_ALT_CHARACTERS: Final = 1500
+_COUNTED: Final = (
+    "Its length is counted in Unicode code points, as Swift's `text.unicodeScalars.count` and "
+    "JavaScript's `[...text].length` count it, not `text.count` or `text.length`."
+)
 # PostgreSQL text cannot hold NUL. Any regular-expression engine reads this.
 NO_NUL: Final = r"^[^\x00]*$"
 
@@ -34,11 +39,19 @@ UserId: TypeAlias = Annotated[
 Caption: TypeAlias = Annotated[
     str,
     Meta(
-        description="Shown with the photo. Its length is counted in Unicode code points, as "
-        "Swift's `caption.unicodeScalars.count` and JavaScript's `[...caption].length` count it, "
-        "not `caption.count` or `caption.length`.",
+        description=f"Shown with the photo. {_COUNTED}",
         examples=["A quiet morning"],
         max_length=MAX_CAPTION_CHARACTERS,
+        pattern=NO_NUL,
+    ),
+]
+Alt: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="Alternative text: what the photo shows, for those who do not see it. "
+        + _COUNTED,
+        examples=["Fog over a lake, with one rowing boat"],
+        max_length=MAX_ALT_CHARACTERS,
         pattern=NO_NUL,
     ),
 ]

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from api.http.schemas.fields import (
     POST_ID,
     SHA256,
+    Alt,
     Caption,
     ImageKey,
     NameOfVariant,
@@ -53,6 +54,7 @@ class PostView(Struct, frozen=True, kw_only=True):
     id: PostId
     user_id: UserId
     caption: Caption | None
+    alt: Alt | None
     status: Annotated[
         ReadableStatus,
         Meta(
@@ -98,6 +100,13 @@ class PostView(Struct, frozen=True, kw_only=True):
     failure: Annotated[
         FailureView | UnsetType, Meta(description="Only while `status` is `failed`.")
     ] = UNSET
+
+
+class EditPost(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Changes the texts of a post. A field that is left out stays; null removes the text."""
+
+    caption: Caption | UnsetType | None = UNSET
+    alt: Alt | UnsetType | None = UNSET
 
 
 class PostPage(Struct, frozen=True, kw_only=True):

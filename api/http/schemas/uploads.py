@@ -8,6 +8,7 @@ from api.http.schemas.fields import (
     MAX_INTEGER,
     NO_NUL,
     SHA256,
+    Alt,
     Caption,
     PostId,
     PresignedUrl,
@@ -64,6 +65,7 @@ class InitUpload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ]
     caption: Caption | None = None
+    alt: Alt | None = None
 
 
 class UploadOpened(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from api.http.problems.types import PROBLEM_TYPES, Problem
 from api.http.schemas.audit import PostHistory
 from api.http.schemas.capabilities import Capabilities
 from api.http.schemas.health import Health
-from api.http.schemas.posts import PostPage
+from api.http.schemas.posts import EditPost, PostPage
 from api.http.schemas.uploads import CompleteUpload, InitUpload, RenewUrl, UploadOpened
 from tests.api.http.openapi_document import OPEN, document, nodes, operations
 
@@ -25,6 +25,7 @@ def test_operations_have_short_names() -> None:
         "completeUpload",
         "getPost",
         "listPosts",
+        "editPost",
         "deletePost",
         "retryPost",
         "getPostHistory",
@@ -68,6 +69,7 @@ def test_every_schema_and_field_is_described_with_an_example() -> None:
         UploadOpened,
         RenewUrl,
         CompleteUpload,
+        EditPost,
         PostPage,
         PostHistory,
         Capabilities,
@@ -108,7 +110,7 @@ def test_numbers_are_exact_in_javascript_and_integers_say_their_width() -> None:
 
 def test_bodies_take_no_other_fields_and_enums_are_enums() -> None:
     schemas = document()["components"]["schemas"]
-    for name in ("InitUpload", "RenewUrl", "CompleteUpload"):
+    for name in ("InitUpload", "RenewUrl", "CompleteUpload", "EditPost"):
         assert schemas[name]["additionalProperties"] is False
     assert "image/jpeg" in schemas["InitUpload"]["properties"]["content_type"]["enum"]
     status = schemas["PostView"]["properties"]["status"]

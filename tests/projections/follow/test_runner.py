@@ -20,6 +20,7 @@ from projections.rebuild.verify import verify
 from tests.histories import (
     RECIPE_VERSION,
     RECIPES,
+    caption_post,
     confirm_upload,
     create_post,
     delete_post,
@@ -186,6 +187,9 @@ def _try_something(publishing: Publishing, choose: random.Random, post_id: UUID)
             for recipe in RECIPES
         ],
         reprocess_post(post_id),
+        caption_post(
+            post_id, caption=choose.choice([None, "A", "B"]), alt=choose.choice([None, "C"])
+        ),
     ]
     try:
         publishing.execute(choose.choice(commands))
