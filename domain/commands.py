@@ -124,11 +124,12 @@ class FailReprocessing(Struct, frozen=True, kw_only=True):
 
 
 class DeletePost(Struct, frozen=True, kw_only=True):
-    """Delete the post; only its owner may."""
+    """Delete the post; only its owner may. `only_pending`: do nothing once it is uploaded."""
 
     origin: Origin
     post_id: UUID
     user_id: UUID
+    only_pending: bool = False
 
 
 class ExpireUpload(Struct, frozen=True, kw_only=True):

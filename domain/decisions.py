@@ -239,6 +239,8 @@ def _fail_reprocessing(post: Post, command: FailReprocessing) -> list[Event]:
 def _delete(post: Post, command: DeletePost) -> list[Event]:
     if command.user_id != post.user_id:
         raise PostNotFound(post.id)
+    if command.only_pending and post.status != "pending":
+        return []
     reason: Literal["owner", "upload_abandoned"] = (
         "upload_abandoned" if post.status == "pending" else "owner"
     )

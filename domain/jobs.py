@@ -35,8 +35,8 @@ TRANSCODE_TASK: Final = "post.transcode"
 REPROCESS_TASK: Final = "post.reprocess"
 REMOVE_OBJECTS_TASK: Final = "post.remove_objects"
 
-# Longer than the upload URL's lifetime plus a slow PUT, so that a late upload is removed too.
-REMOVE_OBJECTS_DELAY_SECONDS: Final = 30 * 60
+# Longer than an upload URL can live plus a slow PUT, so that a late upload is removed too.
+REMOVE_OBJECTS_DELAY_SECONDS: Final = 90 * 60
 
 Lane: TypeAlias = Literal["live", "bulk"]
 _QUEUES: Final[dict[Lane, str]] = {"live": TRANSCODE_QUEUE, "bulk": BULK_QUEUE}

@@ -5,6 +5,7 @@ ApiError
 ├── FileTooLarge            the announced size is above the limit
 ├── FileTooSmall            the announced size is below the limit
 ├── NotUploaded             the announced bytes are not in the object store
+├── PostNotPending          the upload of the post is completed already
 ├── InvalidUploadToken      the token was not issued for this upload
 ├── InvalidBody             fields of the request's body are invalid
 ├── InvalidCursor           the cursor was not issued by this API
@@ -50,10 +51,24 @@ class FileTooSmall(ApiError):
 
 
 class NotUploaded(ApiError):
-    """The announced bytes are not in the object store."""
+    """The announced bytes are not in the object store: `sha256` in hex, `file_size` in bytes."""
 
-    def __init__(self) -> None:
-        super().__init__("PUT the announced bytes to presigned_url before completing the upload.")
+    def __init__(self, *, file_size: int, sha256: str) -> None:
+        super().__init__(
+            f"PUT the announced bytes to presigned_url first: {file_size} bytes with SHA-256 "
+            f"{sha256}. If your file has others, announce it with upload/init and name this post "
+            "in replaces."
+        )
+        self.file_size = file_size
+        self.sha256 = sha256
+
+
+class PostNotPending(ApiError):
+    """The upload of the post is completed already."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"The upload is completed (status: {status}). Read the post instead.")
+        self.status = status
 
 
 class InvalidUploadToken(ApiError):

@@ -41,6 +41,7 @@ def post_after(events: Sequence[Event]) -> ReadablePost | None:
     return ReadablePost(
         **asdict(rows[0]),
         images={image.variant: image for image in images},
+        upload_expires_at=post.upload_expires_at if post.status == "pending" else None,
         like_count=0,
         comment_count=0,
         view_count=0,

@@ -12,6 +12,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import scalar_row
 
+from domain.formats import ContentType
 from domain.post import ReadableStatus
 from domain.recipes import VariantName
 from projections.connection import fetch_one
@@ -28,7 +29,11 @@ SELECT to_json(post)::text FROM (
     (
         SELECT coalesce(json_object_agg(variant, to_json(post_images)), '{}')
         FROM post_images WHERE post_images.post_id = page.id
-    ) AS images
+    ) AS images,
+    (
+        SELECT expires_at FROM upload_sessions
+        WHERE upload_sessions.post_id = page.id AND upload_sessions.status = 'open'
+    ) AS upload_expires_at
     FROM page LEFT JOIN post_metadata ON post_metadata.post_id = page.id
 ) AS post
 ORDER BY post.created_at DESC, post.id DESC
@@ -77,6 +82,14 @@ WITH page AS (
 )
 {_WITH_IMAGES_AND_COUNTERS}
 """
+_SAME_PHOTO: Final[LiteralString] = """
+SELECT posts.id FROM posts JOIN upload_sessions ON upload_sessions.post_id = posts.id
+WHERE posts.user_id = %(user_id)s AND posts.created_at > %(since)s
+  AND upload_sessions.sha256 = %(sha256)s AND upload_sessions.content_type = %(content_type)s
+  AND posts.status <> 'failed'
+  AND (upload_sessions.status = 'completed' OR upload_sessions.expires_at > %(usable_at)s)
+ORDER BY posts.created_at DESC LIMIT 1
+"""
 _IMAGE: Final[LiteralString] = """
 SELECT * FROM post_images WHERE key = %(key)s
 """
@@ -103,8 +116,9 @@ Image: TypeAlias = ImageRow
 
 
 class ReadablePost(PostRow, frozen=True, kw_only=True):
-    """A row of `posts` with its images so far and its counters."""
+    """A row of `posts` with its images so far, its counters, and when an open upload expires."""
 
+    upload_expires_at: datetime | None
     like_count: int
     comment_count: int
     view_count: int
@@ -152,6 +166,27 @@ async def list_posts(
         "before_id": start.before_id if start else None,
     }
     return await _posts(connection, _listing(wanted), parameters)
+
+
+class SamePhoto(Struct, frozen=True, kw_only=True):
+    """A photo to find among a user's posts since a time; `sha256` in hex.
+
+    Its upload is completed, or open until after `usable_at`.
+    """
+
+    user_id: UUID
+    sha256: str
+    content_type: ContentType
+    since: datetime
+    usable_at: datetime
+
+
+async def find_same_photo(connection: AsyncConnection[object], photo: SamePhoto) -> UUID | None:
+    """The newest post of the photo that has not failed, or None."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_SAME_PHOTO, msgspec.structs.asdict(photo), prepare=True)
+        found: UUID | None = await cursor.fetchone()
+        return found
 
 
 async def get_image(connection: AsyncConnection[object], key: str) -> Image | None:

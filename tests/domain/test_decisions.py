@@ -226,6 +226,14 @@ def test_an_upload_that_never_came_is_closed_when_its_time_is_over() -> None:
     assert post.status == "deleted"
 
 
+def test_an_upload_is_abandoned_only_while_it_is_open() -> None:
+    abandon = replace(delete_post(POST_ID), only_pending=True)
+    post, events = after(CREATED, abandon)
+    assert (post.status, events[-1].reason) == ("deleted", "upload_abandoned")  # type: ignore[union-attr]
+    uploaded, _ = after(CREATED, UPLOADED)
+    assert decide(uploaded, abandon) == []
+
+
 def test_the_owner_changes_one_text_and_keeps_the_other() -> None:
     post, events = after(CREATED, caption_post(POST_ID, caption="Another"))
     assert topic_of(events[-1]) == "post.captioned"

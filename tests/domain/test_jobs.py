@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.http.routes.uploads import URL_LIFETIME
+from api.http.routes.announcements import TOKEN_LIFETIME
 from domain.commands import Command
 from domain.events import topic_of
 from domain.jobs import Lane, jobs_after, reprocess_job
@@ -41,7 +41,7 @@ def test_an_upload_that_ended_unfinished_leaves_the_removal_of_what_may_still_co
     post, events = after(create_post(POST_ID), ending)
     (job,) = jobs_after(events[-1], post)
     assert job.task_name == "post.remove_objects"
-    assert job.delay_seconds > URL_LIFETIME.total_seconds()
+    assert job.delay_seconds > TOKEN_LIFETIME.total_seconds()
 
 
 def test_a_photo_that_is_tried_again_gets_a_job_of_its_own() -> None:

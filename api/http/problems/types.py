@@ -29,6 +29,7 @@ from api.http.errors import (
     InvalidUploadToken,
     NotUploaded,
     NotYetReadable,
+    PostNotPending,
     TranscodeQueueFull,
     UnsupportedContentType,
 )
@@ -181,8 +182,17 @@ PROBLEM_TYPES: Final[Mapping[type[Exception], ProblemType]] = {
         "not-uploaded",
         HTTPStatus.CONFLICT,
         "Photo not uploaded",
-        "The object store has no object of the announced size and SHA-256.",
-        sample=str(NotUploaded()),
+        "The object store has no object of the announced size and SHA-256, which `detail` names. "
+        "It refuses any other bytes with 400, so a PUT of them changes nothing: announce the file "
+        "that you have, with `replaces`.",
+        sample=str(NotUploaded(file_size=3_482_111, sha256="1f3870be" * 8)),
+    ),
+    PostNotPending: ProblemType(
+        "post-not-pending",
+        HTTPStatus.CONFLICT,
+        "Upload already completed",
+        "Only a pending post has an upload to replace or to get a new token for.",
+        sample=str(PostNotPending("published")),
     ),
     InvalidUploadToken: ProblemType(
         "invalid-upload-token",

@@ -9,8 +9,8 @@ from api.http.openapi.operations import OpenOperation
 from api.http.openapi.responses import CACHE, ETAG, NOT_MODIFIED, problem_responses
 from api.http.openapi.tags import SERVICE
 from api.http.resources import UseResources
+from api.http.routes.announcements import TOKEN_LIFETIME
 from api.http.routes.responses import respond_with_etag
-from api.http.routes.uploads import TOKEN_LIFETIME, URL_LIFETIME
 from api.http.schemas.capabilities import (
     Capabilities,
     PhotoLimitView,
@@ -18,6 +18,7 @@ from api.http.schemas.capabilities import (
     VariantView,
 )
 from api.http.schemas.fields import MAX_ALT_CHARACTERS, MAX_CAPTION_CHARACTERS
+from api.http.schemas.uploads import DEFAULT_URL_SECONDS
 from api.settings import ApiSettings
 from domain.formats import ContentType, accepted_content_types
 from domain.photo_limits import PHOTO_LIMITS
@@ -58,7 +59,7 @@ def _capabilities(settings: ApiSettings) -> Capabilities:
             max_side=MAX_SIDE,
             max_caption_characters=MAX_CAPTION_CHARACTERS,
             max_alt_characters=MAX_ALT_CHARACTERS,
-            presigned_url_seconds=int(URL_LIFETIME.total_seconds()),
+            presigned_url_seconds=DEFAULT_URL_SECONDS,
             upload_token_seconds=int(TOKEN_LIFETIME.total_seconds()),
         ),
         variants=[

@@ -10,7 +10,7 @@ from litestar import MediaType, Request, Response
 from litestar.status_codes import HTTP_202_ACCEPTED
 
 from api.http.schemas.posts import PostAccepted
-from domain.post import Post
+from domain.post import Post, ReadableStatus
 
 # Most photos are published by then.
 POLL_AFTER_SECONDS: Final = 1
@@ -48,12 +48,17 @@ def respond_with_etag(
 
 def respond_accepted(post: Post) -> Response[PostAccepted]:
     """Respond with the post's current status, and with where and when to poll for it."""
-    assert post.status != "deleted"  # noqa: S101 - commands refuse deleted posts
     return Response(
-        PostAccepted(post_id=post.id, status=post.status, image_key=post.image_key),
+        PostAccepted(post_id=post.id, status=readable_status(post), image_key=post.image_key),
         status_code=HTTP_202_ACCEPTED,
         headers={"Location": path_of(post.id), "Retry-After": str(POLL_AFTER_SECONDS)},
     )
+
+
+def readable_status(post: Post) -> ReadableStatus:
+    """The status of a post that a command has just returned."""
+    assert post.status != "deleted"  # noqa: S101 - commands refuse deleted posts
+    return post.status
 
 
 def link_to_next(request: Request[Any, Any, Any], **changed: object) -> str:

@@ -1,12 +1,11 @@
 """Uploads: announce a photo, PUT it to the object store, complete the upload."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
-from uuid import uuid4
 
 from litestar import Response, Router, post
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
-from litestar.status_codes import HTTP_202_ACCEPTED
+from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_202_ACCEPTED
 
 from api.http.authentication.requests import AuthenticatedRequest, command_origin
 from api.http.authentication.upload_tokens import (
@@ -20,6 +19,7 @@ from api.http.errors import (
     InvalidUploadToken,
     NotUploaded,
     NotYetReadable,
+    PostNotPending,
     TranscodeQueueFull,
     UnsupportedContentType,
 )
@@ -28,7 +28,13 @@ from api.http.openapi.parameters import PostIdPath
 from api.http.openapi.responses import BODY, LOCATION, PATH, POLL_AFTER, problem_responses
 from api.http.openapi.tags import UPLOADS
 from api.http.resources import Resources, UseResources
-from api.http.routes.responses import path_of, respond_accepted
+from api.http.routes.announcements import (
+    accepted_content_type,
+    create_post,
+    find_duplicate,
+    find_replaced,
+)
+from api.http.routes.responses import path_of, readable_status, respond_accepted
 from api.http.schemas.posts import PostAccepted
 from api.http.schemas.uploads import (
     CompleteUpload,
@@ -37,17 +43,11 @@ from api.http.schemas.uploads import (
     UploadOpened,
     UrlRenewed,
 )
-from api.settings import ApiSettings
-from domain.commands import ConfirmUpload, CreatePost
+from domain.commands import ConfirmUpload, DeletePost
 from domain.errors import PostNotFound, UploadExpired, VersionConflict
-from domain.formats import ContentType, accepted_content_types
-from domain.keys import original_key
 from domain.post import Post
 from transcoder.errors import ObjectStoreUnavailable
-from transcoder.object_store.protocol import Announced
-
-URL_LIFETIME: Final = timedelta(minutes=15)
-TOKEN_LIFETIME: Final = timedelta(hours=1)
+from transcoder.object_store.protocol import Announced, PresignedUpload
 
 
 @post(
@@ -57,49 +57,60 @@ TOKEN_LIFETIME: Final = timedelta(hours=1)
     summary="Announce a photo",
     operation_class=ApiOperation,
     response_headers=[LOCATION],
-    responses=problem_responses(
-        *BODY, FileTooSmall, FileTooLarge, UnsupportedContentType, NotYetReadable
-    ),
+    responses={
+        200: ResponseSpec(
+            UploadOpened,
+            generate_examples=False,
+            description="The post that `on_duplicate` found.",
+        ),
+        **problem_responses(
+            *BODY,
+            FileTooSmall,
+            FileTooLarge,
+            UnsupportedContentType,
+            PostNotFound,
+            PostNotPending,
+            VersionConflict,
+            NotYetReadable,
+        ),
+    },
 )
 async def init_upload(
     data: JSONBody[InitUpload], request: AuthenticatedRequest, resources: UseResources
 ) -> Response[UploadOpened]:
     """Announce a photo and get a presigned URL that accepts exactly these bytes, once.
 
-    PUT the file there with exactly the headers of `upload_headers`, then complete the upload.
+    PUT the file there with exactly the headers of `upload_headers`, then complete the upload. The
+    same steps are right for a post that `on_duplicate` returned: the PUT is answered with 412.
     """
-    content_type = _accepted_content_type(data, resources.settings)
-    origin = command_origin(request)
-    post_id = uuid4()
-    token_expires_at = origin.at.replace(microsecond=0) + TOKEN_LIFETIME
-    outcome = await resources.writer.execute(
-        CreatePost(
-            origin=origin,
-            post_id=post_id,
-            user_id=request.user.id,
-            caption=data.caption,
-            alt=data.alt,
-            filename=data.filename,
-            content_type=content_type,
-            file_size=data.file_size,
-            sha256=data.sha256,
-            image_key=original_key(post_id),
-            upload_expires_at=token_expires_at,
+    content_type = accepted_content_type(data, resources.settings)
+    replaced = await find_replaced(data, request, resources)
+    found = await find_duplicate(data, content_type, request, resources)
+    post = found or await create_post(data, content_type, request, resources)
+    if replaced is not None and replaced != post.id:
+        await resources.writer.execute(
+            DeletePost(
+                origin=command_origin(request),
+                post_id=replaced,
+                user_id=request.user.id,
+                only_pending=True,
+            )
         )
-    )
-    upload = await resources.store.presign_upload(
-        Announced.original_of(outcome.post), lifetime=URL_LIFETIME
-    )
-    secret = resources.settings.jwt_secret
+    upload = await _presign(resources, post, seconds=data.expires_in, until=_closes_at(post))
     opened = UploadOpened(
-        post_id=post_id,
+        post_id=post.id,
         presigned_url=upload.url,
         upload_headers=upload.headers,
-        upload_token=create_upload_token(secret, post_id, expires_at=token_expires_at),
+        upload_token=_upload_token(resources, post),
         presigned_url_expires_at=upload.expires_at,
-        upload_token_expires_at=token_expires_at,
+        upload_token_expires_at=post.upload_expires_at,
+        status=readable_status(post),
     )
-    return Response(opened, headers={"Location": path_of(post_id)})
+    return Response(
+        opened,
+        status_code=HTTP_201_CREATED if found is None else HTTP_200_OK,
+        headers={"Location": path_of(post.id)},
+    )
 
 
 @post(
@@ -109,7 +120,13 @@ async def init_upload(
     summary="Get a new presigned URL",
     operation_class=ApiOperation,
     responses=problem_responses(
-        *BODY, *PATH, InvalidUploadToken, PostNotFound, UploadExpired, NotYetReadable
+        *BODY,
+        *PATH,
+        InvalidUploadToken,
+        PostNotFound,
+        PostNotPending,
+        UploadExpired,
+        NotYetReadable,
     ),
 )
 async def renew_url(
@@ -118,19 +135,26 @@ async def renew_url(
     request: AuthenticatedRequest,
     resources: UseResources,
 ) -> UrlRenewed:
-    """Get a new presigned URL for an upload whose URL has expired."""
+    """Get a new presigned URL for an upload whose URL has expired.
+
+    Without `upload_token`, a pending post gets a new token, too.
+    """
     post = await resources.writer.own_post(post_id, user_id=request.user.id)
-    secret = resources.settings.jwt_secret
-    expires_at = read_upload_token(secret, data.upload_token, post_id=post_id)
+    expires_at = post.upload_expires_at
+    if data.upload_token is not None:
+        secret = resources.settings.jwt_secret
+        expires_at = read_upload_token(secret, data.upload_token, post_id=post_id)
+    elif post.status != "pending":
+        raise PostNotPending(post.status)
     check_expiry(post_id, expires_at)
-    # A PUT must not start so late that the upload can no longer be completed.
-    lifetime = min(URL_LIFETIME, expires_at - datetime.now(UTC))
-    upload = await resources.store.presign_upload(Announced.original_of(post), lifetime=lifetime)
+    upload = await _presign(resources, post, seconds=data.expires_in, until=expires_at)
     return UrlRenewed(
         post_id=post_id,
         presigned_url=upload.url,
         upload_headers=upload.headers,
         presigned_url_expires_at=upload.expires_at,
+        upload_token=data.upload_token or _upload_token(resources, post),
+        upload_token_expires_at=expires_at,
     )
 
 
@@ -179,22 +203,29 @@ async def complete_upload(
     return respond_accepted(outcome.post)
 
 
-def _accepted_content_type(data: InitUpload, settings: ApiSettings) -> ContentType:
-    all_accepted = accepted_content_types(heif=settings.photos.accept_heif)
-    content_types: dict[str, ContentType] = {each: each for each in all_accepted}
-    if data.content_type not in content_types:
-        raise UnsupportedContentType(data.content_type, accepted=all_accepted)
-    if data.file_size > settings.uploads.max_bytes:
-        raise FileTooLarge(data.file_size, limit=settings.uploads.max_bytes)
-    if data.file_size < settings.uploads.min_bytes:
-        raise FileTooSmall(data.file_size, limit=settings.uploads.min_bytes)
-    return content_types[data.content_type]
+async def _presign(
+    resources: Resources, post: Post, *, seconds: int, until: datetime | None
+) -> PresignedUpload:
+    lifetime = timedelta(seconds=seconds)
+    if until is not None:
+        # A PUT must not start so late that the upload can no longer be completed.
+        lifetime = min(lifetime, until - datetime.now(UTC))
+    return await resources.store.presign_upload(Announced.original_of(post), lifetime=lifetime)
+
+
+def _closes_at(post: Post) -> datetime | None:
+    return post.upload_expires_at if post.status == "pending" else None
+
+
+def _upload_token(resources: Resources, post: Post) -> str:
+    secret = resources.settings.jwt_secret
+    return create_upload_token(secret, post.id, expires_at=post.upload_expires_at)
 
 
 async def _check_stored(resources: Resources, post: Post) -> None:
     stored = await resources.store.stat(post.image_key)
     if stored is None or (stored.file_size, stored.sha256) != (post.file_size, post.sha256):
-        raise NotUploaded
+        raise NotUploaded(file_size=post.file_size, sha256=post.sha256)
 
 
 uploads_router = Router(

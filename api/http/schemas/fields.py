@@ -82,6 +82,23 @@ UploadHeaders: TypeAlias = Annotated[
         examples=[UPLOAD_HEADERS],
     ),
 ]
+TokenExpiry: TypeAlias = Annotated[
+    Time,
+    Meta(
+        description="When the upload can no longer be completed.",
+        examples=["2026-03-01T09:00:00Z"],
+    ),
+]
+ExpiresIn: TypeAlias = Annotated[
+    int,
+    Meta(
+        description="How many seconds `presigned_url` should live, at most as long as the upload "
+        "token. Phones start background transfers late: ask for the longest.",
+        examples=[3600],
+        ge=60,
+        le=3600,
+    ),
+]
 UrlExpiry: TypeAlias = Annotated[
     Time,
     Meta(

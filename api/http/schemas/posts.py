@@ -93,6 +93,13 @@ class PostView(Struct, frozen=True, kw_only=True):
     updated_at: Annotated[
         Time, Meta(description="When the post last changed.", examples=["2026-03-01T08:00:03Z"])
     ]
+    upload_expires_at: Annotated[
+        Time | None,
+        Meta(
+            description="Until when the upload can be completed; null once it is.",
+            examples=[None],
+        ),
+    ]
     published_at: Annotated[
         Time | None,
         Meta(description="When it was published.", examples=["2026-03-01T08:00:03Z"]),

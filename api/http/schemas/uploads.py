@@ -1,6 +1,7 @@
 """Schemas of uploads."""
 
-from typing import Annotated, Final, get_args
+from typing import Annotated, Final, Literal, TypeAlias, get_args
+from uuid import UUID
 
 from msgspec import Meta, Struct
 
@@ -10,16 +11,22 @@ from api.http.schemas.fields import (
     SHA256,
     Alt,
     Caption,
+    ExpiresIn,
     PostId,
     PresignedUrl,
-    Time,
+    TokenExpiry,
     UploadHeaders,
     UploadToken,
     UrlExpiry,
 )
 from domain.formats import ContentType
+from domain.post import ReadableStatus
 
 _SHA256_CHARACTERS: Final = 64
+# How long a presigned URL lives unless the client asks for longer.
+DEFAULT_URL_SECONDS: Final = 15 * 60
+
+OnDuplicate: TypeAlias = Literal["create", "return"]
 
 
 class InitUpload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,6 +73,27 @@ class InitUpload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ]
     caption: Caption | None = None
     alt: Alt | None = None
+    expires_in: ExpiresIn = DEFAULT_URL_SECONDS
+    on_duplicate: Annotated[
+        OnDuplicate,
+        Meta(
+            description="What to do if the same user announced the same bytes within a day, and "
+            "that post has not failed: `create` another post, or `return` that one, with status "
+            "200. A returned post keeps its own texts.",
+            examples=["create"],
+        ),
+    ] = "create"
+    replaces: (
+        Annotated[
+            UUID,
+            Meta(
+                description="A pending post of the same user that this one replaces, as when "
+                "other bytes than those announced are to be uploaded. It is deleted.",
+                examples=["7d3c1b52-93ad-4c67-8e0b-5f2a1c9d8e04"],
+            ),
+        ]
+        | None
+    ) = None
 
 
 class UploadOpened(Struct, frozen=True, kw_only=True):
@@ -79,19 +107,24 @@ class UploadOpened(Struct, frozen=True, kw_only=True):
     upload_headers: UploadHeaders
     upload_token: UploadToken
     presigned_url_expires_at: UrlExpiry
-    upload_token_expires_at: Annotated[
-        Time,
+    upload_token_expires_at: TokenExpiry
+    status: Annotated[
+        ReadableStatus,
         Meta(
-            description="When the upload can no longer be completed.",
-            examples=["2026-03-01T09:00:00Z"],
+            description="`pending`, unless `on_duplicate` found a post that is further.",
+            examples=["pending"],
         ),
     ]
 
 
 class RenewUrl(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Requests a new presigned URL before the upload token expires."""
+    """Requests a new presigned URL before the upload expires.
 
-    upload_token: UploadToken
+    Without `upload_token`, a pending post gets a new token as well: for apps that lost theirs.
+    """
+
+    upload_token: UploadToken | None = None
+    expires_in: ExpiresIn = DEFAULT_URL_SECONDS
 
 
 class UrlRenewed(Struct, frozen=True, kw_only=True):
@@ -101,6 +134,8 @@ class UrlRenewed(Struct, frozen=True, kw_only=True):
     presigned_url: PresignedUrl
     upload_headers: UploadHeaders
     presigned_url_expires_at: UrlExpiry
+    upload_token: UploadToken
+    upload_token_expires_at: TokenExpiry
 
 
 class CompleteUpload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -74,6 +74,7 @@ def test_the_types_that_clients_rely_on_never_change() -> None:
         ("object-store-unavailable", 503),
         ("post-not-failed", 409),
         ("post-not-found", 404),
+        ("post-not-pending", 409),
         ("queue-full", 503),
         ("request-too-large", 413),
         ("unauthorized", 401),

@@ -38,6 +38,7 @@ async def test_an_opened_upload_has_everything_that_the_client_needs(owner: Call
         "upload_token",
         "presigned_url_expires_at",
         "upload_token_expires_at",
+        "status",
     }
     url_lifetime = datetime.fromisoformat(opened["presigned_url_expires_at"]) - before
     token_lifetime = datetime.fromisoformat(opened["upload_token_expires_at"]) - before

@@ -16,8 +16,9 @@ def check_type(content: bytes, announced: ContentType, limits: Limits) -> Conten
     actual = sniff(content[:SNIFF_BYTES])
     if actual is None:
         raise NotAnImage
-    if not is_announced_as(actual, announced):
-        raise ContentTypeMismatch(announced=announced, actual=actual)
+    # First: announcing the right type would not help.
     if actual in HEIF_CONTENT_TYPES and not limits.heif:
         raise FormatSwitchedOff(content_type=actual)
+    if not is_announced_as(actual, announced):
+        raise ContentTypeMismatch(announced=announced, actual=actual)
     return actual

@@ -1,0 +1,107 @@
+"""Announcements of photos: what `upload/init` accepts, finds and creates."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+from api.http.authentication.requests import AuthenticatedRequest, command_origin
+from api.http.errors import FileTooLarge, FileTooSmall, PostNotPending, UnsupportedContentType
+from api.http.resources import Resources
+from api.http.schemas.uploads import InitUpload
+from api.settings import ApiSettings
+from domain.commands import CreatePost
+from domain.formats import ContentType, accepted_content_types
+from domain.keys import original_key
+from domain.post import Post
+from projections.queries.posts import SamePhoto, find_same_photo
+
+TOKEN_LIFETIME: Final = timedelta(hours=1)
+DUPLICATES_WITHIN: Final = timedelta(days=1)
+# A pending post that is returned must live long enough to be uploaded.
+MIN_URL_LIFETIME: Final = timedelta(minutes=1)
+
+
+def accepted_content_type(data: InitUpload, settings: ApiSettings) -> ContentType:
+    """The announced type, if the photo is accepted.
+
+    Raises:
+        UnsupportedContentType: its type is not.
+        FileTooLarge, FileTooSmall: its size is not.
+    """
+    all_accepted = accepted_content_types(heif=settings.photos.accept_heif)
+    content_types: dict[str, ContentType] = {each: each for each in all_accepted}
+    if data.content_type not in content_types:
+        raise UnsupportedContentType(data.content_type, accepted=all_accepted)
+    if data.file_size > settings.uploads.max_bytes:
+        raise FileTooLarge(data.file_size, limit=settings.uploads.max_bytes)
+    if data.file_size < settings.uploads.min_bytes:
+        raise FileTooSmall(data.file_size, limit=settings.uploads.min_bytes)
+    return content_types[data.content_type]
+
+
+async def create_post(
+    data: InitUpload,
+    content_type: ContentType,
+    request: AuthenticatedRequest,
+    resources: Resources,
+) -> Post:
+    """Create the pending post."""
+    origin = command_origin(request)
+    post_id = uuid4()
+    outcome = await resources.writer.execute(
+        CreatePost(
+            origin=origin,
+            post_id=post_id,
+            user_id=request.user.id,
+            caption=data.caption,
+            alt=data.alt,
+            filename=data.filename,
+            content_type=content_type,
+            file_size=data.file_size,
+            sha256=data.sha256,
+            image_key=original_key(post_id),
+            upload_expires_at=origin.at.replace(microsecond=0) + TOKEN_LIFETIME,
+        )
+    )
+    return outcome.post
+
+
+async def find_replaced(
+    data: InitUpload, request: AuthenticatedRequest, resources: Resources
+) -> UUID | None:
+    """The pending post that the new one replaces.
+
+    Raises:
+        PostNotFound: the user has no such post.
+        PostNotPending: its upload is completed.
+    """
+    if data.replaces is None:
+        return None
+    post = await resources.writer.own_post(data.replaces, user_id=request.user.id)
+    if post.status != "pending":
+        raise PostNotPending(post.status)
+    return post.id
+
+
+async def find_duplicate(
+    data: InitUpload,
+    content_type: ContentType,
+    request: AuthenticatedRequest,
+    resources: Resources,
+) -> Post | None:
+    """The post that `on_duplicate` asks to return, if there is one."""
+    if data.on_duplicate == "create":
+        return None
+    now = datetime.now(UTC)
+    photo = SamePhoto(
+        user_id=request.user.id,
+        sha256=data.sha256,
+        content_type=content_type,
+        since=now - DUPLICATES_WITHIN,
+        usable_at=now + MIN_URL_LIFETIME,
+    )
+    async with resources.connections.connection() as connection:
+        found = await find_same_photo(connection, photo)
+    if found is None:
+        return None
+    return await resources.writer.own_post(found, user_id=request.user.id)
