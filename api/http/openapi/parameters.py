@@ -1,12 +1,15 @@
 """Parameters of paths and queries: their meaning, bounds and examples."""
 
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias, get_args
 from uuid import UUID
 
-from litestar.openapi.spec import Example
+from litestar.openapi.spec import Example, OpenAPIType
+from litestar.openapi.spec.enums import OpenAPIFormat
 from litestar.params import PathParameter, QueryParameter
 
 from api.http.schemas.fields import MAX_INTEGER, POST_ID, USER_ID
+from domain.post import ReadableStatus
+from projections.audit.events import Topic
 
 DEFAULT_PAGE: Final = 20
 MAX_PAGE: Final = 100
@@ -16,33 +19,69 @@ def _query(description: str, example: object, **bounds: Any) -> QueryParameter: 
     return QueryParameter(description=description, examples=[Example(value=example)], **bounds)
 
 
+def _optional(
+    description: str,
+    example: object,
+    *,
+    type: OpenAPIType,  # noqa: A002 - the keyword of JSON Schema
+    format: OpenAPIFormat | None = None,  # noqa: A002 - as above
+    enum: list[str] | None = None,
+    **bounds: Any,  # noqa: ANN401
+) -> QueryParameter:
+    """A parameter that may be left out; Litestar's schema would say that it may be null."""
+    schema = {"one_of": None, "type": type, "format": format, "enum": enum}
+    return _query(description, example, schema_extra=schema, **bounds)
+
+
+_TEXT: Final = OpenAPIType.STRING
+_INTEGER: Final = OpenAPIType.INTEGER
+_UUID: Final[dict[str, Any]] = {"type": OpenAPIType.STRING, "format": OpenAPIFormat.UUID}
+_TIME: Final[dict[str, Any]] = {"type": OpenAPIType.STRING, "format": OpenAPIFormat.DATE_TIME}
+
 PostIdPath: TypeAlias = Annotated[
     UUID, PathParameter(description="The id of the post.", examples=[Example(value=POST_ID)])
 ]
 
-USER_ID_QUERY: Final = _query("Only posts of this user.", USER_ID)
-STATUS_QUERY: Final = _query("Only posts in this status.", "published")
+USER_ID_QUERY: Final = _optional("Only posts of this user.", USER_ID, **_UUID)
+STATUS_QUERY: Final = _optional(
+    "Only posts in this status.", "published", type=_TEXT, enum=list(get_args(ReadableStatus))
+)
 LIMIT_QUERY: Final = _query("The size of the page.", DEFAULT_PAGE, ge=1, le=MAX_PAGE)
-CURSOR_QUERY: Final = _query(
-    "The `next_cursor` of the previous page.", "kqoyMDI2LTAzLTAx", max_length=200
+CURSOR_QUERY: Final = _optional(
+    "The `next_cursor` of the previous page.", "kqoyMDI2LTAzLTAx", type=_TEXT, max_length=200
 )
 
-AS_OF_QUERY: Final = _query("The time, with a time zone.", "2026-03-01T08:00:01Z")
-VERSION_QUERY: Final = _query("The number of events.", 2, ge=0, le=MAX_INTEGER)
+AS_OF_QUERY: Final = _optional("The time, with a time zone.", "2026-03-01T08:00:01Z", **_TIME)
+VERSION_QUERY: Final = _optional("The number of events.", 2, ge=0, le=MAX_INTEGER, type=_INTEGER)
 
-TYPE_QUERY: Final = _query("Only events of this type.", "post.published", name="type")
-POST_ID_QUERY: Final = _query("Only events of this post.", POST_ID)
-ACTOR_QUERY: Final = _query(
-    "Only events that this actor caused.", f"user:{USER_ID}", max_length=200
+TYPE_QUERY: Final = _optional(
+    "Only events of this type.",
+    "post.published",
+    name="type",
+    type=_TEXT,
+    enum=list(get_args(Topic)),
 )
-SINCE_QUERY: Final = _query("The earliest time, with a time zone.", "2026-03-01T00:00:00Z")
-UNTIL_QUERY: Final = _query("Events before this time, with a time zone.", "2026-03-02T00:00:00Z")
-AFTER_QUERY: Final = _query(
-    "The `next_after` of the previous page: a position.", 28, ge=0, le=MAX_INTEGER
+POST_ID_QUERY: Final = _optional("Only events of this post.", POST_ID, **_UUID)
+ACTOR_QUERY: Final = _optional(
+    "Only events that this actor caused.", f"user:{USER_ID}", type=_TEXT, max_length=200
 )
-EVENTS_QUERY: Final = _query(
+SINCE_QUERY: Final = _optional(
+    "The earliest time, with a time zone.", "2026-03-01T00:00:00Z", **_TIME
+)
+UNTIL_QUERY: Final = _optional(
+    "Events before this time, with a time zone.", "2026-03-02T00:00:00Z", **_TIME
+)
+AFTER_QUERY: Final = _optional(
+    "The `next_after` of the previous page: a position.",
+    28,
+    type=_INTEGER,
+    ge=0,
+    le=MAX_INTEGER,
+)
+EVENTS_QUERY: Final = _optional(
     "The size of the page, at most 1000; with `format=ndjson`, of all that is sent.",
     100,
+    type=_INTEGER,
     ge=1,
     le=MAX_INTEGER,
 )

@@ -54,12 +54,10 @@ class StructSchemas(OpenAPISchemaPlugin):
 
 
 def _with_types(node: Any) -> Any:  # noqa: ANN401 - any part of a JSON Schema
-    """Add what generators of clients need: the type of enums, and the width of integers."""
+    """Add what generators of clients need: the type of enums."""
     match node:
         case {"enum": [str(), *_]}:
             return {"type": "string", **node}
-        case {"type": "integer"}:
-            return {**node, "format": "int64"}
         case {"examples": examples, **rest}:
             return {"examples": examples, **_with_types(rest)}
         case dict():

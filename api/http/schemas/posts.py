@@ -97,7 +97,7 @@ class PostView(Struct, frozen=True, kw_only=True):
         Time | None,
         Meta(
             description="Until when the upload can be completed; null once it is.",
-            examples=[None],
+            examples=["2026-03-01T09:00:00Z"],
         ),
     ]
     published_at: Annotated[

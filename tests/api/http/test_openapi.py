@@ -101,7 +101,7 @@ def test_patterns_are_read_alike_by_every_engine() -> None:
         assert re.fullmatch(r"\^(\[[^\]]+\]|\{\d+\}|\*)+\$", pattern), pattern
 
 
-def test_numbers_are_exact_in_javascript_and_integers_say_their_width() -> None:
+def test_numbers_are_exact_in_javascript() -> None:
     for each in nodes(document()):
         for bound in ("minimum", "maximum"):
             if isinstance(each.get(bound), int | float):
@@ -116,6 +116,13 @@ def test_bodies_take_no_other_fields_and_enums_are_enums() -> None:
     status = schemas["PostView"]["properties"]["status"]
     assert set(status["enum"]) == {"pending", "processing", "published", "failed"}
     assert status["type"] == "string"
+
+
+def test_parameters_that_may_be_left_out_are_never_null() -> None:
+    for name, operation in operations():
+        for parameter in operation.get("parameters", []):
+            assert isinstance(parameter["schema"]["type"], str), (name, parameter["name"])
+            assert None not in parameter["schema"].get("enum", [])
 
 
 def test_open_operations_need_no_token_and_the_others_say_401() -> None:
