@@ -26,6 +26,7 @@ async def test_a_published_post_shows_its_images_to_everybody(
         "id",
         "user_id",
         "caption",
+        "alt",
         "status",
         "image_key",
         "images",
@@ -36,6 +37,7 @@ async def test_a_published_post_shows_its_images_to_everybody(
         "view_count",
         "created_at",
         "updated_at",
+        "upload_expires_at",
         "published_at",
     }
     assert post["status"] == "published"
