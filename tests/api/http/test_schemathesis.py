@@ -91,7 +91,7 @@ def failures_of(operation: Any, call: Callable[[Any], None], *, examples: int) -
         deadline=None,
         derandomize=True,
         phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     )
 
     @bounded
