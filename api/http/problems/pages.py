@@ -1,6 +1,7 @@
 """Pages: one per problem type, where its `type` leads, and one that lists them all."""
 
 import json
+import re
 from html import escape
 from typing import Final
 
@@ -45,7 +46,7 @@ def _explanation(problem_type: ProblemType) -> str:
     status = f"{int(problem_type.status)} {problem_type.status.phrase}"
     parts = [
         f"<p>Status {status}, type <code>{PROBLEMS_PATH}{problem_type.slug}</code></p>",
-        f"<h2>What it means</h2><p>{escape(problem_type.meaning)}</p>",
+        f"<h2>What it means</h2><p>{_prose(problem_type.meaning)}</p>",
         f"<h2>What to do</h2><p>{escape(str(example.get('detail', '')))}</p>",
         f"<h2>Example</h2><pre>{escape(json.dumps(example, indent=2))}</pre>",
     ]
@@ -54,6 +55,11 @@ def _explanation(problem_type: ProblemType) -> str:
         parts.append(f"<h2>Headers</h2><pre>{escape(lines)}</pre>")
     parts.append(f'<p><a href="{PROBLEMS_PATH}">All problems</a></p>')
     return "".join(parts)
+
+
+def _prose(text: str) -> str:
+    """A sentence as HTML: in the OpenAPI document, where it is Markdown, code has backticks."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _page(title: str, body: str) -> Response[str]:

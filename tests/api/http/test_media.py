@@ -45,6 +45,14 @@ async def test_a_variant_is_served_to_anybody_and_cached_for_a_year(
         assert (again.status_code, again.content) == (304, b"")
 
 
+async def test_a_variant_that_img_loaded_can_be_fetched_later(
+    http: httpx.AsyncClient, path: str
+) -> None:
+    for headers in ({}, {"Origin": "https://app.example"}):
+        answer = await http.get(path, headers=headers)
+        assert answer.headers.get_list("access-control-allow-origin") == ["*"]
+
+
 async def test_a_range_is_answered_with_the_whole_variant(
     http: httpx.AsyncClient, path: str
 ) -> None:

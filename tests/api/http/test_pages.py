@@ -36,6 +36,7 @@ async def test_the_type_of_a_problem_leads_to_its_page(web: httpx.AsyncClient, p
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert "What to do" in page.text
     assert "<script" not in page.text
+    assert "`" not in page.text.partition("<h2>Example")[0]
 
 
 async def test_one_page_lists_them_all(web: httpx.AsyncClient) -> None:
