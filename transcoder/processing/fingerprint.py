@@ -8,7 +8,13 @@ from typing import Final
 import cv2
 
 # Each wheel has its codecs built in, so its version determines theirs.
-_WHEELS: Final = ("simplejpeg", "opencv-python-headless", "pyvips-binary", "pillow-heif")
+_WHEELS: Final = (
+    "simplejpeg",
+    "opencv-python-headless",
+    "cykooz-resizer",
+    "pyvips-binary",
+    "pillow-heif",
+)
 
 
 @cache

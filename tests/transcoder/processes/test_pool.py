@@ -208,7 +208,7 @@ async def test_a_caller_that_gives_up_leaves_the_pool_whole() -> None:
 )
 async def test_too_little_memory_is_distinguished_from_a_damaged_photo(kind: str) -> None:
     # As much as a process needs for the photo of a phone, and no more.
-    pool = await warm_pool(limits=Limits(address_space_bytes=540 * MIB))
+    pool = await warm_pool(limits=Limits(address_space_bytes=560 * MIB))
     content = made_once(COSTLY[kind])
     # Some parts say so, others abort their process: neither calls the photo damaged.
     with pytest.raises((OutOfMemory, RendererCrashed)):
