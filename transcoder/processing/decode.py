@@ -17,7 +17,8 @@ from transcoder.processing.failure import failure_of
 from transcoder.processing.fit import fit, resize, size_within
 from transcoder.processing.flatten import flatten, flatten_lazily, unpremultiply
 from transcoder.processing.heif.avif import check_coded, check_tiles
-from transcoder.processing.heif.decoding import decode_heif, is_premultiplied
+from transcoder.processing.heif.decoding import decode_heif
+from transcoder.processing.heif.header import is_premultiplied
 from transcoder.processing.jpeg.codec import check_seams, decode_jpeg, without_oddities
 from transcoder.processing.jpeg.oddities import MOST_ODDITIES, without_oddity
 from transcoder.processing.load import load

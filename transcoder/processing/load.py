@@ -8,7 +8,7 @@ import pyvips
 
 from domain.formats import HEIF_CONTENT_TYPES, ContentType
 from transcoder.processing.failure import failure_of
-from transcoder.processing.heif.decoding import open_heif
+from transcoder.processing.heif.header import open_heif
 
 _STRICT: Final[dict[str, str | float]] = {"fail_on": "error"}
 # libvips allows fewer tiles than a large photo has; `load` checks the limits of libheif first.

@@ -7,7 +7,8 @@ import numpy as np
 
 from transcoder.errors import CorruptImage
 from transcoder.processing.failure import failure_of
-from transcoder.processing.heif.libheif import AV1, HeifError, coded_pictures
+from transcoder.processing.heif.items import AV1, coded_pictures
+from transcoder.processing.heif.libheif import HeifError
 from transcoder.processing.picture import AnyPicture, is_grey, levels_of
 from transcoder.processing.zeros import check_zeros
 

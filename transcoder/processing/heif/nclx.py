@@ -4,7 +4,7 @@ from typing import Any
 
 from transcoder.processing.colour.code_points import by_code_points
 from transcoder.processing.colour.colour_space import ColourSpace
-from transcoder.processing.heif.decoding import open_heif
+from transcoder.processing.heif.header import open_heif
 
 
 def heif_colour(content: bytes) -> ColourSpace | None:

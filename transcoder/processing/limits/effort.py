@@ -12,10 +12,10 @@ import pyvips
 
 from domain.formats import ContentType
 from domain.recipes import MEGAPIXEL
-from transcoder.processing.heif.decoding import heif_cpu_seconds_per_megapixel
+from transcoder.processing.heif.budget import heif_cpu_seconds
 
 # Seconds for each megapixel, from `just bench-cpu`.
-_JPEG: Final = 0.014
+_BASELINE: Final = 0.014
 _CMYK: Final = 0.03
 # Each scan of a progressive JPEG passes over all coefficients once more.
 _PROGRESSIVE, _SCAN = 0.01, 0.001
@@ -35,26 +35,31 @@ def cpu_seconds(content: bytes, content_type: ContentType, header: pyvips.Image)
     Raises:
         CorruptImage: the header is invalid to its decoder.
     """
-    megapixels: float = header.width * header.height / MEGAPIXEL
-    return megapixels * _seconds_per_megapixel(content, content_type, header)
-
-
-def _seconds_per_megapixel(
-    content: bytes, content_type: ContentType, header: pyvips.Image
-) -> float:
-    in_passes = bool(header.get_typeof("interlaced"))
     match content_type:
         case "image/jpeg":
-            inks = _CMYK if header.bands == _CMYK_BANDS else 0
-            return inks + (_progressive(scans(content)) if in_passes else _JPEG)
+            per_megapixel = _jpeg(content, header)
         case "image/png":
-            bytes_per_sample = 1 if header.format == "uchar" else 2
-            rows: float = _PNG + _PNG_CHANNEL_BYTE * header.bands * bytes_per_sample
-            return rows + (_INTERLACED if in_passes else 0)
+            per_megapixel = _png(header)
         case "image/webp":
-            return _WEBP
+            per_megapixel = _WEBP
         case "image/avif" | "image/heic" | "image/heif":
-            return heif_cpu_seconds_per_megapixel(content, content_type)
+            return heif_cpu_seconds(content, content_type)
+    return per_megapixel * float(header.width * header.height / MEGAPIXEL)
+
+
+def _jpeg(content: bytes, header: pyvips.Image) -> float:
+    inks = _CMYK if header.bands == _CMYK_BANDS else 0
+    return inks + (_progressive(scans(content)) if _in_passes(header) else _BASELINE)
+
+
+def _png(header: pyvips.Image) -> float:
+    bytes_per_sample = 1 if header.format == "uchar" else 2
+    rows: float = _PNG + _PNG_CHANNEL_BYTE * header.bands * bytes_per_sample
+    return rows + (_INTERLACED if _in_passes(header) else 0)
+
+
+def _in_passes(header: pyvips.Image) -> bool:
+    return bool(header.get_typeof("interlaced"))
 
 
 def _progressive(count: int) -> float:

@@ -5,7 +5,7 @@ from typing import Final
 import pyvips
 
 from domain.formats import ContentType
-from transcoder.processing.heif.decoding import heif_bytes_per_pixel
+from transcoder.processing.heif.budget import heif_bytes
 from transcoder.processing.jpeg.codec import jpeg_bytes_per_pixel
 from transcoder.rendering import MIB
 
@@ -22,23 +22,23 @@ def memory_needed(content: bytes, content_type: ContentType, header: pyvips.Imag
     Raises:
         CorruptImage: the header is invalid to its decoder.
     """
-    pixels: int = header.width * header.height
-    per_pixel = _bytes_per_pixel(content, content_type, header, box)
-    return _PROCESS_BYTES + len(content) + round(pixels * per_pixel)
+    return _PROCESS_BYTES + len(content) + _decoder_bytes(content, content_type, header, box)
 
 
-def _bytes_per_pixel(
+def _decoder_bytes(
     content: bytes, content_type: ContentType, header: pyvips.Image, box: int
-) -> float:
+) -> int:
     """What the decoder holds of the whole picture at once."""
     match content_type:
         case "image/jpeg":
-            return jpeg_bytes_per_pixel(content, header, box)
+            per_pixel = jpeg_bytes_per_pixel(content, header, box)
         case "image/png":
             per_sample = 1 if header.format == "uchar" else 2
-            return header.bands * per_sample if header.get_typeof("interlaced") else 0
+            per_pixel = header.bands * per_sample if header.get_typeof("interlaced") else 0
         case "image/webp":
             is_scaled = max(header.width, header.height) > box
-            return _SCALED_WEBP_BYTES if is_scaled else _WHOLE_WEBP_BYTES
+            per_pixel = _SCALED_WEBP_BYTES if is_scaled else _WHOLE_WEBP_BYTES
         case "image/avif" | "image/heic" | "image/heif":
-            return heif_bytes_per_pixel(content, content_type)
+            return heif_bytes(content, content_type)
+    pixels: int = header.width * header.height
+    return round(per_pixel * pixels)
