@@ -28,8 +28,9 @@ class Extent(NamedTuple):
     in_all: int
 
 
-# Of a picture that is part of itself.
+# Of a picture that is part of itself, or of parts of parts of many levels; phones have one.
 _ENDLESS: Final = Extent(1 << 40, 1 << 40)
+_MOST_LEVELS: Final = 8
 
 
 def extent_of(content: bytes) -> Extent:
@@ -56,10 +57,14 @@ def _auxiliaries(handle: object) -> list[int]:
     return list(items)
 
 
-def _extent(context: int, item: int, known: dict[int, Extent]) -> Extent:
+def _extent(
+    context: int, item: int, known: dict[int, Extent], levels: int = _MOST_LEVELS
+) -> Extent:
     if item not in known:
         known[item] = _ENDLESS
-        parts = [_extent(context, part, known) for part in _parts(context, item)]
+        if levels == 0:
+            return _ENDLESS
+        parts = [_extent(context, part, known, levels - 1) for part in _parts(context, item)]
         known[item] = _of_parts(context, item, parts) if parts else _own(context, item)
     return known[item]
 
