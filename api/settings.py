@@ -70,6 +70,12 @@ def audit_settings() -> AuditSettings:
     return load_settings(AuditSettings, os.environ)
 
 
+def add_to_environ(variables: Mapping[str, str]) -> None:
+    """Add variables that have no value yet; all settings are read from the environment later."""
+    unset = {name for name in variables if not os.environ.get(name, "").strip()}
+    os.environ.update({name: variables[name] for name in unset})
+
+
 def environ() -> Mapping[str, str]:
     """The environment, for the commands that start other processes."""
     return os.environ

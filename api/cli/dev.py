@@ -51,6 +51,6 @@ def _introduce(stack: LocalStack) -> None:
     metrics = ", ".join(f"{url} ({name})" for name, url in stack.metrics_urls.items())
     console.print(f"\nAPI      [bold]{stack.url}/api/v1[/bold]")
     console.print(f"Docs     {stack.url}{DOCS_PATH}")
-    console.print(f"Token    nova token --user $(uuidgen) --data {stack.folder}")
+    console.print(f"Token    nova token --data {stack.folder}")
     console.print(f"Metrics  {metrics}")
     console.print("Press Ctrl-C to stop everything.\n")

@@ -15,14 +15,21 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class LazyGroup(TyperGroup):
-    """A group of verbs, each given as `module:function`."""
+    """A group of verbs, each given as `module:function`.
+
+    All but those in `without_stack` run on the stack of this machine, where settings name no other.
+    """
 
     verbs: ClassVar[Mapping[str, str]] = {}
+    without_stack: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - those of TyperGroup
         super().__init__(**attributes)
         groups = dict(self.commands)
-        self.commands = {name: _Verb(name, target) for name, target in self.verbs.items()}
+        self.commands = {
+            name: _Verb(name, target, is_on_stack=name not in self.without_stack)
+            for name, target in self.verbs.items()
+        }
         self.commands.update(groups)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - Typer's own Click
@@ -34,8 +41,9 @@ class LazyGroup(TyperGroup):
 class _Verb(TyperCommand):
     """A verb as the list shows it, before it is imported."""
 
-    def __init__(self, name: str, target: str) -> None:
+    def __init__(self, name: str, target: str, *, is_on_stack: bool) -> None:
         super().__init__(name, rich_markup_mode=None)
+        self._is_on_stack = is_on_stack
         self._module, _, self._function = target.partition(":")
 
     def load(self) -> Any:  # noqa: ANN401 - a command of Typer's own Click
@@ -43,7 +51,11 @@ class _Verb(TyperCommand):
         app = typer.Typer(
             add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
         )
-        app.command(self.name)(getattr(import_module(self._module), self._function))
+        function = getattr(import_module(self._module), self._function)
+        if self._is_on_stack:
+            # Imported here, because help must import nothing.
+            function = import_module("api.cli.on_stack").on_stack(function)
+        app.command(self.name)(function)
         return typer.main.get_command(app)
 
     def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002 - lines are wrapped, not cut

@@ -16,10 +16,15 @@ EXIT_CODES: Final = (
 
 
 class _Nova(LazyGroup):
+    # Those with a folder of their own, the processes, which never guess, and what needs no stack.
+    without_stack: ClassVar[frozenset[str]] = frozenset(
+        {"dev", "demo", "token", "env", "render", "api", "worker", "projector"}
+    )
     verbs: ClassVar[Mapping[str, str]] = {
         "dev": "api.cli.dev:dev",
         "demo": "api.cli.demo:demo",
         "token": "api.cli.token:token",
+        "env": "api.cli.env:env",
         "render": "api.cli.render:render",
         "api": "api.cli.api:api",
         "worker": "api.cli.worker:worker",
@@ -50,6 +55,7 @@ class _Projections(LazyGroup):
 
 
 class _Audit(LazyGroup):
+    without_stack: ClassVar[frozenset[str]] = frozenset({"check"})
     verbs: ClassVar[Mapping[str, str]] = {
         "post": "api.cli.audit:post",
         "events": "api.cli.audit:events",

@@ -3,6 +3,8 @@
 StackError
 ├── FolderInUse        another stack uses the folder
 ├── PortTaken          another program listens on the requested port
+├── NoStack            no stack has ever run in the folder
+├── StackNotRunning    no stack runs in the folder
 ├── MissingSettings    the environment lacks variables that the stack cannot provide
 ├── ServersUnavailable an embedded server cannot run on this machine
 ├── ServerDidNotStart  a process exited or timed out before it was ready
@@ -38,6 +40,22 @@ class PortTaken(StackError):
     def __init__(self, port: int) -> None:
         super().__init__(f"Port {port} is in use. Choose another with --port PORT.")
         self.port = port
+
+
+class NoStack(StackError):
+    """No stack has ever run in the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"There is no stack in {folder}. Choose its folder with --data DIR.")
+        self.folder = folder
+
+
+class StackNotRunning(StackError):
+    """No stack runs in the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"No stack is running in {folder}. Start one with nova dev --data DIR.")
+        self.folder = folder
 
 
 class MissingSettings(StackError):

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from api.stack.credentials import load_credentials
-from api.stack.errors import FolderInUse
+from api.stack.errors import FolderInUse, NoStack
 
 
 class StackFolder(Struct, frozen=True):
@@ -39,6 +39,11 @@ class StackFolder(Struct, frozen=True):
         return self.path / "credentials.json"
 
     @property
+    def environment(self) -> Path:
+        """How to reach the servers of the running stack; absent while none runs."""
+        return self.path / "environment.json"
+
+    @property
     def ports(self) -> Path:
         """The ports of the last run, reused while they are free."""
         return self.path / "ports.json"
@@ -63,8 +68,15 @@ def create_folder(path: Path) -> StackFolder:
 
 
 def read_jwt_secret(path: Path) -> str:
-    """The secret that signs tokens of the stack in `path`, generated on first use."""
-    return load_credentials(create_folder(path).credentials).jwt_secret
+    """The secret that signs tokens of the stack in `path`, running or not.
+
+    Raises:
+        NoStack: no stack has ever run there.
+    """
+    credentials = StackFolder(path.expanduser().resolve()).credentials
+    if not credentials.is_file():
+        raise NoStack(path)
+    return load_credentials(credentials).jwt_secret
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from api.stack.folder import StackFolder, locked_folder
 from api.stack.ports import choose_ports, require_free
 from api.stack.postgres import start_postgres
 from api.stack.probe import succeeds
+from api.stack.running import shared_environ
 from api.stack.seaweedfs import PARTS, start_seaweedfs
 from api.stack.supervisor import Report, Supervisor, supervision, unwrap_single_error
 from domain.settings import WrongSettings
@@ -111,7 +112,8 @@ async def local_stack(
                 metrics_ports=metrics_ports,
             )
             await _start_services(stack, supervisor, services)
-            yield stack
+            with shared_environ(private, variables):
+                yield stack
 
 
 def _choose_app_port(port: int | None, folder: StackFolder, *, given: Mapping[str, str]) -> int:

@@ -1,0 +1,67 @@
+"""The running stack of a folder: how other processes of the same user reach its servers.
+
+A stack keeps these variables in a file of its folder while it runs.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import psutil
+
+from api.stack.errors import StackNotRunning
+from api.stack.folder import StackFolder
+
+FOLDER_NAME: Final = ".nova"
+# What says where posts and photos are, and as whom: a command must never mix two places.
+PLACES: Final = ("DATABASE_URL", "S3_BUCKET_NAME", "S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID")
+_SHARED: Final = (
+    *PLACES,
+    "S3_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "CLOUDFRONT_URL",
+    "JWT_SECRET",
+    "NO_PROXY",
+    "no_proxy",
+)
+
+
+def find_folder(start: Path) -> Path | None:
+    """The folder `.nova` in `start` or the nearest folder above it, as git finds its own."""
+    above = (start, *start.parents)
+    return next((one / FOLDER_NAME for one in above if (one / FOLDER_NAME).is_dir()), None)
+
+
+@contextmanager
+def shared_environ(folder: StackFolder, environ: Mapping[str, str]) -> Iterator[None]:
+    """Let other processes of this user read how to reach the stack, until the block ends."""
+    content = msgspec.json.encode({name: environ[name] for name in _SHARED if name in environ})
+    path = folder.environment
+    path.unlink(missing_ok=True)  # left by a stack that was killed
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def running_environ(path: Path) -> dict[str, str]:
+    """The variables with which commands reach the stack that runs in `path`.
+
+    Raises:
+        StackNotRunning: no stack runs there.
+    """
+    folder = StackFolder(path.expanduser().resolve())
+    try:
+        holder = folder.lock.read_text().strip()
+        environ = msgspec.json.decode(folder.environment.read_bytes(), type=dict[str, str])
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
+        raise StackNotRunning(path) from None
+    # A stack that was killed leaves its file.
+    if not holder.isdigit() or not psutil.pid_exists(int(holder)):
+        raise StackNotRunning(path)
+    return environ
