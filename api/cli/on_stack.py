@@ -1,4 +1,4 @@
-"""Verbs on the stack that runs on this machine: found by its folder, unless settings name others."""
+"""Verbs on the stack of this machine, found by its folder unless the settings name another."""
 
 import inspect
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def on_stack(verb: Callable[..., None]) -> Callable[..., None]:
 
 
 def use_stack(folder: Path | None) -> None:
-    """Add the settings of the stack in `folder`, or else in the nearest `.nova`, to the environment.
+    """Add the settings of the stack in `folder`, or in the nearest `.nova`, to the environment.
 
     Variables that are set stay. If they name another database or bucket, a stack that was only
     found is left alone.

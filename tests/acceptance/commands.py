@@ -21,6 +21,7 @@ def run_nova(*words: str | Path | UUID, **environ: str) -> subprocess.CompletedP
         capture_output=True,
         text=True,
         timeout=TIMEOUT_SECONDS,
+        cwd="/",  # where no developer's own stack is found
         env={**bare_environ(), **environ},
     )
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 import signal
 import subprocess
 import time
@@ -20,6 +21,16 @@ from tests.acceptance.commands import NOVA, answers, bare_environ, run_nova
 from tests.api.stack.running import running_in, wait_until
 from tests.servers import temporary_stack_folder
 
+EVERY_KIND_OF_COMMAND = (
+    ("jobs", "list"),
+    ("projections", "verify"),
+    ("audit", "stats"),
+    ("audit", "verify"),
+    ("audit", "media", "--only-stored"),
+    ("reprocess",),
+    ("janitor", "--dry-run"),
+    ("migrate",),
+)
 SHARED_PHOTOS = Path(__file__).parents[3] / "shared" / "photos"
 
 
@@ -126,6 +137,14 @@ def test_dev_runs_keeps_its_data_and_stops_in_order(folder: Path, jpeg: bytes) -
             app.token = token
             post = app.wait_until_final(app.upload(jpeg))
             assert post["status"] == "published"
+        for words in EVERY_KIND_OF_COMMAND:
+            done = run_nova(*words, "--data", folder)
+            assert done.returncode == 0, (words, done.stdout, done.stderr)
+        exported = run_nova("env", "--data", folder).stdout
+        in_shell = f"{exported}\n{shlex.join(NOVA)} jobs list"
+        subprocess.run(
+            ["/bin/sh", "-ec", in_shell], env=bare_environ(), cwd="/", check=True, timeout=60
+        )
         second = run_nova("dev", "--port", str(port + 1), "--data", folder)
         assert second.returncode == 1
         assert "Another stack uses" in second.stderr
@@ -134,7 +153,11 @@ def test_dev_runs_keeps_its_data_and_stops_in_order(folder: Path, jpeg: bytes) -
         said, _ = process.communicate(timeout=60)
         assert time.monotonic() - stopping_since < 10
         assert process.returncode == 0
-        for told in (f"http://127.0.0.1:{port}/api/v1", f"{port}/docs", "nova token --user"):
+        for told in (
+            f"http://127.0.0.1:{port}/api/v1",
+            f"{port}/docs",
+            f"nova token --data {folder}",
+        ):
             assert told in said
         assert not running_in(folder)
     with (

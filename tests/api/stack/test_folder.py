@@ -15,9 +15,9 @@ from api.stack.ports import choose_ports
 
 
 def test_secrets_are_made_once_and_kept(tmp_path: Path) -> None:
-    secret = read_jwt_secret(tmp_path / "new")
     with locked_folder(tmp_path / "new") as folder:
-        assert load_credentials(folder.credentials).jwt_secret == secret
+        secret = load_credentials(folder.credentials).jwt_secret
+        assert read_jwt_secret(tmp_path / "new") == secret
         assert stat.S_IMODE(folder.credentials.stat().st_mode) == 0o600
 
 
