@@ -1,4 +1,4 @@
-"""`nova audit post|events|stats|accesses`: what the event log holds, and who queried it."""
+"""`nova audit events|stats|accesses`: what the event log holds, and who queried it."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -11,16 +11,13 @@ from api.cli.errors import friendly_errors
 from api.cli.options import DEFAULT_LINES, AsJson, Limit, Since, Until
 from api.cli.output import print_json, print_table
 from api.cli.session import AuditSession, run_audited
-from api.http.schemas.audit import EventPageQuery, PostHistory
-from domain.errors import PostNotFound
+from api.http.schemas.audit import EventPageQuery
 from projections.audit.accesses import RecordedAccess, newest_accesses
 from projections.audit.events import (
     AuditedEvent,
     EventFilter,
     Order,
     Topic,
-    audited,
-    history_of,
     stream_events,
 )
 from projections.audit.stats import AuditStats, audit_stats
@@ -30,28 +27,6 @@ def _without_nul(text: str) -> str:
     if "\0" in text:
         raise typer.BadParameter("no actor contains a NUL character")
     return text
-
-
-@friendly_errors()
-def post(
-    post_id: Annotated[UUID, typer.Argument(help="Id of the post.", metavar="POST_ID")],
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Show the history of one post."""
-
-    async def query(session: AuditSession) -> PostHistory:
-        await session.record("nova audit post", post_id=str(post_id))
-        rows = await history_of(session.connection, post_id)
-        if not rows:
-            raise PostNotFound(post_id)
-        return PostHistory(post_id=post_id, items=[audited(row) for row in rows])
-
-    history = run_audited(query)
-    if as_json:
-        print_json(history)
-    else:
-        _print_events(history.items)
 
 
 @friendly_errors()
@@ -135,11 +110,16 @@ def accesses(limit: Limit = DEFAULT_LINES, *, as_json: AsJson = False) -> None:
 
 
 def _print_events(found: Sequence[AuditedEvent]) -> None:
-    columns = ("position", "recorded at", "type", "post", "version", "actor", "details")
-    print_table(columns, [_event_row(event) for event in found])
+    print_table(event_columns(), [event_row(event) for event in found])
 
 
-def _event_row(event: AuditedEvent) -> tuple[str, ...]:
+def event_columns() -> tuple[str, ...]:
+    """The names of an event's cells."""
+    return ("position", "recorded at", "type", "post", "version", "actor", "details")
+
+
+def event_row(event: AuditedEvent) -> tuple[str, ...]:
+    """The cells that describe one event."""
     return (
         str(event.position),
         str(event.recorded_at),

@@ -8,6 +8,7 @@ from msgspec import to_builtins
 from psycopg import AsyncConnection
 
 from api.cli.errors import friendly_errors
+from api.cli.findings import describe_finding
 from api.cli.options import AsJson
 from api.cli.output import print_json, quantity
 from api.cli.progress import show_progress
@@ -78,11 +79,7 @@ def _print_verification(found: LogVerification, *, sealed: int) -> None:
 
 
 def _print_finding(finding: Finding, *, intact: int) -> None:
-    until = f" to {finding.until_position}" if finding.until_position else ""
-    place = f"position {finding.position}{until}"
-    if finding.post_id:
-        place = f"event {finding.version} of post {finding.post_id} at {place}"
-    typer.echo(f"FAILED: {place} was {finding.what}: {finding.detail}")
+    typer.echo(f"FAILED: {describe_finding(finding)}")
     if finding.until_position is None:
         typer.echo(f"{quantity(intact, 'event')} before it match.")
 

@@ -57,7 +57,7 @@ class _Projections(LazyGroup):
 class _Audit(LazyGroup):
     without_stack: ClassVar[frozenset[str]] = frozenset({"check"})
     verbs: ClassVar[Mapping[str, str]] = {
-        "post": "api.cli.audit:post",
+        "post": "api.cli.audit_post:post",
         "events": "api.cli.audit:events",
         "stats": "api.cli.audit:stats",
         "accesses": "api.cli.audit:accesses",

@@ -9,7 +9,14 @@ from typing import Final
 from psycopg import AsyncConnection
 
 from projections.connection import fetch_all, fetch_one, fetch_value
-from projections.log_tree.evidence import Checkpoint, CheckpointFile, Extension, ProofFile
+from projections.log_tree.evidence import (
+    Checkpoint,
+    CheckpointFile,
+    Extension,
+    ProofFile,
+    WrongEvidence,
+    check_evidence,
+)
 from projections.log_tree.sealing import Leaf, StoredCheckpoint, newest_checkpoint
 from projections.log_tree.tree import Frontier, SealableEvent, consistency_ranges, inclusion_ranges
 
@@ -50,7 +57,7 @@ async def export_proof(
     """The proof that the newest checkpoint covers the event at `position`.
 
     Raises:
-        NotProvable: there is no such event, or it is not sealed yet.
+        NotProvable: there is no such event, it is not sealed yet, or it differs from what was.
     """
     checkpoint = await _newest(connection)
     event = await _event(connection, position)
@@ -60,13 +67,26 @@ async def export_proof(
     path = await _roots(
         connection, checkpoint, inclusion_ranges(index, range(checkpoint.tree_size))
     )
-    return ProofFile(
+    proof = ProofFile(
         checkpoint=_as_exported(checkpoint),
         event=event,
         index=index,
         path=path,
         extends=await _extension(connection, checkpoint, since),
     )
+    _require_match(proof)
+    return proof
+
+
+def _require_match(proof: ProofFile) -> None:
+    """Refuse what nobody could verify, rather than export it as a proof."""
+    try:
+        check_evidence(proof)
+    except WrongEvidence as error:
+        raise NotProvable(
+            f"the event at position {proof.event.position} differs from the sealed log, so nothing "
+            "is exported: run nova audit verify"
+        ) from error
 
 
 async def _newest(connection: AsyncConnection[object]) -> StoredCheckpoint:

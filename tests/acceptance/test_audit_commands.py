@@ -42,9 +42,36 @@ def test_post_tells_the_history_of_one_post(database_url: str, published: UUID) 
         assert kind in for_people.stdout
     history = json.loads(run_audit("post", published, "--json", url=database_url).stdout)
     assert [event["version"] for event in history["items"]] == [1, 2, 3, 4, 5, 6]
+    assert {event["verdict"] for event in history["items"]} == {"unsealed"}
     nobody = run_audit("post", uuid4(), url=database_url)
     assert nobody.returncode == 1
     assert "Traceback" not in nobody.stderr
+
+
+def test_a_forged_event_is_shown_as_changed_and_never_proven(
+    database_url: str, published: UUID
+) -> None:
+    assert run_audit("verify", "--seal", url=database_url).returncode == 0
+    good = run_audit("post", published, url=database_url)
+    assert (good.returncode, good.stdout.splitlines()[0]) == (0, "OK: 6 events as sealed.")
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ALTER TABLE post_events DISABLE TRIGGER ALL")
+        connection.execute("UPDATE post_events SET topic = 'post.failed' WHERE notification_id = 2")
+    forged = run_audit("post", published, url=database_url)
+    assert forged.returncode == 1
+    assert forged.stdout.startswith(
+        f"FAILED: event 2 of post {published} at position 2 was changed"
+    )
+    assert [line.split()[0] for line in forged.stdout.splitlines()[2:]] == [
+        *("sealed", "changed"),
+        *["sealed"] * 4,
+    ]
+    history = json.loads(run_audit("post", published, "--json", url=database_url).stdout)
+    assert [finding["what"] for finding in history["findings"]] == ["changed"]
+    proof = run_audit("prove", "2", url=database_url)
+    assert (proof.returncode, proof.stdout) == (1, "")
+    assert "position 2 differs from the sealed log" in proof.stderr
+    assert run_audit("prove", "3", url=database_url).returncode == 0
 
 
 def test_events_are_filtered_ordered_and_limited(database_url: str, published: UUID) -> None:
