@@ -62,7 +62,7 @@ async def test_removed_inserted_and_moved_events_are_named(
         "UPDATE post_events SET notification_id = 6 WHERE notification_id = 12",
         "DELETE FROM log_leaves WHERE position = 13",
     )
-    assert (await verified(connections, first)).verdicts[6] == "changed"
+    assert (await verified(connections, first)).verdicts[6] == "reordered"
     assert (await verified(connections, second)).verdicts == {
         6: "reordered",
         12: "reordered",
