@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from domain.recipes import Recipe
+from domain.recipes import THUMBNAIL, Recipe
 from transcoder.processing.fit import fit
 from transcoder.processing.jpeg.codec import encode_jpeg
 from transcoder.processing.jpeg.size_forecast import SizeForecast
@@ -46,7 +46,8 @@ def encode(picture: Picture, recipe: Recipe) -> Encoded:
 
 def _best_within(picture: Picture, recipe: Recipe) -> tuple[int, bytes]:
     """Encode at the highest quality that meets the cap, within one; at the lowest if none does."""
-    forecast = SizeForecast(picture)
+    own_codes = recipe.max_width <= THUMBNAIL.max_width
+    forecast = SizeForecast(picture, own_codes=own_codes)
     lowest = min(LOWEST_QUALITY, recipe.quality)
     best: tuple[int, bytes] | None = None
     too_large = recipe.quality + 1
@@ -54,7 +55,7 @@ def _best_within(picture: Picture, recipe: Recipe) -> tuple[int, bytes]:
     if not _fits_probably(picture, recipe):
         quality = forecast.highest_quality(recipe.max_bytes, at_least=lowest, at_most=quality)
     while best is None or quality > best[0]:
-        content = encode_jpeg(picture, quality)
+        content = encode_jpeg(picture, quality, own_codes=own_codes)
         if len(content) <= recipe.max_bytes:
             best = quality, content
         elif quality == lowest:

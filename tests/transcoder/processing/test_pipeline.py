@@ -20,6 +20,7 @@ from transcoder.processing.pipeline import render
 from transcoder.rendering import Limits, RenderedVariant
 
 # Start of image, JFIF, tables, one frame, scan: and no other APPn, no comment.
+HUFFMAN = 0xC4
 PIXELS_ONLY = {0xE0, 0xDB, 0xC0, 0xC2, 0xC4, 0xDA, 0xDD}
 
 
@@ -219,6 +220,16 @@ def test_the_cap_costs_no_more_quality_than_it_must() -> None:
     pixels = swap_channels(np.asarray(picture))
     assert encode_jpeg(pixels, original.quality) == original.content
     assert len(encode_jpeg(pixels, original.quality + 2)) > ORIGINAL.max_bytes
+
+
+def test_a_thumbnail_has_codes_of_its_own_and_the_larger_ones_do_not() -> None:
+    made = variants(pictures.jpeg(pictures.corners(1200, 900)))
+    codes = {
+        name: [body for marker, body in pictures.segments(variant.content) if marker == HUFFMAN]
+        for name, variant in made.items()
+    }
+    assert codes["original"] == codes["medium"]
+    assert len(b"".join(codes["thumbnail"])) < len(b"".join(codes["medium"]))
 
 
 @pytest.mark.parametrize("size", [(80, 60), (600, 450), (1600, 1200)])

@@ -166,11 +166,15 @@ def _keeps_too_much(header: pyvips.Image) -> bool:
     return pixels > (_MOST_PROGRESSIVE_PIXELS if _in_passes(header) else _MOST_PIXELS)
 
 
-def encode_jpeg(picture: Picture, quality: int) -> bytes:
+def encode_jpeg(picture: Picture, quality: int, *, own_codes: bool = False) -> bytes:
     """A baseline JPEG with 4:2:0 chroma, and nothing in it but pixels.
+
+    Huffman codes of its own, instead of the standard's, save 5-16 % of a thumbnail for 0.1 ms, but
+    1-2 % of a larger picture for twice the time.
 
     OpenCV encodes, because simplejpeg has no accurate DCT, which costs visible quality, and libvips
     is slow on small pictures.
     """
-    _, content = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality, *_CHROMA_420])
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, int(own_codes)]
+    _, content = cv2.imencode(".jpg", picture, [*options, *_CHROMA_420])
     return content.tobytes()

@@ -25,8 +25,9 @@ _POWER: Final = 0.65
 class SizeForecast:
     """The forecast for one picture."""
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: Picture, *, own_codes: bool) -> None:
         self._sample = _sample(picture)
+        self._own_codes = own_codes
         self._share = len(self._sample) / len(picture)
         self._sizes: dict[int, float] = {}
         self._correction = 1.0
@@ -59,7 +60,8 @@ class SizeForecast:
 
     def _size(self, quality: int) -> float:
         if quality not in self._sizes:
-            growing = max(1, len(encode_jpeg(self._sample, quality)) - _FIXED_BYTES)
+            content = encode_jpeg(self._sample, quality, own_codes=self._own_codes)
+            growing = max(1, len(content) - _FIXED_BYTES)
             self._sizes[quality] = _FIXED_BYTES + growing / self._share
         return self._sizes[quality] * self._correction
 
