@@ -1,6 +1,7 @@
 """`nova api`: one API process."""
 
 from api.cli.errors import friendly_errors
+from api.cli.process import logged_process
 from api.http.server import run_api
 from api.logs import configure_logs
 from api.settings import api_settings
@@ -13,4 +14,6 @@ def api() -> None:
     configure_logs()
     settings = api_settings()
     start_telemetry("api", settings.telemetry)
-    run_api(settings)
+    url = f"http://{settings.server.host}:{settings.server.port}"
+    with logged_process("api", url=url, environment=settings.environment):
+        run_api(settings)

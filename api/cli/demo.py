@@ -13,6 +13,12 @@ from psycopg import AsyncConnection
 from rich.markup import escape
 
 from api.cli.client import TIMEOUT_SECONDS, Client, Photo, Refused, read_photo
+from api.cli.demo_waits import (
+    LOOK_AGAIN_SECONDS,
+    ReadTablesStopped,
+    read_when_final,
+    wait_for_worker,
+)
 from api.cli.errors import friendly_errors
 from api.cli.foreground import foreground_stack
 from api.cli.options import DEFAULT_FOLDER, Data
@@ -28,7 +34,6 @@ from domain.events import Event, PostDeleted, PostFailed, PostPublished, Variant
 from projections.log.reading import decode_log, head_position, read_log
 
 GIVE_UP_SECONDS: Final = 300
-LOOK_AGAIN_SECONDS: Final = 0.01
 BATCH_EVENTS: Final = 100
 
 
@@ -55,14 +60,15 @@ async def run_demo(photos: list[Path], folder: Path) -> bool:
         KeyboardInterrupt: the demo was interrupted; everything was stopped.
     """
     outcome: list[bool] = []
+    since = datetime.now(UTC)
     async with foreground_stack(folder, port=None) as stack:
-        outcome.append(await _publish_all(photos or [await _make_photo(stack)], stack))
+        outcome.append(await _publish_all(photos or [await _make_photo(stack)], stack, since=since))
     if not outcome:
         raise KeyboardInterrupt
     return outcome[0]
 
 
-async def _publish_all(photos: list[Path], stack: LocalStack) -> bool:
+async def _publish_all(photos: list[Path], stack: LocalStack, *, since: datetime) -> bool:
     user = User(id=uuid4(), role="user")
     token = create_token(stack.environ["JWT_SECRET"], user)
     output = stack.folder / "demo" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
@@ -74,6 +80,8 @@ async def _publish_all(photos: list[Path], stack: LocalStack) -> bool:
         await AsyncConnection.connect(stack.environ["DATABASE_URL"], autocommit=True) as log,
     ):
         client = Client(http, token=token)
+        # Or else the first photo would wait for the start of the image processes.
+        await wait_for_worker(stack, log, since=since)
         for number, path in enumerate(photos, start=1):
             published += await _publish(path, client, log=log, output=output / f"{number:02}")
     _summarise(published, len(photos), stack=stack, output=output)
@@ -95,6 +103,9 @@ async def _publish(
     except Refused as refused:
         console.print(f"  [red]refused[/red]  {escape(str(refused))}")
         return False
+    except ReadTablesStopped as stopped:
+        console.print(f"  [red]gave up[/red]  {escape(str(stopped))}")
+        return False
     except (httpx.HTTPError, TimeoutError) as error:
         console.print(f"  [red]gave up[/red]  {type(error).__name__} {escape(str(error))}")
         return False
@@ -112,7 +123,8 @@ async def _send_and_follow(
     completed_at = datetime.now(UTC)
     await client.complete(upload)
     ended_at = await _show_events(upload, log, position=position)
-    return await _read_when_final(upload, client), (ended_at - completed_at).total_seconds()
+    post = await read_when_final(upload.post_id, client, log)
+    return post, (ended_at - completed_at).total_seconds()
 
 
 async def _show_events(
@@ -128,14 +140,6 @@ async def _show_events(
             console.print(line.rstrip())
             if isinstance(event, PostPublished | PostFailed | PostDeleted):
                 return event.recorded_at
-        await anyio.sleep(LOOK_AGAIN_SECONDS)
-
-
-async def _read_when_final(upload: UploadOpened, client: Client) -> PostView:
-    while True:
-        post = await client.post(upload.post_id)
-        if post.status in {"published", "failed"}:
-            return post
         await anyio.sleep(LOOK_AGAIN_SECONDS)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import anyio
 
 from api.cli.output import console
+from api.cli.version import nova_version
 from api.settings import environ
 from api.stack.local import LocalStack, local_stack
 from api.stack.supervisor import unwrap_single_error
@@ -24,6 +25,7 @@ async def foreground_stack(folder: Path, *, port: int | None) -> AsyncIterator[L
         KeyboardInterrupt: a signal came before the stack was up; everything is stopped again.
         StackError: the stack did not start; the message says what to do.
     """
+    console.print(f"nova {nova_version()}")
     console.print(f"Starting PostgreSQL, an S3 store and the services in {folder} …")
     # Reports quote log lines, whose brackets are not markup.
     report = partial(console.print, markup=False)
@@ -37,6 +39,7 @@ async def foreground_stack(folder: Path, *, port: int | None) -> AsyncIterator[L
                 is_up = True
                 yield stack
             tasks.cancel_scope.cancel()
+    console.print("Stopped.")
     if not is_up:
         raise KeyboardInterrupt
 

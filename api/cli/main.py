@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 import typer
 
 from api.cli.lazy import LazyGroup
+from api.cli.version import Version
 
 MAX_WIDTH: Final = 80
 EXIT_CODES: Final = (
@@ -93,6 +94,11 @@ app = _group("nova", _Nova, "Publish photos as web-ready variants. Every step is
 app.add_typer(_group("jobs", _Jobs, "List, retry and cancel the work on unpublished posts."))
 app.add_typer(_group("projections", _Projections, "Watch, verify and rebuild the read tables."))
 app.add_typer(_group("audit", _Audit, "Query the event log. Every query is recorded."))
+
+
+@app.callback()
+def _nova(*, version: Version = False) -> None:  # its option ends the command
+    pass
 
 
 def main() -> None:

@@ -3,8 +3,10 @@
 import anyio
 
 from api.cli.errors import friendly_errors
+from api.cli.process import logged_process
 from api.logs import configure_logs
 from api.telemetry import start_telemetry
+from projections.follow.projection import PROJECTIONS
 from projections.projector import run_projector
 from projections.settings import projector_settings
 
@@ -15,4 +17,5 @@ def projector() -> None:
     configure_logs()
     settings = projector_settings()
     start_telemetry("projector", settings.telemetry)
-    anyio.run(run_projector, settings)
+    with logged_process("projector", projections=list(PROJECTIONS)):
+        anyio.run(run_projector, settings)

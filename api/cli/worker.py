@@ -3,6 +3,7 @@
 import anyio
 
 from api.cli.errors import friendly_errors
+from api.cli.process import logged_process
 from api.logs import configure_logs
 from api.telemetry import start_telemetry
 from transcoder.settings import worker_settings
@@ -15,4 +16,5 @@ def worker() -> None:
     configure_logs()
     settings = worker_settings()
     start_telemetry("worker", settings.telemetry)
-    anyio.run(run_worker, settings, backend_options={"use_uvloop": True})
+    with logged_process("worker", image_processes=settings.concurrency):
+        anyio.run(run_worker, settings, backend_options={"use_uvloop": True})
