@@ -30,9 +30,17 @@ _SHARED: Final = (
 
 
 def find_folder(start: Path) -> Path | None:
-    """The folder `.nova` in `start` or the nearest folder above it, as git finds its own."""
-    above = (start, *start.parents)
-    return next((one / FOLDER_NAME for one in above if (one / FOLDER_NAME).is_dir()), None)
+    """The folder `.nova` of this user in `start` or the nearest folder above it.
+
+    Those of other users are passed over, as git does: whoever may write to a folder above, such as
+    /tmp, could name the database and the store that commands use.
+    """
+    above = (one / FOLDER_NAME for one in (start, *start.parents))
+    return next((one for one in above if one.is_dir() and _is_own(one)), None)
+
+
+def _is_own(folder: Path) -> bool:
+    return folder.stat().st_uid == os.geteuid()
 
 
 @contextmanager
@@ -64,4 +72,4 @@ def running_environ(path: Path) -> dict[str, str]:
     # A stack that was killed leaves its file.
     if not holder.isdigit() or not psutil.pid_exists(int(holder)):
         raise StackNotRunning(path)
-    return environ
+    return {name: environ[name] for name in _SHARED if name in environ}
