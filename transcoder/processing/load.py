@@ -7,9 +7,13 @@ from typing import Any, Final
 import pyvips
 
 from domain.formats import HEIF_CONTENT_TYPES, ContentType
+from domain.recipes import MAX_SIDE
+from transcoder.errors import SideTooLong, TranscoderError
 from transcoder.processing.failure import failure_of
 from transcoder.processing.heif.header import open_heif
+from transcoder.processing.jpeg.structure import structure_of
 
+_TOO_LONG: Final = "Maximum supported image dimension"
 _STRICT: Final[dict[str, str | float]] = {"fail_on": "error"}
 # libvips allows fewer tiles than a large photo has; `load` checks the limits of libheif first.
 _HEIF_LOADER: Final = partial(pyvips.Image.heifload_source, unlimited=True)
@@ -35,6 +39,7 @@ def load(content: bytes, content_type: ContentType, **options: str | float) -> p
 
     Raises:
         CorruptImage: the header is invalid.
+        SideTooLong: it is a JPEG with a side that its decoder has no room for.
         TooComplex: it has more parts than we accept.
         OutOfMemory: memory ran out.
     """
@@ -45,4 +50,12 @@ def load(content: bytes, content_type: ContentType, **options: str | float) -> p
         source = pyvips.Source.new_from_memory(content)
         return _LOADERS[content_type](source, access="sequential", **_STRICT | options)
     except pyvips.Error as error:
-        raise failure_of(error) from error
+        raise _too_long(content, str(error)) or failure_of(error) from error
+
+
+def _too_long(content: bytes, reason: str) -> TranscoderError | None:
+    """A JPEG may have 65,535 pixels on a side by its format, and 65,500 by libjpeg."""
+    structure = structure_of(content) if _TOO_LONG in reason else None
+    if structure is None:
+        return None
+    return SideTooLong(side=max(structure.width, structure.height), limit=MAX_SIDE)

@@ -13,7 +13,7 @@ from PIL import Image
 from tests.transcoder import pictures
 from tests.transcoder.processing import hostile
 from tests.transcoder.processing.renditions import pixels, rendered, variant_of
-from transcoder.errors import TooComplex
+from transcoder.errors import SideTooLong, TooComplex
 
 # Latin-1, bytes that no text has, a surrogate in UTF-8, nothing, and more than a keyword may have.
 UNDECODABLE: Final = (b"\xdcberschrift", b"\xff\xfe", b"\x80", b"\xed\xa0\x80", b"", b"\xe9" * 100)
@@ -103,3 +103,15 @@ def test_a_header_beyond_the_limits_of_its_decoder_is_refused_for_good(
     at = content.index(b"iinf") + len(b"iinf") + 4
     with pytest.raises(TooComplex):
         rendered(content[:at] + struct.pack(">H", 65_535) + content[at + 2 :])
+
+
+@pytest.mark.parametrize(("width", "height"), [(65_535, 100), (100, 65_501)])
+@pytest.mark.parametrize("scans", [b"\xff\xc0", b"\xff\xc2"])
+def test_a_jpeg_with_a_longer_side_than_its_decoder_takes_is_too_long(
+    scans: bytes, width: int, height: int
+) -> None:
+    content = pictures.jpeg(progressive=scans == b"\xff\xc2")
+    at = content.index(scans) + 5
+    with pytest.raises(SideTooLong) as caught:
+        rendered(content[:at] + struct.pack(">HH", height, width) + content[at + 4 :])
+    assert vars(caught.value) == {"side": max(width, height), "limit": 65_500}
