@@ -56,8 +56,15 @@ def environ_without_uv(folder: Path) -> dict[str, str]:
 
 def shell(script: str, *, folder: Path, **environ: str) -> str:
     """Return what a script prints; it must succeed."""
+    done = ended(script, folder=folder, **environ)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def ended(script: str, *, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a script to its end, which is the first command that fails."""
     words = ["/bin/bash", "-euo", "pipefail", "-c", script]
-    done = subprocess.run(
+    return subprocess.run(
         words,
         cwd=folder,
         env=user_environ(**environ),
@@ -66,8 +73,6 @@ def shell(script: str, *, folder: Path, **environ: str) -> str:
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def test_the_demo_command_publishes_a_12_megapixel_picture(folder: Path) -> None:
@@ -108,6 +113,11 @@ def test_an_app_developer_can_publish_a_photo_with_the_commands_of_the_readme(
         completed, post = shell(token_and_publish, folder=folder).replace("}{", "}\n{").split("\n")
         assert json.loads(completed)["status"] == "processing"
         assert json.loads(post)["id"] == json.loads(completed)["post_id"]
+        assert json.loads(post)["status"] == "published"
+        with_wrong_token = "TOKEN=none\n" + PUBLISH.replace(":8000/", f":{port}/")
+        refused = ended(with_wrong_token, folder=folder)
+        assert refused.returncode != 0
+        assert '"status":401' in refused.stdout
     finally:
         os.killpg(dev.pid, signal.SIGINT)
         dev.wait(60)
