@@ -211,7 +211,12 @@ def test_an_environment_that_does_not_exist_is_named(folder: Path) -> None:
 
 def test_wrong_words_are_explained() -> None:
     assert "Usage" in run_nova("--help").stdout
-    for words in (["nothing"], ["token"], ["token", "--user", "me"], ["demo", "/no/such.jpg"]):
+    for words in (
+        ["nothing"],
+        ["token", "--nothing"],
+        ["token", "--user", "me"],
+        ["demo", "/no/such.jpg"],
+    ):
         said = run_nova(*words)
         assert said.returncode == 2
         assert "Traceback" not in said.stderr

@@ -97,7 +97,10 @@ def test_the_history_of_a_post_tells_its_story_in_order(
     assert {event["causation_id"] for event in events[2:]} == {events[1]["event_id"]}
     encoders = {event["variant"]["encoder"] for event in events[2:-1]}
     assert len(encoders) == 1
-    assert re.match(r"simplejpeg [\d.]+, opencv-\S+ [\d.]+, pyvips-binary [\d.]+", encoders.pop())
+    assert re.match(
+        r"simplejpeg [\d.]+, opencv-\S+ [\d.]+, cykooz-resizer [\d.]+, pyvips-binary [\d.]+",
+        encoders.pop(),
+    )
     removed = {tuple(event["variant"]["removed_metadata"]) for event in events[2:-1]}
     assert removed == {("exif", "gps")}
 
