@@ -42,7 +42,7 @@ async def test_allow_names_the_methods_of_the_path(owner: Caller) -> None:
     assert problem(refused) == (405, "method-not-allowed")
     for answer in (refused, options):
         allowed = set(answer.headers["allow"].split(", "))
-        assert allowed == {"GET", "HEAD", "DELETE", "OPTIONS"}
+        assert allowed == {"GET", "HEAD", "PATCH", "DELETE", "OPTIONS"}
 
 
 async def test_a_created_post_has_a_location(owner: Caller) -> None:
