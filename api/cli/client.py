@@ -9,7 +9,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from api.http.problems.types import Problem
+from api.http.problems.problem import Problem
 from api.http.schemas.posts import PostAccepted, PostView
 from api.http.schemas.uploads import UploadOpened
 from domain.formats import SNIFF_BYTES, sniff

@@ -15,7 +15,7 @@ from litestar.openapi.spec import (
 from litestar.openapi.spec.enums import OpenAPIFormat
 
 from api.http.observability.correlation import HEADER
-from api.http.problems.types import MEDIA_TYPE
+from api.http.problems.problem import MEDIA_TYPE
 
 NDJSON: Final = "application/x-ndjson"
 

@@ -16,13 +16,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 
 from api.http.errors import InvalidBody, InvalidQuery
-from api.http.problems.types import (
-    DATABASE_UNAVAILABLE,
-    MEDIA_TYPE,
-    PROBLEM_TYPES,
-    Problem,
-    ProblemType,
-)
+from api.http.problems.problem import MEDIA_TYPE, Problem, ProblemType
+from api.http.problems.types import DATABASE_UNAVAILABLE, PROBLEM_TYPES
 
 # What any request to a path can be answered with, and any that carries a token.
 _ANY: Final = (MethodNotAllowedException, Exception)

@@ -9,7 +9,8 @@ from litestar import MediaType, Response, Router, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from api.http.problems.types import PROBLEM_TYPES, PROBLEMS_PATH, ProblemType
+from api.http.problems.problem import PROBLEMS_PATH, ProblemType
+from api.http.problems.types import PROBLEM_TYPES
 
 # Nothing but the page: no script, no image, no style, no frame.
 HEADERS: Final = {

@@ -13,14 +13,8 @@ from litestar.exceptions import ClientException, HTTPException
 
 from api.http.errors import InvalidBody, InvalidQuery, TranscodeQueueFull
 from api.http.observability.correlation import correlation_id_of
-from api.http.problems.types import (
-    MEDIA_TYPE,
-    PROBLEM_TYPES,
-    PROBLEMS_PATH,
-    FieldError,
-    Problem,
-    ProblemType,
-)
+from api.http.problems.problem import MEDIA_TYPE, PROBLEMS_PATH, FieldError, Problem, ProblemType
+from api.http.problems.types import PROBLEM_TYPES
 
 _log = structlog.get_logger(__name__)
 

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from api.http.openapi.schemas import MissingExample, example_of
-from api.http.problems.types import PROBLEM_TYPES, Problem
+from api.http.problems.problem import Problem
+from api.http.problems.types import PROBLEM_TYPES
 from api.http.schemas.audit import PostHistory
 from api.http.schemas.capabilities import Capabilities
 from api.http.schemas.health import Health
