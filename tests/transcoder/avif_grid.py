@@ -1,4 +1,4 @@
-"""AVIF grids: assembled here from single AVIFs, since none of our libraries writes them."""
+"""AVIFs derived from others: assembled here, since none of our libraries writes them."""
 
 import struct
 from typing import Final
@@ -20,27 +20,57 @@ def avif_grid(picture: Image.Image, *, columns: int, rows: int) -> bytes:
     ]
     grid = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, picture.width, picture.height)
     payloads = [grid, *(_body(tile, b"mdat") for tile in tiles)]
-    ftyp = _box(b"ftyp", _body(tiles[0], b"ftyp"))
     properties = _properties(tiles[0], picture.size, (width, height), len(tiles))
-    start = len(ftyp) + len(_meta(payloads, properties, 0)) + 8
-    return ftyp + _meta(payloads, properties, start) + _box(b"mdat", b"".join(payloads))
+    parts = [(_GRID_ITEM, [*range(_GRID_ITEM + 1, len(payloads) + 1)])]
+    return _assembled(tiles[0], [b"grid", *[b"av01"] * len(tiles)], payloads, parts, properties)
 
 
-def _meta(payloads: list[bytes], properties: bytes, start: int) -> bytes:
+def avif_chain(picture: Image.Image, *, levels: int) -> bytes:
+    """The picture as an AVIF that is derived from one that is derived from another, and so on."""
+    coded = pictures.avif(picture)
+    kinds = [*[b"iden"] * levels, b"av01"]
+    payloads = [*[b"\0"] * levels, _body(coded, b"mdat")]
+    parts = [(level, [level + 1]) for level in range(1, levels + 1)]
+    properties = _properties(coded, picture.size, picture.size, levels)
+    return _assembled(coded, kinds, payloads, parts, properties)
+
+
+def _assembled(
+    coded: bytes,
+    kinds: list[bytes],
+    payloads: list[bytes],
+    parts: list[tuple[int, list[int]]],
+    properties: bytes,
+) -> bytes:
+    ftyp = _box(b"ftyp", _body(coded, b"ftyp"))
+    start = len(ftyp) + len(_meta(kinds, payloads, parts, properties, 0)) + 8
+    meta = _meta(kinds, payloads, parts, properties, start)
+    return ftyp + meta + _box(b"mdat", b"".join(payloads))
+
+
+def _meta(
+    kinds: list[bytes],
+    payloads: list[bytes],
+    parts: list[tuple[int, list[int]]],
+    properties: bytes,
+    start: int,
+) -> bytes:
     numbers = range(_GRID_ITEM, len(payloads) + 1)
-    kinds = [b"grid", *[b"av01"] * (len(payloads) - 1)]
     entries = b"".join(
         _full(b"infe", struct.pack(">HH4s", number, 0, kind) + b"\0", version=2, flags=number > 1)
         for number, kind in zip(numbers, kinds, strict=True)
     )
-    tiles = struct.pack(f">HH{len(payloads) - 1}H", _GRID_ITEM, len(payloads) - 1, *numbers[1:])
+    derived = b"".join(
+        _box(b"dimg", struct.pack(f">HH{len(items)}H", item, len(items), *items))
+        for item, items in parts
+    )
     return _full(
         b"meta",
         _full(b"hdlr", bytes(4) + b"pict" + bytes(13))
         + _full(b"pitm", struct.pack(">H", _GRID_ITEM))
         + _locations(payloads, start)
         + _full(b"iinf", struct.pack(">H", len(payloads)) + entries)
-        + _full(b"iref", _box(b"dimg", tiles))
+        + _full(b"iref", derived)
         + properties,
     )
 

@@ -1,8 +1,6 @@
 """The budget of a HEIC or AVIF: the memory and the CPU that its decoder takes, by its header."""
 
-from typing import Final
-
-import pillow_heif
+from typing import Final, TypeAlias
 
 from domain.formats import ContentType
 from domain.recipes import MEGAPIXEL
@@ -11,18 +9,23 @@ from transcoder.processing.heif.extent import Extent, extent_of
 from transcoder.processing.heif.header import is_deep, open_heif
 from transcoder.processing.heif.libheif import HeifError
 
-# What libheif and its codecs hold at once, by chroma: with 8 bits, and with more. libaom, which
-# decodes AVIF, holds several whole frames.
-_HEVC_BYTES: Final = {"monochrome": (4.0, 7.0), "420": (4.0, 7.0), "422": (8.0, 14.0)}
-_MOST_HEVC_BYTES: Final = (8.5, 15.0)
-_AV1_BYTES: Final = {"monochrome": (13.0, 17.0), "420": (13.0, 17.0)}
-_MOST_AV1_BYTES: Final = (16.0, 22.5)
+# With 8 bits a sample, and with more.
+_Cost: TypeAlias = tuple[float, float]
+# By chroma, and the most of any.
+_Costs: TypeAlias = tuple[dict[str, _Cost], _Cost]
+
+# What libheif and its codecs hold at once, for HEVC and for AV1. libaom, which decodes AVIF, holds
+# several whole frames.
+_BYTES: Final[tuple[_Costs, _Costs]] = (
+    ({"monochrome": (4.0, 7.0), "420": (4.0, 7.0), "422": (8.0, 14.0)}, (8.5, 15.0)),
+    ({"monochrome": (13.0, 17.0), "420": (13.0, 17.0)}, (16.0, 22.5)),
+)
 _ALPHA_BYTES: Final = (3.0, 6.0)
 # The CPU seconds for each megapixel, likewise.
-_HEVC_SECONDS: Final = {"monochrome": (0.024, 0.04), "420": (0.024, 0.04)}
-_MOST_HEVC_SECONDS: Final = (0.036, 0.07)
-_AV1_SECONDS: Final = {"monochrome": (0.03, 0.07), "420": (0.03, 0.07)}
-_MOST_AV1_SECONDS: Final = (0.04, 0.09)
+_SECONDS: Final[tuple[_Costs, _Costs]] = (
+    ({"monochrome": (0.024, 0.04), "420": (0.024, 0.04)}, (0.036, 0.07)),
+    ({"monochrome": (0.03, 0.07), "420": (0.03, 0.07)}, (0.04, 0.09)),
+)
 _ALPHA_SECONDS: Final = (0.02, 0.04)
 
 
@@ -32,14 +35,8 @@ def heif_bytes(content: bytes, content_type: ContentType) -> int:
     Raises:
         CorruptImage: the header is invalid.
     """
-    primary = open_heif(content)
-    deep, chroma = is_deep(primary), _chroma(primary)
-    if content_type == "image/avif":
-        per_pixel = _AV1_BYTES.get(chroma, _MOST_AV1_BYTES)
-    else:
-        per_pixel = _HEVC_BYTES.get(chroma, _MOST_HEVC_BYTES)
-    alpha = _ALPHA_BYTES[deep] if primary.has_alpha else 0
-    return round((per_pixel[deep] + alpha) * _extent(content).at_once)
+    per_pixel = _cost(content, content_type, _BYTES, _ALPHA_BYTES)
+    return round(per_pixel * _extent(content).at_once)
 
 
 def heif_cpu_seconds(content: bytes, content_type: ContentType) -> float:
@@ -48,18 +45,19 @@ def heif_cpu_seconds(content: bytes, content_type: ContentType) -> float:
     Raises:
         CorruptImage: the header is invalid.
     """
+    per_megapixel = _cost(content, content_type, _SECONDS, _ALPHA_SECONDS)
+    return per_megapixel * _extent(content).in_all / MEGAPIXEL
+
+
+def _cost(
+    content: bytes, content_type: ContentType, costs: tuple[_Costs, _Costs], alpha: _Cost
+) -> float:
+    """What each pixel costs, by chroma and depth, with that of alpha."""
     primary = open_heif(content)
-    deep, chroma = is_deep(primary), _chroma(primary)
-    if content_type == "image/avif":
-        seconds = _AV1_SECONDS.get(chroma, _MOST_AV1_SECONDS)
-    else:
-        seconds = _HEVC_SECONDS.get(chroma, _MOST_HEVC_SECONDS)
-    alpha = _ALPHA_SECONDS[deep] if primary.has_alpha else 0
-    return (seconds[deep] + alpha) * _extent(content).in_all / MEGAPIXEL
-
-
-def _chroma(primary: pillow_heif.HeifFile) -> str:
-    return str(primary.info.get("chroma"))
+    deep = is_deep(primary)
+    by_chroma, most = costs[content_type == "image/avif"]
+    cost = by_chroma.get(str(primary.info.get("chroma")), most)[deep]
+    return cost + (alpha[deep] if primary.has_alpha else 0)
 
 
 def _extent(content: bytes) -> Extent:

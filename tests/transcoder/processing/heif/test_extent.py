@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.transcoder import pictures
-from tests.transcoder.avif_grid import avif_grid
+from tests.transcoder.avif_grid import avif_chain, avif_grid
 from tests.transcoder.processing.renditions import rendered
 from transcoder.errors import TooComplex, TooMuchMemory
 from transcoder.processing.heif.extent import Extent, extent_of
@@ -98,6 +98,12 @@ def test_a_layer_is_decoded_beside_its_canvas() -> None:
 
 def test_a_picture_that_is_part_of_itself_has_no_end() -> None:
     assert extent_of(part_of_itself()).at_once > 1_000_000_000_000
+
+
+def test_a_few_levels_are_counted_and_many_are_endless() -> None:
+    picture = pictures.corners(64, 64)
+    assert extent_of(avif_chain(picture, levels=3)).in_all == 64 * 64
+    assert extent_of(avif_chain(picture, levels=20)).in_all >= 1 << 40
 
 
 def test_a_lie_about_the_size_is_refused() -> None:
