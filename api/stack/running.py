@@ -32,8 +32,8 @@ _SHARED: Final = (
 def find_folder(start: Path) -> Path | None:
     """The folder `.nova` of this user in `start` or the nearest folder above it.
 
-    Those of other users are passed over, as git does: whoever may write to a folder above, such as
-    /tmp, could name the database and the store that commands use.
+    Skip those of other users, as git does: anyone who can write to a folder above, such as /tmp,
+    could otherwise name the database and the store that commands use.
     """
     above = (one / FOLDER_NAME for one in (start, *start.parents))
     return next((one for one in above if one.is_dir() and _is_own(one)), None)

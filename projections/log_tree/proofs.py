@@ -79,7 +79,7 @@ async def export_proof(
 
 
 def _require_match(proof: ProofFile) -> None:
-    """Refuse what nobody could verify, rather than export it as a proof."""
+    """Export only what can be verified."""
     try:
         check_evidence(proof)
     except WrongEvidence as error:

@@ -26,7 +26,7 @@ TSC: Final = (
     *("--module", "commonjs"),
     *("--moduleResolution", "node10"),
 )
-# In an environment of its own: it needs an older typer than ours.
+# Run in a separate environment: it needs an older typer than ours.
 PYTHON_GENERATOR: Final = "openapi-python-client==0.29.1"
 
 
