@@ -29,8 +29,13 @@ WHERE name IN ('transaction_timeout', 'idle_in_transaction_session_timeout', 'lo
 
 async def configure(connection: AsyncConnection[object]) -> None:
     """Limit the connection's transactions, and return times in UTC."""
-    await connection.execute(_LIMIT_TRANSACTIONS, {"limit": f"{TRANSACTION_SECONDS}s"})
+    await limit_transactions(connection)
     await use_utc(connection)
+
+
+async def limit_transactions(connection: AsyncConnection[object]) -> None:
+    """End the connection's transactions and waits for locks after `TRANSACTION_SECONDS`."""
+    await connection.execute(_LIMIT_TRANSACTIONS, {"limit": f"{TRANSACTION_SECONDS}s"})
 
 
 async def use_utc(connection: AsyncConnection[object]) -> None:
@@ -40,16 +45,20 @@ async def use_utc(connection: AsyncConnection[object]) -> None:
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncGenerator[AsyncConnection[object]]:
-    """A connection in autocommit whose times are in UTC.
+    """A connection in autocommit whose times are in UTC; closed even where its task is cancelled.
 
     Raises:
         psycopg.OperationalError: the database did not answer within `CONNECT_TIMEOUT_SECONDS`.
     """
-    async with await AsyncConnection.connect(
+    connection = await AsyncConnection.connect(
         url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
-    ) as connection:
+    )
+    # Its own context manager rolls back first, where a cancelled task leaves it open.
+    try:
         await use_utc(connection)
         yield connection
+    finally:
+        await connection.close()
 
 
 async def fetch_all(

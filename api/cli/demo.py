@@ -31,6 +31,7 @@ from api.http.schemas.uploads import UploadOpened
 from api.stack.environment import LOOPBACK
 from api.stack.local import LocalStack
 from domain.events import Event, PostDeleted, PostFailed, PostPublished, VariantReady, topic_of
+from projections.connection import connected
 from projections.log.reading import decode_log, head_position, read_log
 
 GIVE_UP_SECONDS: Final = 300
@@ -77,7 +78,7 @@ async def _publish_all(photos: list[Path], stack: LocalStack, *, since: datetime
         httpx.AsyncClient(
             base_url=stack.url, timeout=TIMEOUT_SECONDS, mounts={f"all://{LOOPBACK}": None}
         ) as http,
-        await AsyncConnection.connect(stack.environ["DATABASE_URL"], autocommit=True) as log,
+        connected(stack.environ["DATABASE_URL"]) as log,
     ):
         client = Client(http, token=token)
         # Or else the first photo would wait for the start of the image processes.

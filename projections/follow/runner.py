@@ -14,7 +14,7 @@ import structlog
 from psycopg import AsyncConnection
 
 from domain.events import topic_of
-from projections.connection import CONNECT_TIMEOUT_SECONDS, configure
+from projections.connection import connected, limit_transactions
 from projections.follow.backlogs import Backlogs
 from projections.follow.batch import BATCH_EVENTS, Batch, project_until_refused
 from projections.follow.failures import POISON, failure_of, record_failure
@@ -61,10 +61,8 @@ async def follow(url: str, projection: Projection, backlogs: Backlogs | None = N
 async def _follow_on_one_connection(
     url: str, projection: Projection, backlogs: Backlogs
 ) -> NoReturn:
-    async with await AsyncConnection.connect(
-        url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
-    ) as connection:
-        await configure(connection)
+    async with connected(url) as connection:
+        await limit_transactions(connection)
         await name_session(connection, "projector")
         await _become_leader(connection, projection)
         if projection.is_urgent:

@@ -8,9 +8,8 @@ from typing import Final, NoReturn
 import anyio
 import psycopg
 import structlog
-from psycopg import AsyncConnection
 
-from projections.connection import CONNECT_TIMEOUT_SECONDS, configure
+from projections.connection import connected, limit_transactions
 from projections.log_tree.sealing import CheckpointMissing, seal
 
 # The span in which an event could be changed unnoticed; each round with events stores a checkpoint,
@@ -34,10 +33,8 @@ async def keep_sealed(url: str) -> NoReturn:
 
 
 async def _seal_on_one_connection(url: str) -> NoReturn:
-    async with await AsyncConnection.connect(
-        url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
-    ) as connection:
-        await configure(connection)
+    async with connected(url) as connection:
+        await limit_transactions(connection)
         while True:
             await seal(connection)
             await anyio.sleep(SEAL_SECONDS)

@@ -1,5 +1,6 @@
 """Connections of the read side: limits, time zone, and how soon a lost leader is missed."""
 
+import anyio
 import psycopg
 import pytest
 from psycopg import AsyncConnection
@@ -57,3 +58,14 @@ async def test_the_server_misses_a_session_with_a_duty_within_three_seconds(
         ]
         assert idle + interval * count <= 3
         assert (await shown(connection, "application_name")).startswith("nova projector@")
+
+
+async def test_a_connection_whose_task_is_cancelled_in_a_transaction_is_closed(
+    database_url: str,
+) -> None:
+    with anyio.CancelScope() as scope:
+        async with connected(database_url) as connection, connection.transaction():
+            await connection.execute("SELECT 1")
+            scope.cancel()
+            await anyio.sleep_forever()
+    assert connection.closed

@@ -9,8 +9,8 @@ import structlog
 from msgspec import Struct
 from prometheus_client import Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
-from psycopg import AsyncConnection
 
+from projections.connection import connected
 from projections.follow.projection import PROJECTIONS
 from projections.follow.status import Status, statuses
 from transcoder.queue.connection_metrics import UncheckedCollector
@@ -60,7 +60,7 @@ class _State(Struct, frozen=True):
 
 async def _read_state(url: str) -> _State:
     with anyio.fail_after(DATABASE_WITHIN_SECONDS):
-        async with await AsyncConnection.connect(url, autocommit=True) as connection:
+        async with connected(url) as connection:
             return _State(
                 await lane_states(connection),
                 await lanes_alive(connection),
