@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.api.http.openapi_document import document
 
@@ -20,16 +21,28 @@ def tools() -> Path:
     if npm is None:
         pytest.skip("npm is not installed: the OpenAPI linters and JavaScript clients did not run")
     modules = HERE / "node_modules"
+    # One of the processes that run the tests installs, the others wait for it.
+    with FileLock(HERE / ".npm.lock"):
+        if not _is_up_to_date(modules):
+            _install(npm)
+    return modules / ".bin"
+
+
+def _is_up_to_date(modules: Path) -> bool:
     installed = modules / ".package-lock.json"
     lock = HERE / "package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        subprocess.run(
-            [npm, "ci", "--silent", "--no-audit", "--no-fund", "--prefix", str(HERE)],
-            check=True,
-            timeout=INSTALL_WITHIN_SECONDS,
-        )
-        installed.touch()
-    return modules / ".bin"
+    return installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime
+
+
+def _install(npm: str) -> None:
+    # Packages' own scripts do not run: none is needed, and one of them reports who installs it.
+    quiet = ("--silent", "--no-audit", "--no-fund")
+    subprocess.run(
+        [npm, "ci", "--ignore-scripts", *quiet, "--prefix", str(HERE)],
+        check=True,
+        timeout=INSTALL_WITHIN_SECONDS,
+    )
+    (HERE / "node_modules" / ".package-lock.json").touch()
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,13 @@
 """Verbs load lazily: help imports none of them, and says of each what its own help says."""
 
 import sys
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from api.cli.lazy import LazyGroup
 from api.cli.main import app
 from tests.api.cli.terminal import python, run_piped
+from tests.api.cli.verbs import VERBS
 
 HEAVY = {"anyio", "cryptography", "httpx", "litestar", "msgspec", "procrastinate", "psycopg"} | {
     "pyvips",
@@ -27,18 +24,6 @@ try:
 finally:
     print("LOADED", *sys.modules)
 """
-
-
-def all_verbs(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every verb with the words that name it, and as the list of its group shows it."""
-    for name, command in group.commands.items():
-        if isinstance(command, LazyGroup):
-            yield from all_verbs(command, (*path, name))
-        else:
-            yield (*path, name), command
-
-
-VERBS = dict(all_verbs(typer.main.get_command(app)))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from api.stack.folder import locked_folder
 from api.stack.running import running_environ, shared_environ
 from domain.settings import WrongSettings
 from projections.settings import database_settings
-from tests.api.cli.test_lazy import VERBS
+from tests.api.cli.verbs import VERBS
 
 UNREACHABLE = "postgresql://nova:it's@127.0.0.1:9/nova"
 STACK = {"DATABASE_URL": UNREACHABLE, "S3_BUCKET_NAME": "photos", "JWT_SECRET": "s" * 32}
