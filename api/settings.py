@@ -12,10 +12,16 @@ from transcoder.settings import ObjectStoreSettings, PhotoSettings, PositiveInt
 
 
 class ServerSettings(Struct, frozen=True, kw_only=True):
-    """Where the API listens, how long it keeps serving after SIGTERM, and whether /docs is on."""
+    """Where the API listens, how long it keeps serving after SIGTERM, and whether /docs is on.
+
+    `public_url` is where clients reach it; None means where each of them says that it did.
+    """
 
     host: str = field(default="127.0.0.1", name="APP_HOST")
     port: Annotated[int, Meta(ge=1, le=65535)] = field(default=8000, name="APP_PORT")
+    public_url: Annotated[str, Meta(pattern="^https?://")] | None = field(
+        default=None, name="PUBLIC_URL"
+    )
     shutdown_delay_seconds: Annotated[float, Meta(ge=0)] = field(
         default=5, name="APP_SHUTDOWN_DELAY_SECONDS"
     )

@@ -14,11 +14,17 @@ PositiveInt: TypeAlias = Annotated[int, Meta(ge=1)]
 
 
 class ObjectStoreSettings(Struct, frozen=True, kw_only=True):
-    """Where originals and variants are stored. Without keys, the SDK uses the machine's role."""
+    """Where originals and variants are stored. Without keys, the SDK uses the machine's role.
+
+    `public_endpoint_url` is what presigned URLs name, where clients reach the store elsewhere.
+    """
 
     bucket: str = field(name="S3_BUCKET_NAME")
     region: str = field(default="us-east-1", name="S3_REGION")
     endpoint_url: str | None = field(default=None, name="S3_ENDPOINT_URL")
+    public_endpoint_url: Annotated[str, Meta(pattern="^https?://")] | None = field(
+        default=None, name="S3_PUBLIC_ENDPOINT_URL"
+    )
     access_key_id: str | None = field(default=None, name="AWS_ACCESS_KEY_ID")
     secret_access_key: str | None = field(default=None, name="AWS_SECRET_ACCESS_KEY")
 

@@ -28,7 +28,7 @@ from api.http.authentication.bearer import User, create_token
 from api.http.openapi.config import DOCS_PATH
 from api.http.schemas.posts import PostView
 from api.http.schemas.uploads import UploadOpened
-from api.stack.environment import LOOPBACK
+from api.stack.addresses import LOOPBACK, host_of
 from api.stack.local import LocalStack
 from domain.events import Event, PostDeleted, PostFailed, PostPublished, VariantReady, topic_of
 from projections.connection import connected
@@ -76,7 +76,7 @@ async def _publish_all(photos: list[Path], stack: LocalStack, *, since: datetime
     published = 0
     async with (
         httpx.AsyncClient(
-            base_url=stack.url, timeout=TIMEOUT_SECONDS, mounts={f"all://{LOOPBACK}": None}
+            base_url=stack.url, timeout=TIMEOUT_SECONDS, mounts=_without_proxy(stack)
         ) as http,
         connected(stack.environ["DATABASE_URL"]) as log,
     ):
@@ -87,6 +87,12 @@ async def _publish_all(photos: list[Path], stack: LocalStack, *, since: datetime
             published += await _publish(path, client, log=log, output=output / f"{number:02}")
     _summarise(published, len(photos), stack=stack, output=output)
     return published == len(photos)
+
+
+def _without_proxy(stack: LocalStack) -> dict[str, None]:
+    """Reach this machine directly, at all of its addresses."""
+    hosts = {LOOPBACK, *(host_of(url) for url in (stack.url, stack.public_url) if url)}
+    return {f"all://{host}": None for host in hosts}
 
 
 async def _publish(

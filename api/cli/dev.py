@@ -10,8 +10,10 @@ from api.cli.errors import friendly_errors
 from api.cli.foreground import foreground_stack
 from api.cli.options import DEFAULT_FOLDER, Data
 from api.cli.output import console
+from api.cli.qr import print_qr_code
 from api.http.openapi.config import DOCS_PATH
 from api.settings import environ
+from api.stack.addresses import is_open
 from api.stack.local import LocalStack
 
 DEFAULT_PORT: Final = 8000
@@ -27,7 +29,10 @@ def dev(
     ] = None,
     folder: Data = DEFAULT_FOLDER,
 ) -> None:
-    """Run everything on this machine until Ctrl-C."""
+    """Run everything on this machine until Ctrl-C.
+
+    With APP_HOST=0.0.0.0, phones in the same network reach it, at the printed address.
+    """
     anyio.run(run_dev, folder, port)
 
 
@@ -48,9 +53,20 @@ async def run_dev(folder: Path, port: int | None) -> None:
 
 
 def _introduce(stack: LocalStack) -> None:
-    metrics = ", ".join(f"{url} ({name})" for name, url in stack.metrics_urls.items())
     console.print(f"\nAPI      [bold]{stack.url}/api/v1[/bold]")
     console.print(f"Docs     {stack.url}{DOCS_PATH}")
     console.print(f"Token    nova token --data {stack.folder}")
-    console.print(f"Metrics  {metrics}")
+    for name, url in stack.metrics_urls.items():
+        console.print(f"Metrics  {url} ({name})")
+    _introduce_to_phones(stack)
     console.print("Press Ctrl-C to stop everything.\n")
+
+
+def _introduce_to_phones(stack: LocalStack) -> None:
+    if stack.public_url is not None:
+        console.print(f"Phone    [bold]{stack.public_url}/api/v1[/bold]")
+        print_qr_code(f"{stack.public_url}{DOCS_PATH}")
+    elif is_open(stack.environ):
+        console.print("Phone    this machine has no address in a network; set PUBLIC_URL")
+    else:
+        console.print("Phone    to reach it from a phone: APP_HOST=0.0.0.0 nova dev")

@@ -32,8 +32,10 @@ class Resources(Struct, frozen=True, kw_only=True):
 
     def media_url(self, request: Request[Any, Any, Any]) -> str:
         """The URL to prefix object keys with: of the CDN, or else of this API."""
-        cdn = self.settings.cloudfront_url
-        return f"{request.base_url}media/" if cdn is None else cdn.rstrip("/") + "/"
+        if self.settings.cloudfront_url is not None:
+            return self.settings.cloudfront_url.rstrip("/") + "/"
+        own = self.settings.server.public_url or str(request.base_url)
+        return own.rstrip("/") + "/media/"
 
 
 # How a request handler declares that it needs them.

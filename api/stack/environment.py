@@ -6,12 +6,11 @@ from typing import Final
 
 from msgspec import Struct
 
+from api.stack.addresses import LOOPBACK, check_addresses
 from api.stack.errors import MissingSettings
 from api.stack.seaweedfs import REGION, S3Access
 from domain.settings import WrongSettings
 
-LOOPBACK: Final = "127.0.0.1"
-_ALL_INTERFACES: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 BUCKET: Final = "nova-photos"
 _ENVIRONMENTS: Final = frozenset({"development", "production"})
 _PRODUCTION_NEEDS: Final = (
@@ -27,6 +26,8 @@ class EmbeddedServers(Struct):
 
     database_url: str | None = None
     s3: S3Access | None = None
+    # Where other devices reach the store; None if only this machine can.
+    public_s3_url: str | None = None
 
 
 def drop_unset(environ: Mapping[str, str]) -> dict[str, str]:
@@ -51,20 +52,16 @@ def wants_seaweedfs(environ: Mapping[str, str]) -> bool:
     )
 
 
-def reachable_host(listening_host: str) -> str:
-    """The host to connect to: a wildcard address such as 0.0.0.0 is reached through loopback."""
-    return LOOPBACK if listening_host in _ALL_INTERFACES else listening_host
-
-
 def check_environ(environ: Mapping[str, str]) -> None:
     """Check that every variable is set that the stack cannot provide.
 
     Raises:
-        WrongSettings: APP_ENV is neither development nor production.
+        WrongSettings: APP_ENV is neither development nor production, or an address is wrong.
         MissingSettings: names every variable to set.
     """
     if environ.get("APP_ENV", "development") not in _ENVIRONMENTS:
         raise WrongSettings([f"APP_ENV is wrong: use one of {', '.join(sorted(_ENVIRONMENTS))}"])
+    check_addresses(environ)
     if is_production(environ):
         _require(environ, _PRODUCTION_NEEDS, reason="APP_ENV=production embeds no servers")
     if "S3_ENDPOINT_URL" in environ or "AWS_ACCESS_KEY_ID" in environ:
@@ -81,6 +78,7 @@ def services_environ(
     servers: EmbeddedServers,
     jwt_secret: str,
     port: int,
+    public_url: str | None,
     temporary: Path,
 ) -> dict[str, str]:
     """The environment of the services: `environ`, with defaults for what it does not set.
@@ -104,6 +102,10 @@ def services_environ(
             "AWS_ACCESS_KEY_ID": servers.s3.access_key_id,
             "AWS_SECRET_ACCESS_KEY": servers.s3.secret_access_key,
         }
+    if public_url is not None:
+        defaults["PUBLIC_URL"] = public_url
+    if servers.public_s3_url is not None:
+        defaults["S3_PUBLIC_ENDPOINT_URL"] = servers.public_s3_url
     # Servers on this machine are never behind a proxy.
     directly = {
         name: ",".join(filter(None, (environ.get(name), LOOPBACK)))

@@ -9,15 +9,16 @@ from typing import Final
 
 import anyio
 
-from api.stack import environment
+from api.stack import addresses, environment
+from api.stack.addresses import LOOPBACK
 from api.stack.child import Child, run_to_end
 from api.stack.credentials import load_credentials
-from api.stack.environment import LOOPBACK
 from api.stack.errors import StackError
 from api.stack.folder import StackFolder, locked_folder
 from api.stack.ports import choose_ports, require_free
 from api.stack.postgres import start_postgres
 from api.stack.probe import succeeds
+from api.stack.relay import relay
 from api.stack.running import shared_environ
 from api.stack.seaweedfs import PARTS, start_seaweedfs
 from api.stack.supervisor import Report, Supervisor, supervision, unwrap_single_error
@@ -58,6 +59,11 @@ class LocalStack:
         return self._supervisor.pids
 
     @property
+    def public_url(self) -> str | None:
+        """Where other devices reach the API; None if only this machine can."""
+        return self.environ.get("PUBLIC_URL")
+
+    @property
     def metrics_urls(self) -> dict[str, str]:
         """The metrics endpoint of each service, by name."""
         ports = self.metrics_ports.items()
@@ -90,30 +96,29 @@ async def local_stack(
 
     Raises:
         StackError: it did not start; what had started is stopped again.
-        WrongSettings: APP_PORT is not a port.
+        WrongSettings: APP_ENV, APP_HOST, APP_PORT or PUBLIC_URL is wrong.
     """
     given = environment.drop_unset(environ)
     environment.check_environ(given)
     with locked_folder(folder) as private:
         app_port = _choose_app_port(port, private, given=given)
+        public_url = addresses.public_url(given, port=app_port)
         async with supervision(report=report) as supervisor:
-            variables = await _start_servers(
-                supervisor, private, given=given, port=app_port, report=report
-            )
-            await _migrate(migrate, private, environ=variables)
-            url = f"http://{environment.reachable_host(variables['APP_HOST'])}:{app_port}"
-            ports = choose_ports([f"metrics-{name}" for name in services], private.ports)
-            metrics_ports = {name: ports[f"metrics-{name}"] for name in services}
-            stack = LocalStack(
-                supervisor,
-                folder=private,
-                environ=variables,
-                url=url,
-                metrics_ports=metrics_ports,
-            )
-            await _start_services(stack, supervisor, services)
-            with shared_environ(private, variables):
-                yield stack
+            servers = await _start_servers(supervisor, private, given=given, report=report)
+            async with _opened_store(servers, private, given=given, public_url=public_url):
+                variables = environment.services_environ(
+                    given,
+                    servers=servers,
+                    jwt_secret=load_credentials(private.credentials).jwt_secret,
+                    port=app_port,
+                    public_url=public_url,
+                    temporary=private.temporary,
+                )
+                await _migrate(migrate, private, environ=variables)
+                stack = _stack(supervisor, private, environ=variables, services=services)
+                await _start_services(stack, supervisor, services)
+                with shared_environ(private, variables):
+                    yield stack
 
 
 def _choose_app_port(port: int | None, folder: StackFolder, *, given: Mapping[str, str]) -> int:
@@ -134,14 +139,9 @@ def _given_port(given: Mapping[str, str]) -> int | None:
 
 
 async def _start_servers(
-    supervisor: Supervisor,
-    folder: StackFolder,
-    *,
-    given: Mapping[str, str],
-    port: int,
-    report: Report,
-) -> dict[str, str]:
-    """Start the embedded servers in parallel; returns the environment of the services."""
+    supervisor: Supervisor, folder: StackFolder, *, given: Mapping[str, str], report: Report
+) -> environment.EmbeddedServers:
+    """Start the embedded servers that are needed, in parallel."""
     credentials = load_credentials(folder.credentials)
     ports = choose_ports(["postgres", *PARTS], folder.ports)
     servers = environment.EmbeddedServers()
@@ -160,12 +160,43 @@ async def _start_servers(
                 starting.start_soon(postgres)
             if environment.wants_seaweedfs(given):
                 starting.start_soon(seaweedfs)
-    return environment.services_environ(
-        given,
-        servers=servers,
-        jwt_secret=credentials.jwt_secret,
-        port=port,
-        temporary=folder.temporary,
+    return servers
+
+
+@asynccontextmanager
+async def _opened_store(
+    servers: environment.EmbeddedServers,
+    folder: StackFolder,
+    *,
+    given: Mapping[str, str],
+    public_url: str | None,
+) -> AsyncIterator[None]:
+    """Open the embedded store to where the API listens, so that presigned URLs lead there."""
+    if servers.s3 is None or public_url is None or not addresses.is_open(given):
+        yield
+        return
+    host = given["APP_HOST"]
+    port = choose_ports(["s3-public"], folder.ports, host=host)["s3-public"]
+    servers.public_s3_url = f"http://{addresses.host_of(public_url)}:{port}"
+    async with relay(host=host, port=port, to_port=servers.s3.port):
+        yield
+
+
+def _stack(
+    supervisor: Supervisor,
+    folder: StackFolder,
+    *,
+    environ: Mapping[str, str],
+    services: Mapping[str, Sequence[str]],
+) -> LocalStack:
+    ports = choose_ports([f"metrics-{name}" for name in services], folder.ports)
+    host = addresses.reachable_host(environ["APP_HOST"])
+    return LocalStack(
+        supervisor,
+        folder=folder,
+        environ=environ,
+        url=f"http://{host}:{environ['APP_PORT']}",
+        metrics_ports={name: ports[f"metrics-{name}"] for name in services},
     )
 
 

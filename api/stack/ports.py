@@ -1,4 +1,4 @@
-"""Free TCP ports on the loopback interface, the same ones from run to run where possible.
+"""Free TCP ports, on loopback unless asked otherwise, the same ones from run to run where possible.
 
 A port is bound seconds after it is chosen, so it stays reserved until this process exits.
 """
@@ -47,14 +47,14 @@ def require_free(port: int, *, host: str) -> None:
         raise PortTaken(port)
 
 
-def choose_ports(names: Iterable[str], memory: Path) -> dict[str, int]:
+def choose_ports(names: Iterable[str], memory: Path, *, host: str = "127.0.0.1") -> dict[str, int]:
     """Choose a port for each name, also free at GRPC_OFFSET above; saved in the file `memory`."""
     remembered = _recall(memory)
     chosen: dict[str, int] = {}
     for name in names:
         port = remembered.get(name)
-        usable = port is not None and port not in chosen.values() and _try_reserve(port)
-        chosen[name] = port if port is not None and usable else _pick(set(chosen.values()))
+        usable = port is not None and port not in chosen.values() and _try_reserve(port, host)
+        chosen[name] = port if port is not None and usable else _pick(set(chosen.values()), host)
     memory.write_bytes(msgspec.json.encode(remembered | chosen))
     return chosen
 
@@ -66,16 +66,17 @@ def _recall(memory: Path) -> dict[str, int]:
         return {}
 
 
-def _pick(taken: set[int]) -> int:
+def _pick(taken: set[int], host: str) -> int:
     # At random, so that two stacks starting at once rarely pick the same.
     for port in random.sample(_CANDIDATES, len(_CANDIDATES)):
-        if port not in taken and port not in _reserved and _try_reserve(port):
+        if port not in taken and port not in _reserved and _try_reserve(port, host):
             return port
     raise PortTaken(_CANDIDATES.stop)
 
 
-def _try_reserve(port: int) -> bool:
-    return is_free(port) and is_free(port + GRPC_OFFSET) and _reserve(port)
+def _try_reserve(port: int, host: str) -> bool:
+    free = is_free(port, host=host) and is_free(port + GRPC_OFFSET, host=host)
+    return free and _reserve(port)
 
 
 def _reserve(port: int) -> bool:

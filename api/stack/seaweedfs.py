@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as AwsCredentials
 from msgspec import Struct
 
+from api.stack.addresses import LOOPBACK
 from api.stack.certificate import Certificate, create_certificate
 from api.stack.child import Child
 from api.stack.credentials import Credentials
@@ -32,11 +33,16 @@ READY_WITHIN_SECONDS: Final = 60
 
 
 class S3Access(Struct, frozen=True, kw_only=True):
-    """The endpoint of the store and its credentials."""
+    """The address of the store on loopback, and its credentials."""
 
-    endpoint_url: str
+    port: int
     access_key_id: str
     secret_access_key: str
+
+    @property
+    def endpoint_url(self) -> str:
+        """The endpoint of the S3 API."""
+        return f"http://{LOOPBACK}:{self.port}"
 
 
 async def start_seaweedfs(
@@ -52,7 +58,7 @@ async def start_seaweedfs(
         StackError: it cannot run here, or did not start.
     """
     access = S3Access(
-        endpoint_url=f"http://127.0.0.1:{ports['s3']}",
+        port=ports["s3"],
         access_key_id=credentials.s3_access_key_id,
         secret_access_key=credentials.s3_secret_access_key,
     )
@@ -82,8 +88,8 @@ def _argv(ports: dict[str, int]) -> tuple[str, ...]:
         "-dir=.",
         "-s3.localSocket=s3.sock",
         "-filer.localSocket=filer.sock",
-        "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1",
+        f"-ip={LOOPBACK}",
+        f"-ip.bind={LOOPBACK}",
         *(f"-{part}.port={ports[part]}" for part in PARTS),
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",

@@ -8,7 +8,12 @@ accepts the announced bytes only, and only once.
 
 import base64
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -83,16 +88,30 @@ async def open_s3(settings: ObjectStoreSettings) -> "AsyncIterator[S3ObjectStore
         read_timeout=READ_TIMEOUT_SECONDS,
         max_pool_connections=CONNECTIONS,
     )
-    # aioboto3 has no types for the session; this is a context manager of an S3Client.
-    opening: Any = session.client("s3", endpoint_url=settings.endpoint_url, config=config)
-    async with opening as client:
+
+    def connect(endpoint_url: str | None) -> "AbstractAsyncContextManager[S3Client]":
+        # aioboto3 has no types for the session; this is a context manager of an S3Client.
+        opening: Any = session.client("s3", endpoint_url=endpoint_url, config=config)
+        return cast("AbstractAsyncContextManager[S3Client]", opening)
+
+    public_url = settings.public_endpoint_url
+    async with (
+        connect(settings.endpoint_url) as client,
+        connect(public_url) if public_url else nullcontext(client) as presigner,
+    ):
         content = open_content(
             session,
             bucket_url=_bucket_url(client.meta.endpoint_url, settings),
             bucket=settings.bucket,
             region=settings.region,
         )
-        yield S3ObjectStore(client, content=content, bucket=settings.bucket, region=settings.region)
+        yield S3ObjectStore(
+            client,
+            presigner=presigner,
+            content=content,
+            bucket=settings.bucket,
+            region=settings.region,
+        )
 
 
 async def prepare_bucket(settings: ObjectStoreSettings) -> None:
@@ -102,10 +121,19 @@ async def prepare_bucket(settings: ObjectStoreSettings) -> None:
 
 
 class S3ObjectStore:
-    """One bucket; implements `ObjectStore`."""
+    """One bucket; implements `ObjectStore`. Presigned URLs name the endpoint of `presigner`."""
 
-    def __init__(self, client: "S3Client", *, content: S3Content, bucket: str, region: str) -> None:
+    def __init__(
+        self,
+        client: "S3Client",
+        *,
+        presigner: "S3Client",
+        content: S3Content,
+        bucket: str,
+        region: str,
+    ) -> None:
         self._client = client
+        self._presigner = presigner
         self._content = content
         self._bucket = bucket
         self._region = region
@@ -114,7 +142,7 @@ class S3ObjectStore:
         """See `ObjectStore.presign_upload`; takes a millisecond of CPU and no request."""
         expires_at = datetime.now(UTC) + lifetime
         checksum = _to_base64(announced.sha256)
-        url = await self._client.generate_presigned_url(
+        url = await self._presigner.generate_presigned_url(
             "put_object",
             Params={
                 "Bucket": self._bucket,

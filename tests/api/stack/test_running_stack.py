@@ -6,6 +6,8 @@ import socket
 import stat
 from pathlib import Path
 from signal import SIGKILL
+from typing import Final
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -25,6 +27,9 @@ from tests.api.stack.running import (
     running_in,
     wait_until,
 )
+
+# Not where the servers listen, and there on every machine.
+ELSEWHERE: Final = "127.0.0.2"
 
 
 def test_the_services_run_with_everything_that_they_need(running: RunningStack) -> None:
@@ -48,6 +53,36 @@ def test_every_process_listens_on_the_loopback_interface_only(running: RunningSt
         if connection.status == psutil.CONN_LISTEN
     }
     assert addresses == {"127.0.0.1"}
+
+
+def test_only_the_api_and_the_s3_gateway_open_to_the_network(folder: Path) -> None:
+    with run_stack(folder, environ={"APP_HOST": ELSEWHERE}) as running:
+        environ = running.stack.environ
+        public_s3_url = environ["S3_PUBLIC_ENDPOINT_URL"]
+        assert running.stack.public_url == f"http://{ELSEWHERE}:{environ['APP_PORT']}"
+        assert environ["S3_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+        put_object(environ, bucket="private", key="a/photo", body=b"secret")
+        signed = {**environ, "S3_ENDPOINT_URL": public_s3_url}
+        assert get_object(signed, bucket="private", key="a/photo") == b"secret"
+        anonymous = httpx.get(f"{public_s3_url}/private/a/photo", timeout=LIMIT_SECONDS)
+        assert anonymous.status_code == 403
+        opened = {int(environ["APP_PORT"]), urlsplit(public_s3_url).port}
+        assert _open_ports(ELSEWHERE, _all_ports(folder)) == opened
+
+
+def _all_ports(folder: Path) -> set[int]:
+    ports = json.loads((folder / "ports.json").read_bytes()).values()
+    return {*ports, *(port + GRPC_OFFSET for port in ports)}
+
+
+def _open_ports(host: str, ports: set[int]) -> set[int]:
+    found = set()
+    for port in ports:
+        with socket.socket() as probe:
+            probe.settimeout(LIMIT_SECONDS)
+            if probe.connect_ex((host, port)) == 0:
+                found.add(port)
+    return found
 
 
 def test_postgres_asks_everybody_for_the_password(running: RunningStack) -> None:

@@ -125,9 +125,7 @@ async def test_preparing_again_and_pinging_is_fine(store: ObjectStore) -> None:
 
 
 async def test_a_store_that_is_not_there_is_unavailable() -> None:
-    server = S3Access(
-        endpoint_url="http://127.0.0.1:9", access_key_id="a", secret_access_key="b" * 16
-    )
+    server = S3Access(port=9, access_key_id="a", secret_access_key="b" * 16)
     async with open_s3(s3_settings(server, bucket="nowhere")) as store:
         with pytest.raises(ObjectStoreUnavailable) as unavailable:
             await store.stat("uploads/a")

@@ -41,7 +41,9 @@ class FakeClient:
 
 def store_with(client: Any) -> S3ObjectStore:
     no_content: Any = None
-    return S3ObjectStore(client, content=no_content, bucket="photos", region="eu-central-1")
+    return S3ObjectStore(
+        client, presigner=client, content=no_content, bucket="photos", region="eu-central-1"
+    )
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "SlowDown", "InternalError"])
@@ -70,3 +72,16 @@ async def test_a_presigned_url_expires_when_it_says() -> None:
     assert query["X-Amz-Expires"] == ["900"]
     signed = query["X-Amz-SignedHeaders"][0].split(";")
     assert {*upload.headers} <= {*signed}
+
+
+async def test_a_presigned_url_names_where_clients_reach_the_store() -> None:
+    settings = ObjectStoreSettings(
+        bucket="photos",
+        endpoint_url="http://store.internal:8333",
+        public_endpoint_url="http://192.168.1.20:9000",
+        access_key_id="key",
+        secret_access_key="secret",
+    )
+    async with open_s3(settings) as store:
+        upload = await store.presign_upload(ANNOUNCED, lifetime=timedelta(minutes=15))
+    assert upload.url.startswith(f"http://192.168.1.20:9000/photos/{ANNOUNCED.key}?")
