@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
 from domain.recipes import KB, MB
 from domain.settings import DatabaseSettings, TelemetrySettings, WrongSettings, load_settings
 from transcoder.settings import ObjectStoreSettings, PhotoSettings, PositiveInt
+
+# HS256 takes no shorter one.
+Secret: TypeAlias = Annotated[str, Meta(min_length=32)]
 
 
 class ServerSettings(Struct, frozen=True, kw_only=True):
@@ -36,6 +39,34 @@ class UploadSettings(Struct, frozen=True, kw_only=True):
     queue_capacity: PositiveInt = field(default=100, name="JOB_QUEUE_CAPACITY")
 
 
+class IdentitySettings(Struct, frozen=True, kw_only=True):
+    """Whose bearer tokens count: the keys that sign them, and what their claims must say.
+
+    Upload tokens have a secret derived from `secret`. What `previous_secret` signed still counts.
+    """
+
+    secret: Secret = field(name="JWT_SECRET")
+    previous_secret: Secret | None = field(default=None, name="JWT_PREVIOUS_SECRET")
+    public_keys: str | None = field(default=None, name="JWT_PUBLIC_KEY")
+    jwks_url: Annotated[str, Meta(pattern="^https://")] | None = field(
+        default=None, name="JWT_JWKS_URL"
+    )
+    issuer: str | None = field(default=None, name="JWT_ISSUER")
+    audience: str | None = field(default=None, name="JWT_AUDIENCE")
+    role_claim: str = field(default="role", name="JWT_ROLE_CLAIM")
+    max_lifetime_seconds: PositiveInt = field(default=86_400, name="JWT_MAX_LIFETIME_SECONDS")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets that count, today's first."""
+        return tuple(each for each in (self.secret, self.previous_secret) if each is not None)
+
+    @property
+    def has_public_keys(self) -> bool:
+        """Whether an identity provider signs tokens with keys that only it has."""
+        return self.public_keys is not None or self.jwks_url is not None
+
+
 class ApiSettings(Struct, frozen=True, kw_only=True):
     """Settings of an API process."""
 
@@ -45,11 +76,16 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     photos: PhotoSettings
     uploads: UploadSettings
     server: ServerSettings
+    identity: IdentitySettings
     environment: Literal["development", "production"] = field(default="development", name="APP_ENV")
-    jwt_secret: Annotated[str, Meta(min_length=32)] = field(name="JWT_SECRET")
     cloudfront_url: Annotated[str, Meta(pattern="^https?://")] | None = field(
         default=None, name="CLOUDFRONT_URL"
     )
+
+    @property
+    def accepts_secret(self) -> bool:
+        """Whether the secret signs bearer tokens; beside public keys, in development only."""
+        return self.environment == "development" or not self.identity.has_public_keys
 
 
 class AuditSettings(Struct, frozen=True, kw_only=True):
@@ -68,6 +104,13 @@ def api_settings() -> ApiSettings:
     if settings.environment == "production" and settings.cloudfront_url is None:
         # The /media route serves variants in development only.
         raise WrongSettings(["CLOUDFRONT_URL is not set"])
+    identity = settings.identity
+    if identity.has_public_keys:
+        # The provider signs tokens for other services with the same keys.
+        needed = {"JWT_ISSUER": identity.issuer, "JWT_AUDIENCE": identity.audience}
+        unset = [f"{name} is not set" for name, value in needed.items() if value is None]
+        if unset:
+            raise WrongSettings(unset)
     return settings
 
 

@@ -14,7 +14,8 @@ import aiohttp
 import anyio
 from msgspec import Struct
 
-from api.http.authentication.bearer import User, create_token
+from api.http.authentication.tokens import create_token
+from api.http.authentication.users import User
 from api.stack.local import LocalStack
 
 OPEN_CONNECTIONS: Final = 200

@@ -15,7 +15,8 @@ from anyio.from_thread import BlockingPortal
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from api.cli.client import TIMEOUT_SECONDS, Client, Photo, read_photo
-from api.http.authentication.bearer import User, create_token
+from api.http.authentication.tokens import create_token
+from api.http.authentication.users import User
 from api.http.schemas.uploads import UploadOpened
 from api.stack.local import LocalStack
 from benchmarks.report import Report

@@ -9,7 +9,13 @@ from domain.recipes import MAX_PIXELS, MEGAPIXEL
 from domain.settings import DatabaseSettings, TelemetrySettings, load_settings
 from transcoder.rendering import Limits
 
-SECRETS: Final = ("DATABASE_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "JWT_SECRET")
+SECRETS: Final = (
+    "DATABASE_URL",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "JWT_SECRET",
+    "JWT_PREVIOUS_SECRET",
+)
 PositiveInt: TypeAlias = Annotated[int, Meta(ge=1)]
 
 

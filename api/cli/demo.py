@@ -24,7 +24,8 @@ from api.cli.foreground import foreground_stack
 from api.cli.options import DEFAULT_FOLDER, Data
 from api.cli.output import console, print_table
 from api.http.app import API_PATH
-from api.http.authentication.bearer import User, create_token
+from api.http.authentication.tokens import create_development_token
+from api.http.authentication.users import User
 from api.http.openapi.config import DOCS_PATH
 from api.http.schemas.posts import PostView
 from api.http.schemas.uploads import UploadOpened
@@ -71,7 +72,7 @@ async def run_demo(photos: list[Path], folder: Path) -> bool:
 
 async def _publish_all(photos: list[Path], stack: LocalStack, *, since: datetime) -> bool:
     user = User(id=uuid4(), role="user")
-    token = create_token(stack.environ["JWT_SECRET"], user)
+    token = create_development_token(stack.environ, user)
     output = stack.folder / "demo" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
     published = 0
     async with (

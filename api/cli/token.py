@@ -8,7 +8,8 @@ import typer
 
 from api.cli.errors import friendly_errors
 from api.cli.options import DEFAULT_FOLDER
-from api.http.authentication.bearer import Role, User, create_token
+from api.http.authentication.tokens import create_development_token
+from api.http.authentication.users import Role, User
 from api.settings import environ
 from api.stack.folder import read_jwt_secret
 from api.stack.running import find_folder
@@ -29,10 +30,11 @@ def token(
     ] = None,
 ) -> None:
     """Print a bearer token, signed with JWT_SECRET or with the secret of a local stack."""
-    secret = environ().get("JWT_SECRET") or read_jwt_secret(
-        folder or find_folder(Path.cwd()) or DEFAULT_FOLDER
-    )
+    variables = environ()
+    if not variables.get("JWT_SECRET"):
+        secret = read_jwt_secret(folder or find_folder(Path.cwd()) or DEFAULT_FOLDER)
+        variables = {**variables, "JWT_SECRET": secret}
     if user is None:
         user = uuid4()
         typer.echo(f"User {user}", err=True)
-    typer.echo(create_token(secret, User(id=user, role=role)))
+    typer.echo(create_development_token(variables, User(id=user, role=role)))

@@ -4,13 +4,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeAlias
 
+import anyio
 from litestar import Litestar, Router
 from litestar.config.compression import CompressionConfig
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
-from api.http.authentication.bearer import bearer_auth
+from api.http.authentication.bearer import bearer_middleware
+from api.http.authentication.tokens import TokenVerifier
 from api.http.bodies import JsonRequest
 from api.http.methods import MethodsMiddleware
 from api.http.observability.correlation import HEADER, add_correlation_id
@@ -39,13 +41,21 @@ OpenResources: TypeAlias = Callable[[ApiSettings], AbstractAsyncContextManager[R
 def create_app(
     settings: ApiSettings, *, open_resources: OpenResources = open_resources
 ) -> Litestar:
-    """The ASGI application; its lifespan opens and closes its resources."""
+    """The ASGI application; its lifespan opens and closes its resources.
+
+    Raises:
+        WrongSettings: the keys of tokens are wrong.
+    """
+    verifier = TokenVerifier(settings.identity, accepts_secret=settings.accepts_secret)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_resources(settings) as resources:
+        async with open_resources(settings) as resources, anyio.create_task_group() as tasks:
             app.state.resources = resources
+            if verifier.jwks is not None:
+                tasks.start_soon(verifier.jwks.keep_fresh)
             yield
+            tasks.cancel_scope.cancel()
 
     # Takes no parameters: resolving those of a dependency costs more than a log line.
     def resources() -> Resources:
@@ -69,7 +79,7 @@ def create_app(
         route_handlers=routes,
         lifespan=[lifespan],
         dependencies={"resources": Provide(resources, sync_to_thread=False)},
-        on_app_init=[bearer_auth(settings.jwt_secret).on_app_init],
+        middleware=[bearer_middleware(verifier)],
         before_send=[add_correlation_id],
         exception_handlers={Exception: respond_with_problem},
         cors_config=CORSConfig(

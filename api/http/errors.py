@@ -1,6 +1,8 @@
 """Errors of the API beyond those of the domain.
 
 ApiError
+├── InvalidToken            the request has no valid bearer token
+├── IdentityProviderUnavailable  the key of a token cannot be fetched
 ├── UnsupportedContentType  the announced content type is not accepted
 ├── FileTooLarge            the announced size is above the limit
 ├── FileTooSmall            the announced size is below the limit
@@ -22,6 +24,14 @@ from msgspec import Struct
 
 class ApiError(Exception):
     """Base of the API's own errors."""
+
+
+class InvalidToken(ApiError):
+    """The request has no bearer token, more than one, or one that is not valid."""
+
+
+class IdentityProviderUnavailable(ApiError):
+    """The token may be valid, but the keys of the identity provider cannot be fetched."""
 
 
 class UnsupportedContentType(ApiError):

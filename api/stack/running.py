@@ -24,6 +24,9 @@ _SHARED: Final = (
     "AWS_SECRET_ACCESS_KEY",
     "CLOUDFRONT_URL",
     "JWT_SECRET",
+    "JWT_ISSUER",
+    "JWT_AUDIENCE",
+    "JWT_ROLE_CLAIM",
     "NO_PROXY",
     "no_proxy",
 )

@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from api.http.authentication.bearer import User, create_token
+from api.http.authentication.tokens import create_token
+from api.http.authentication.users import User
 
 PUBLISHED_WITHIN_SECONDS = 60
 

@@ -46,6 +46,9 @@ def test_the_values_of_the_example_are_the_defaults() -> None:
         ("CLOUDFRONT_URL", "cdn.example"),
         ("UPLOAD_MAX_BYTES", "50 MB"),
         ("JOB_QUEUE_CAPACITY", "0"),
+        ("JWT_PREVIOUS_SECRET", "short"),
+        ("JWT_JWKS_URL", "http://login.example/jwks.json"),
+        ("JWT_MAX_LIFETIME_SECONDS", "0"),
     ],
 )
 def test_a_wrong_value_is_named(variable: str, value: str) -> None:
@@ -61,6 +64,19 @@ def test_production_needs_a_cdn(monkeypatch: pytest.MonkeyPatch) -> None:
         api_settings()
     monkeypatch.setenv("CLOUDFRONT_URL", "https://cdn.example")
     assert api_settings().cloudfront_url == "https://cdn.example"
+
+
+@pytest.mark.parametrize("keys", ["JWT_PUBLIC_KEY", "JWT_JWKS_URL"])
+def test_public_keys_need_an_issuer_and_an_audience(
+    monkeypatch: pytest.MonkeyPatch, keys: str
+) -> None:
+    for name, value in {**REQUIRED, keys: "https://login.example/jwks.json"}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("JWT_ISSUER", "JWT_AUDIENCE"):
+        with pytest.raises(WrongSettings, match=f"{name} is not set"):
+            api_settings()
+        monkeypatch.setenv(name, "https://login.example/")
+    assert api_settings().identity.has_public_keys
 
 
 def test_every_missing_setting_is_named_at_once() -> None:

@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from api.http.authentication.bearer import User, create_token
+from api.http.authentication.tokens import create_token
+from api.http.authentication.users import User
 from api.stack.local import LocalStack
 from tests.acceptance.stacks import run_local_stack
 

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from litestar import Request
-from litestar.security.jwt import Token
 
-from api.http.authentication.bearer import User
+from api.http.authentication.tokens import VerifiedToken
+from api.http.authentication.users import User
 from api.http.observability.correlation import correlation_id_of
 from domain.commands import Origin, origin_of_request
 
-AuthenticatedRequest: TypeAlias = Request[User, Token, Any]
+AuthenticatedRequest: TypeAlias = Request[User, VerifiedToken, Any]
 
 
 def command_origin(request: AuthenticatedRequest) -> Origin:

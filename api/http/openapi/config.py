@@ -6,6 +6,7 @@ from litestar import Router
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Contact, License, Server
 
+from api.http.authentication.bearer import SECURITY, SECURITY_COMPONENTS
 from api.http.openapi.tags import TAGS
 from api.http.openapi.viewer import SECURITY_HEADERS, SwaggerUi
 
@@ -34,6 +35,8 @@ def openapi_config() -> OpenAPIConfig:
         license=License(name="MIT", identifier="MIT"),
         servers=[Server(url="/", description="The host that serves this document.")],
         tags=TAGS,
+        components=SECURITY_COMPONENTS,
+        security=[SECURITY],
         use_handler_docstrings=True,
         openapi_router=Router(
             DOCS_PATH,

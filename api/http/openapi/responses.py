@@ -8,20 +8,19 @@ from typing import Final
 from litestar.datastructures import ResponseHeader
 from litestar.exceptions import (
     MethodNotAllowedException,
-    NotAuthorizedException,
     NotFoundException,
 )
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 
-from api.http.errors import InvalidBody, InvalidQuery
+from api.http.errors import IdentityProviderUnavailable, InvalidBody, InvalidQuery, InvalidToken
 from api.http.problems.problem import MEDIA_TYPE, Problem, ProblemType
 from api.http.problems.types import DATABASE_UNAVAILABLE, PROBLEM_TYPES
 
 # What any request to a path can be answered with, and any that carries a token.
 _ANY: Final = (MethodNotAllowedException, Exception)
-_AUTHENTICATED: Final = (NotAuthorizedException,)
+_AUTHENTICATED: Final = (InvalidToken, IdentityProviderUnavailable)
 # What a request with a body can be answered with.
 BODY: Final = (InvalidBody, RequestEntityTooLarge)
 QUERY: Final = (InvalidQuery,)

@@ -12,7 +12,6 @@ import psycopg
 from litestar.exceptions import (
     ClientException,
     MethodNotAllowedException,
-    NotAuthorizedException,
     NotFoundException,
 )
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
@@ -20,10 +19,12 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from api.http.errors import (
     FileTooLarge,
     FileTooSmall,
+    IdentityProviderUnavailable,
     InsufficientRole,
     InvalidBody,
     InvalidCursor,
     InvalidQuery,
+    InvalidToken,
     InvalidUploadToken,
     NotUploaded,
     NotYetReadable,
@@ -176,13 +177,20 @@ PROBLEM_TYPES: Final[Mapping[type[Exception], ProblemType]] = {
     psycopg.OperationalError: DATABASE_UNAVAILABLE,
     # What psycopg raises when the server ends the session.
     psycopg.InternalError: DATABASE_UNAVAILABLE,
-    NotAuthorizedException: ProblemType(
+    InvalidToken: ProblemType(
         "unauthorized",
         HTTPStatus.UNAUTHORIZED,
         "Authentication required",
-        "The request has no bearer token, or an invalid or expired one.",
+        "The request has no bearer token, more than one `Authorization` header, or a token that is "
+        "expired, not signed with a known key, or meant for another service.",
         "Send a valid token as Authorization: Bearer TOKEN.",
         headers={"WWW-Authenticate": "Bearer"},
+    ),
+    IdentityProviderUnavailable: _unavailable(
+        "identity-provider-unavailable",
+        "Identity provider unavailable",
+        "The token is signed with an unknown key, and the keys of the identity provider cannot be "
+        "fetched now. Keep the token.",
     ),
     NotFoundException: ProblemType(
         "not-found",

@@ -142,8 +142,8 @@ async def renew_url(
     post = await resources.writer.own_post(post_id, user_id=request.user.id)
     expires_at = post.upload_expires_at
     if data.upload_token is not None:
-        secret = resources.settings.jwt_secret
-        expires_at = read_upload_token(secret, data.upload_token, post_id=post_id)
+        secrets = resources.settings.identity.secrets
+        expires_at = read_upload_token(secrets, data.upload_token, post_id=post_id)
     elif post.status != "pending":
         raise PostNotPending(post.status)
     check_expiry(post_id, expires_at)
@@ -189,8 +189,8 @@ async def complete_upload(
     `published`, within a second or so, or `failed`.
     """
     post = await resources.writer.own_post(data.post_id, user_id=request.user.id)
-    secret = resources.settings.jwt_secret
-    expires_at = read_upload_token(secret, data.upload_token, post_id=post.id)
+    secrets = resources.settings.identity.secrets
+    expires_at = read_upload_token(secrets, data.upload_token, post_id=post.id)
     if post.status == "pending":
         # A completed upload stays completed, however late the client retries.
         check_expiry(post.id, expires_at)
@@ -218,7 +218,7 @@ def _closes_at(post: Post) -> datetime | None:
 
 
 def _upload_token(resources: Resources, post: Post) -> str:
-    secret = resources.settings.jwt_secret
+    secret = resources.settings.identity.secret
     return create_upload_token(secret, post.id, expires_at=post.upload_expires_at)
 
 

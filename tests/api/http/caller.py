@@ -7,7 +7,8 @@ from uuid import UUID
 import httpx
 
 from api.http.app import create_app
-from api.http.authentication.bearer import Role, User, create_token
+from api.http.authentication.tokens import create_token
+from api.http.authentication.users import Role, User
 from api.http.resources import Resources, resources_with
 from api.settings import ApiSettings
 from tests.fake_object_store import FakeObjectStore

@@ -18,7 +18,8 @@ from schemathesis import GenerationMode, checks
 from schemathesis.core.result import Ok
 
 from api.http.app import create_app
-from api.http.authentication.bearer import Role, User, create_token
+from api.http.authentication.tokens import create_token
+from api.http.authentication.users import Role, User
 from api.http.resources import Resources, resources_with
 from api.settings import ApiSettings
 from tests.api.http.caller import SECRET

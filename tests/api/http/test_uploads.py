@@ -11,8 +11,9 @@ import psycopg
 import pytest
 from msgspec.structs import replace
 
-from api.http.authentication.bearer import User, create_token
+from api.http.authentication.tokens import create_token
 from api.http.authentication.upload_tokens import create_upload_token
+from api.http.authentication.users import User
 from domain.commands import RecordVariant
 from domain.event_store.publishing import Publishing
 from domain.events import StageTimes
