@@ -159,6 +159,7 @@ async def test_several_public_keys_count_at_once(tmp_path: Path) -> None:
         "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
         SigningKey("RS256", bits=1024).pem,
     ],
+    ids=["text", "half", "no key", "short"],
 )
 def test_a_key_that_is_none_is_a_wrong_setting(setting: str) -> None:
     with pytest.raises(WrongSettings, match="JWT_PUBLIC_KEY is wrong"):

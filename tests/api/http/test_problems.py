@@ -61,6 +61,7 @@ def test_the_types_that_clients_rely_on_never_change() -> None:
         ("database-unavailable", 503),
         ("file-too-large", 413),
         ("file-too-small", 400),
+        ("identity-provider-unavailable", 503),
         ("insufficient-role", 403),
         ("internal-error", 500),
         ("invalid-cursor", 400),
