@@ -23,6 +23,7 @@ from api.http.problems.responses import respond_with_problem
 from api.http.resources import Resources, open_resources
 from api.http.routes.audit import audit_router
 from api.http.routes.capabilities import read_capabilities
+from api.http.routes.clients import read_nova_uppy
 from api.http.routes.health import health_router
 from api.http.routes.media import read_media
 from api.http.routes.posts import posts_router
@@ -72,7 +73,7 @@ def create_app(
             health_router,
         ],
     )
-    routes: list[ControllerRouterHandler] = [api, problems_router]
+    routes: list[ControllerRouterHandler] = [api, problems_router, read_nova_uppy]
     if settings.cloudfront_url is None:
         routes.append(read_media)
     app = Litestar(

@@ -78,8 +78,12 @@ class FaultyStore:
         if self._session is not None:
             await self._session.close()
 
+    def mode_of(self, request: web.Request) -> Mode:  # noqa: ARG002 - for those that override it
+        """How to behave to this request."""
+        return self.mode
+
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        mode = self.mode
+        mode = self.mode_of(request)
         if mode != "healthy":
             self.refused += 1
         if mode == "reset" and (request.content_length or 0) > _CHUNK_BYTES:
@@ -185,10 +189,16 @@ class FaultyStoreThread:
 @contextmanager
 def faulty_store(upstream: str) -> Iterator[FaultyStoreThread]:
     """Run a healthy one until the block ends; tests switch faults on."""
+    with run_proxy(FaultyStore(upstream)) as store:
+        yield store
+
+
+@contextmanager
+def run_proxy(store: FaultyStore) -> Iterator[FaultyStoreThread]:
+    """Run a proxy until the block ends."""
     loop = asyncio.new_event_loop()
     running = threading.Thread(target=loop.run_forever)
     running.start()
-    store = FaultyStore(upstream)
     try:
         asyncio.run_coroutine_threadsafe(store.open(), loop).result(30)
         yield FaultyStoreThread(store, loop)

@@ -35,6 +35,7 @@ PUBLIC_PATHS: Final = [
     "^/docs",
     "^/problems(/|$)",
     "^/media/",
+    "^/clients/",
 ]
 # Schemes are compared without regard to case (RFC 9110).
 _SCHEME: Final = "bearer"

@@ -1,4 +1,4 @@
-"""The pages for people: the reference at /docs, and one page per problem type."""
+"""Pages for people, the reference at /docs and one per problem type, and modules for web pages."""
 
 import re
 from collections.abc import AsyncIterator
@@ -67,3 +67,21 @@ async def test_the_reference_can_be_switched_off() -> None:
         for path in ("/docs", "/docs/openapi.json", "/docs/swagger-ui/swagger-ui.css"):
             assert problem(await web.get(path)) == (404, "not-found"), path
         assert (await web.get("/problems/not-found")).status_code == 200
+        assert (await web.get("/clients/nova-uppy.js")).status_code == 200
+
+
+async def test_web_pages_of_every_origin_import_the_module_for_uppy(
+    web: httpx.AsyncClient,
+) -> None:
+    path = "/clients/nova-uppy.js"
+    module = await web.get(path)
+
+    assert module.status_code == 200
+    assert module.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert module.headers["x-content-type-options"] == "nosniff"
+    assert module.headers["cache-control"] == "public, max-age=3600"
+    assert module.headers["access-control-allow-origin"] == "*"
+    assert "export function nova(" in module.text
+    again = await web.get(path, headers={"If-None-Match": module.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert problem(await web.get("/clients/nonsense.js")) == (404, "not-found")
