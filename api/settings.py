@@ -12,6 +12,7 @@ from transcoder.settings import ObjectStoreSettings, PhotoSettings, PositiveInt
 
 # HS256 takes no shorter one.
 Secret: TypeAlias = Annotated[str, Meta(min_length=32)]
+PositiveFloat: TypeAlias = Annotated[float, Meta(gt=0)]
 
 
 class ServerSettings(Struct, frozen=True, kw_only=True):
@@ -29,6 +30,20 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
         default=5, name="APP_SHUTDOWN_DELAY_SECONDS"
     )
     serves_docs: bool = field(default=True, name="APP_DOCS")
+
+
+class ConnectionSettings(Struct, frozen=True, kw_only=True):
+    """How many connections are served, in all and per client address, and how long each may take.
+
+    Seconds to send a whole request head, counted from the connection or its first byte; to send a
+    body; and to read the next 48 KB of an unread response.
+    """
+
+    at_most: PositiveInt = field(default=1000, name="APP_MAX_CONNECTIONS")
+    per_address: PositiveInt = field(default=250, name="APP_CONNECTIONS_PER_ADDRESS")
+    head_seconds: PositiveFloat = field(default=15, name="APP_HEAD_SECONDS")
+    body_seconds: PositiveFloat = field(default=30, name="APP_BODY_SECONDS")
+    unread_seconds: PositiveFloat = field(default=30, name="APP_UNREAD_SECONDS")
 
 
 class UploadSettings(Struct, frozen=True, kw_only=True):
@@ -77,6 +92,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     uploads: UploadSettings
     server: ServerSettings
     identity: IdentitySettings
+    connections: ConnectionSettings
     environment: Literal["development", "production"] = field(default="development", name="APP_ENV")
     cloudfront_url: Annotated[str, Meta(pattern="^https?://")] | None = field(
         default=None, name="CLOUDFRONT_URL"

@@ -14,6 +14,7 @@ from litestar.types import ControllerRouterHandler
 from api.http.authentication.bearer import bearer_middleware
 from api.http.authentication.tokens import TokenVerifier
 from api.http.bodies import JsonRequest
+from api.http.connections.limits import BODY_BYTES
 from api.http.methods import MethodsMiddleware
 from api.http.observability.correlation import HEADER, add_correlation_id
 from api.http.openapi.config import openapi_config
@@ -31,8 +32,6 @@ from api.http.routes.uploads import uploads_router
 from api.settings import ApiSettings
 
 API_PATH = "/api/v1"
-# Requests are small JSON documents; photos go to the object store directly.
-MAX_BODY_BYTES = 64 * 1024
 COMPRESSED_FROM_BYTES = 1024
 
 
@@ -86,7 +85,7 @@ def create_app(
         cors_config=CORSConfig(
             allow_origins=["*"], expose_headers=["ETag", "Link", "Location", "Retry-After", HEADER]
         ),
-        request_max_body_size=MAX_BODY_BYTES,
+        request_max_body_size=BODY_BYTES,
         # Media are JPEGs: gzip would only cost time.
         compression_config=CompressionConfig(
             backend="gzip",

@@ -14,7 +14,11 @@ ApiError
 ├── InvalidQuery            the query parameters contradict each other or cannot be answered
 ├── InsufficientRole        the route requires another role
 ├── TranscodeQueueFull      too many photos wait for a worker
-└── NotYetReadable          the change is stored, but reads do not show it yet
+├── NotYetReadable          the change is stored, but reads do not show it yet
+├── MalformedRequest        the bytes are no HTTP request
+├── HeadTooLarge            the request line and headers are larger than any this API reads
+├── RequestTooSlow          the request was not complete in time
+└── TooManyConnections      every connection that the process may serve is busy
 
 The message of an error tells the client what to do: it is the `detail` of the problem.
 """
@@ -133,3 +137,28 @@ class TranscodeQueueFull(ApiError):
 
 class NotYetReadable(ApiError):
     """The change is stored, but reads do not show it yet."""
+
+
+class MalformedRequest(ApiError):
+    """The bytes that the client sent are no HTTP request."""
+
+    def __init__(self) -> None:
+        super().__init__("Send HTTP/1.1 with one Host header.")
+
+
+class HeadTooLarge(ApiError):
+    """The request line and headers are above the limits: bytes in all, and number of headers."""
+
+    def __init__(self, *, limit_bytes: int, limit_headers: int) -> None:
+        super().__init__(f"Send at most {limit_headers} headers of {limit_bytes} bytes in all.")
+
+
+class RequestTooSlow(ApiError):
+    """The request was not complete in time."""
+
+    def __init__(self) -> None:
+        super().__init__("Send the whole request at once.")
+
+
+class TooManyConnections(ApiError):
+    """Every connection that the process may serve, or the client's share of them, is busy."""

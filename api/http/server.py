@@ -11,6 +11,9 @@ import uvicorn
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.app import create_app
+from api.http.connections.limits import limits_within
+from api.http.connections.open_connections import OpenConnections
+from api.http.connections.protocol import BoundedConfig, BoundedProtocol
 from api.http.observability.middleware import ObservabilityMiddleware
 from api.settings import ApiSettings
 
@@ -26,12 +29,13 @@ def run_api(settings: ApiSettings) -> None:
     traced = settings.telemetry.otlp_endpoint is not None
     observed = ObservabilityMiddleware(create_app(settings), traced=traced)
     draining = DrainMiddleware(observed)
-    config = uvicorn.Config(
+    config = BoundedConfig(
         draining,
         host=settings.server.host,
         port=settings.server.port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
+        ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -39,6 +43,7 @@ def run_api(settings: ApiSettings) -> None:
         timeout_graceful_shutdown=DRAIN_SECONDS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
+    config.open_connections = OpenConnections(limits_within(settings.connections))
     Server(config, draining=draining, delay_seconds=settings.server.shutdown_delay_seconds).run()
 
 
@@ -71,15 +76,22 @@ class DrainMiddleware:
 
 
 class Server(uvicorn.Server):
-    """uvicorn that delays its shutdown on the first signal, but not on the second."""
+    """uvicorn that closes overdue connections, and delays its shutdown on the first signal only."""
+
+    config: BoundedConfig
 
     def __init__(
-        self, config: uvicorn.Config, *, draining: DrainMiddleware, delay_seconds: float
+        self, config: BoundedConfig, *, draining: DrainMiddleware, delay_seconds: float
     ) -> None:
         super().__init__(config)
         self._draining = draining
         self._delay_seconds = delay_seconds
         self._is_draining = False
+
+    async def on_tick(self, counter: int) -> bool:
+        """Close overdue connections, ten times a second; overrides uvicorn."""
+        self.config.open_connections.close_overdue(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Start to drain, or stop if draining already; overrides uvicorn."""

@@ -19,6 +19,7 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from api.http.errors import (
     FileTooLarge,
     FileTooSmall,
+    HeadTooLarge,
     IdentityProviderUnavailable,
     InsufficientRole,
     InvalidBody,
@@ -26,9 +27,12 @@ from api.http.errors import (
     InvalidQuery,
     InvalidToken,
     InvalidUploadToken,
+    MalformedRequest,
     NotUploaded,
     NotYetReadable,
     PostNotPending,
+    RequestTooSlow,
+    TooManyConnections,
     TranscodeQueueFull,
     UnsupportedContentType,
 )
@@ -228,6 +232,33 @@ PROBLEM_TYPES: Final[Mapping[type[Exception], ProblemType]] = {
         "Invalid request",
         "The body is not JSON, or its fields are not those of the schema. `errors` lists each "
         "invalid field.",
+    ),
+    MalformedRequest: ProblemType(
+        "malformed-request",
+        HTTPStatus.BAD_REQUEST,
+        "Malformed HTTP request",
+        "The server cannot tell what was requested, and closes the connection.",
+        sample=str(MalformedRequest()),
+    ),
+    HeadTooLarge: ProblemType(
+        "headers-too-large",
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "Request headers too large",
+        "The request line and headers are larger than any this API reads. The server closes the "
+        "connection.",
+        sample=str(HeadTooLarge(limit_bytes=16_384, limit_headers=100)),
+    ),
+    RequestTooSlow: ProblemType(
+        "request-timeout",
+        HTTPStatus.REQUEST_TIMEOUT,
+        "Request timed out",
+        "The server waited too long for the rest of the request, and closes the connection.",
+        sample=str(RequestTooSlow()),
+    ),
+    TooManyConnections: _unavailable(
+        "too-many-connections",
+        "Too many connections",
+        "Every connection that the server takes, or takes from one address, is busy.",
     ),
     # Raised by JSON nested deeper than any valid request.
     RecursionError: ProblemType(
