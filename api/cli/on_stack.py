@@ -46,7 +46,7 @@ def use_stack(folder: Path | None) -> None:
     """Add the settings of the stack in `folder`, or in the nearest `.nova`, to the environment.
 
     Variables that are set stay. If they name another database or bucket, a stack that was only
-    found is left alone.
+    found is left alone; otherwise it is named on standard error.
 
     Raises:
         StackNotRunning: no stack runs in `folder`.
@@ -55,16 +55,33 @@ def use_stack(folder: Path | None) -> None:
     found = folder or find_folder(Path.cwd())
     if found is None:
         return
+    given = {name: value.strip() for name, value in environ().items() if value.strip()}
     try:
         shared = running_environ(found)
     except StackNotRunning:
-        if folder is None:
-            return
-        raise
-    given = {name: value.strip() for name, value in environ().items() if value.strip()}
+        if folder is not None:
+            raise
+        if "DATABASE_URL" not in given:
+            typer.echo(f"No stack is running in {found}.", err=True)
+        return
     others = [name for name in PLACES if name in given and given[name] != shared.get(name)]
     if not others:
+        if folder is None and shared.keys() - given.keys():
+            _name_stack(found)
         add_to_environ(shared)
     elif folder is not None:
         problem = f"{' and '.join(others)} of the environment differs from the stack in {folder}"
         raise WrongSettings([problem])
+
+
+def find_stack() -> Path | None:
+    """The nearest `.nova`, named on standard error."""
+    found = find_folder(Path.cwd())
+    if found is not None:
+        _name_stack(found)
+    return found
+
+
+def _name_stack(folder: Path) -> None:
+    # Whoever has several must see which one a command reads or changes.
+    typer.echo(f"Using the stack in {folder}", err=True)

@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 import typer
 
 from api.cli.errors import friendly_errors
+from api.cli.on_stack import find_stack
 from api.cli.options import DEFAULT_FOLDER
 from api.http.authentication.tokens import create_development_token
 from api.http.authentication.users import Role, User
 from api.settings import environ
-from api.stack.folder import read_jwt_secret
-from api.stack.running import find_folder
+from api.stack.running import read_jwt_secret
 
 
 @friendly_errors()
@@ -29,12 +29,20 @@ def token(
         ),
     ] = None,
 ) -> None:
-    """Print a bearer token, signed with JWT_SECRET or with the secret of a local stack."""
-    variables = environ()
-    if not variables.get("JWT_SECRET"):
-        secret = read_jwt_secret(folder or find_folder(Path.cwd()) or DEFAULT_FOLDER)
-        variables = {**variables, "JWT_SECRET": secret}
+    """Print a bearer token, signed with JWT_SECRET or with the secret of a local stack.
+
+    A folder named with --data wins over JWT_SECRET.
+    """
     if user is None:
         user = uuid4()
         typer.echo(f"User {user}", err=True)
+    variables = {**environ(), "JWT_SECRET": _secret(folder)}
     typer.echo(create_development_token(variables, User(id=user, role=role)))
+
+
+def _secret(folder: Path | None) -> str:
+    """The secret of the stack in `folder`, of the environment, or of the nearest stack."""
+    given = environ().get("JWT_SECRET", "").strip()
+    if folder is None and given:
+        return given
+    return read_jwt_secret(folder or find_stack() or DEFAULT_FOLDER)

@@ -3,14 +3,18 @@
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
-from api.stack.credentials import load_credentials
-from api.stack.errors import FolderInUse, NoStack
+from api.stack.errors import FolderInUse
+
+LOCK_ATTEMPTS: Final = 5
+LOCK_AGAIN_SECONDS: Final = 0.02
 
 
 class StackFolder(Struct, frozen=True):
@@ -50,7 +54,7 @@ class StackFolder(Struct, frozen=True):
 
     @property
     def lock(self) -> Path:
-        """The lock file; it contains the process id of the running stack."""
+        """The lock file: locked while a stack runs, it contains that process's id."""
         return self.path / "lock"
 
     def log(self, name: str) -> Path:
@@ -65,18 +69,6 @@ def create_folder(path: Path) -> StackFolder:
     # As root, PostgreSQL runs as another user, who must be able to traverse the folder.
     resolved.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
     return StackFolder(resolved)
-
-
-def read_jwt_secret(path: Path) -> str:
-    """The secret that signs tokens of the stack in `path`, running or not.
-
-    Raises:
-        NoStack: no stack has ever run there.
-    """
-    credentials = StackFolder(path.expanduser().resolve()).credentials
-    if not credentials.is_file():
-        raise NoStack(path)
-    return load_credentials(credentials).jwt_secret
 
 
 @contextmanager
@@ -96,17 +88,41 @@ def locked_folder(path: Path) -> Iterator[StackFolder]:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, folder: StackFolder) -> None:
+def is_locked(folder: StackFolder) -> bool:
+    """Whether a stack runs in the folder: the lock ends with its process, however that ends."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        descriptor = os.open(folder.lock, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    try:
+        return not _try_lock(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: StackFolder) -> None:
+    # A command that asks whether a stack runs holds the lock for an instant.
+    for _ in range(LOCK_ATTEMPTS):
+        if _try_lock(descriptor, fcntl.LOCK_EX):
+            break
+        time.sleep(LOCK_AGAIN_SECONDS)
+    else:
         holder = os.pread(descriptor, 20, 0).strip()
-        raise FolderInUse(folder.path, pid=int(holder) if holder.isdigit() else 0) from None
+        raise FolderInUse(folder.path, pid=int(holder) if holder.isdigit() else 0)
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
 
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _create_subfolders(folder: StackFolder) -> None:
+    folder.environment.unlink(missing_ok=True)  # left by a stack that was killed
     shutil.rmtree(folder.temporary, ignore_errors=True)
     for part in (folder.temporary, folder.seaweedfs, folder.path / "logs"):
         part.mkdir(mode=0o700, exist_ok=True)

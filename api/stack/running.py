@@ -5,15 +5,15 @@ A stack keeps these variables in a file of its folder while it runs.
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
-import psutil
 
-from api.stack.errors import StackNotRunning
-from api.stack.folder import StackFolder
+from api.stack.credentials import load_credentials
+from api.stack.errors import NoStack, StackNotRunning
+from api.stack.folder import StackFolder, is_locked
 
 FOLDER_NAME: Final = ".nova"
 # What says where posts and photos are, and as whom: a command must never mix two places.
@@ -51,7 +51,6 @@ def shared_environ(folder: StackFolder, environ: Mapping[str, str]) -> Iterator[
     """Let other processes of this user read how to reach the stack, until the block ends."""
     content = msgspec.json.encode({name: environ[name] for name in _SHARED if name in environ})
     path = folder.environment
-    path.unlink(missing_ok=True)  # left by a stack that was killed
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
     try:
@@ -67,12 +66,25 @@ def running_environ(path: Path) -> dict[str, str]:
         StackNotRunning: no stack runs there.
     """
     folder = StackFolder(path.expanduser().resolve())
-    try:
-        holder = folder.lock.read_text().strip()
-        environ = msgspec.json.decode(folder.environment.read_bytes(), type=dict[str, str])
-    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
-        raise StackNotRunning(path) from None
     # A stack that was killed leaves its file.
-    if not holder.isdigit() or not psutil.pid_exists(int(holder)):
+    if not is_locked(folder):
         raise StackNotRunning(path)
+    try:
+        environ = msgspec.json.decode(folder.environment.read_bytes(), type=dict[str, str])
+    except (FileNotFoundError, msgspec.DecodeError):  # it starts or stops
+        raise StackNotRunning(path) from None
     return {name: environ[name] for name in _SHARED if name in environ}
+
+
+def read_jwt_secret(path: Path) -> str:
+    """The secret that signs tokens of the stack in `path`, running or not.
+
+    Raises:
+        NoStack: no stack has ever run there.
+    """
+    folder = StackFolder(path.expanduser().resolve())
+    with suppress(StackNotRunning):
+        return running_environ(path)["JWT_SECRET"]
+    if not folder.credentials.is_file():
+        raise NoStack(path)
+    return load_credentials(folder.credentials).jwt_secret

@@ -14,9 +14,8 @@ from typer.testing import CliRunner, Result
 from api.cli.main import app
 from api.cli.on_stack import use_stack
 from api.stack.credentials import load_credentials
-from api.stack.errors import StackNotRunning
 from api.stack.folder import locked_folder
-from api.stack.running import running_environ, shared_environ
+from api.stack.running import shared_environ
 from domain.settings import WrongSettings
 from projections.settings import database_settings
 from tests.api.cli.verbs import VERBS
@@ -90,9 +89,12 @@ def test_a_folder_in_which_no_stack_runs_is_refused_when_named(
     with running(nowhere / ".nova"):
         pass
     shown = nova("jobs", "list")
-    assert (shown.exit_code, shown.stderr) == (
+    assert (shown.exit_code, shown.stderr.splitlines()) == (
         2,
-        "nova: DATABASE_URL is not set (see .env.example)\n",
+        [
+            f"No stack is running in {nowhere / '.nova'}.",
+            "nova: DATABASE_URL is not set (see .env.example)",
+        ],
     )
     shown = nova("jobs", "list", "--data", str(tmp_path / "none"))
     assert shown.exit_code == 1
@@ -100,11 +102,21 @@ def test_a_folder_in_which_no_stack_runs_is_refused_when_named(
     assert not (tmp_path / "none").exists()
 
 
-def test_a_stack_that_was_killed_is_not_running(nowhere: Path) -> None:
+def test_a_stack_that_was_found_is_named_and_one_that_was_named_is_not(nowhere: Path) -> None:
+    using = f"Using the stack in {nowhere / '.nova'}\n"
     with running(nowhere / ".nova"):
-        (nowhere / ".nova" / "lock").write_text("4194305\n")  # above the largest process id
-        with pytest.raises(StackNotRunning):
-            running_environ(nowhere / ".nova")
+        assert nova("env").stderr == using
+        assert nova("env", "--data", ".nova").stderr == ""
+        assert nova("jobs", "list").stderr.startswith(f"{using}nova: database unavailable")
+
+
+def test_a_stack_is_not_named_where_everything_is_set_already(
+    nowhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.environ |= STACK
+    with running(nowhere / ".nova"):
+        use_stack(None)
+    assert capsys.readouterr().err == ""
 
 
 def test_only_the_owner_can_read_how_to_reach_a_stack(nowhere: Path) -> None:
@@ -145,4 +157,16 @@ def test_a_token_without_a_user_is_for_a_new_one_who_is_named(nowhere: Path) -> 
         secret = load_credentials(folder.credentials).jwt_secret
     shown = nova("token")
     claims = jwt.decode(shown.stdout.strip(), secret, algorithms=["HS256"])
-    assert shown.stderr == f"User {UUID(claims['sub'])}\n"
+    assert shown.stderr.splitlines()[-1] == f"User {UUID(claims['sub'])}"
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_folder_that_is_named_wins_over_the_secret_of_the_environment(
+    nowhere: Path, *, is_named: bool
+) -> None:
+    with locked_folder(nowhere / ".nova") as folder:
+        own = load_credentials(folder.credentials).jwt_secret
+    os.environ["JWT_SECRET"] = given = "g" * 32
+    shown = nova("token", *(["--data", ".nova"] if is_named else []))
+    expected = own if is_named else given
+    assert jwt.decode(shown.stdout.strip(), expected, algorithms=["HS256"])

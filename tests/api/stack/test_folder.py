@@ -2,6 +2,7 @@
 
 import socket
 import stat
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,14 +11,14 @@ import pytest
 from api.stack.account import allow_reading, allow_traversal
 from api.stack.credentials import load_credentials
 from api.stack.errors import FolderInUse
-from api.stack.folder import locked_folder, read_jwt_secret
+from api.stack.folder import StackFolder, is_locked, locked_folder
 from api.stack.ports import choose_ports
 
 
 def test_secrets_are_made_once_and_kept(tmp_path: Path) -> None:
     with locked_folder(tmp_path / "new") as folder:
         secret = load_credentials(folder.credentials).jwt_secret
-        assert read_jwt_secret(tmp_path / "new") == secret
+        assert load_credentials(folder.credentials).jwt_secret == secret
         assert stat.S_IMODE(folder.credentials.stat().st_mode) == 0o600
 
 
@@ -34,6 +35,25 @@ def test_a_folder_is_free_again_when_its_stack_has_ended(tmp_path: Path) -> None
         pass
     with locked_folder(tmp_path):
         pass
+
+
+def test_asking_whether_a_stack_runs_keeps_none_from_starting(tmp_path: Path) -> None:
+    assert not is_locked(StackFolder(tmp_path))
+    with locked_folder(tmp_path) as folder:
+        assert is_locked(folder)
+    assert not is_locked(folder)
+    asks = threading.Event()
+
+    def ask() -> None:
+        while not asks.is_set():
+            is_locked(folder)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(ask)
+        for _ in range(100):
+            with locked_folder(tmp_path):
+                pass
+        asks.set()
 
 
 def test_temporary_files_of_the_last_run_are_gone(tmp_path: Path) -> None:

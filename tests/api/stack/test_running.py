@@ -6,8 +6,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from api.stack.folder import StackFolder
-from api.stack.running import FOLDER_NAME, find_folder, running_environ
+from api.stack.credentials import load_credentials
+from api.stack.errors import StackNotRunning
+from api.stack.folder import locked_folder
+from api.stack.running import (
+    FOLDER_NAME,
+    find_folder,
+    read_jwt_secret,
+    running_environ,
+    shared_environ,
+)
 
 
 def test_the_nearest_folder_above_is_found(tmp_path: Path) -> None:
@@ -26,8 +34,32 @@ def test_a_folder_of_another_user_is_passed_over(
 
 
 def test_a_folder_sets_only_what_says_where_the_stack_is(tmp_path: Path) -> None:
-    folder = StackFolder(tmp_path)
-    folder.lock.write_text(str(os.getpid()))
     planted = {"DATABASE_URL": "postgresql://there", "LD_PRELOAD": "x.so", "A=1; touch y; B": ""}
-    folder.environment.write_bytes(msgspec.json.encode(planted))
-    assert running_environ(tmp_path) == {"DATABASE_URL": "postgresql://there"}
+    with locked_folder(tmp_path) as folder:
+        folder.environment.write_bytes(msgspec.json.encode(planted))
+        assert running_environ(tmp_path) == {"DATABASE_URL": "postgresql://there"}
+
+
+def test_a_stack_that_was_killed_does_not_run_even_when_its_process_id_lives_again(
+    tmp_path: Path,
+) -> None:
+    with locked_folder(tmp_path) as folder, shared_environ(folder, {"DATABASE_URL": "there"}):
+        left = folder.environment.read_bytes()
+    folder.environment.write_bytes(left)
+    folder.lock.write_text(f"{os.getpid()}\n")
+    with pytest.raises(StackNotRunning):
+        running_environ(tmp_path)
+
+
+def test_a_stack_that_starts_is_not_found_by_what_a_killed_one_left(tmp_path: Path) -> None:
+    (tmp_path / "environment.json").write_text('{"DATABASE_URL": "old"}')
+    with locked_folder(tmp_path), pytest.raises(StackNotRunning):
+        running_environ(tmp_path)
+
+
+def test_tokens_are_signed_as_the_running_stack_expects(tmp_path: Path) -> None:
+    with locked_folder(tmp_path) as folder:
+        own = load_credentials(folder.credentials).jwt_secret
+        with shared_environ(folder, {"JWT_SECRET": "given in its environment"}):
+            assert read_jwt_secret(tmp_path) == "given in its environment"
+    assert read_jwt_secret(tmp_path) == own
