@@ -12,7 +12,7 @@ from api.cli.options import DEFAULT_FOLDER
 from api.http.authentication.tokens import create_development_token
 from api.http.authentication.users import Role, User
 from api.settings import environ
-from api.stack.running import read_jwt_secret
+from api.stack.running import token_environ
 
 
 @friendly_errors()
@@ -33,16 +33,15 @@ def token(
 
     A folder named with --data wins over JWT_SECRET.
     """
+    variables = {**environ(), **_signing(folder)}
     if user is None:
         user = uuid4()
         typer.echo(f"User {user}", err=True)
-    variables = {**environ(), "JWT_SECRET": _secret(folder)}
     typer.echo(create_development_token(variables, User(id=user, role=role)))
 
 
-def _secret(folder: Path | None) -> str:
-    """The secret of the stack in `folder`, of the environment, or of the nearest stack."""
-    given = environ().get("JWT_SECRET", "").strip()
-    if folder is None and given:
-        return given
-    return read_jwt_secret(folder or find_stack() or DEFAULT_FOLDER)
+def _signing(folder: Path | None) -> dict[str, str]:
+    """The variables of the stack in `folder`, or of the nearest one if none are set."""
+    if folder is None and environ().get("JWT_SECRET", "").strip():
+        return {}
+    return token_environ(folder or find_stack() or DEFAULT_FOLDER)

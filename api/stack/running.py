@@ -76,15 +76,16 @@ def running_environ(path: Path) -> dict[str, str]:
     return {name: environ[name] for name in _SHARED if name in environ}
 
 
-def read_jwt_secret(path: Path) -> str:
-    """The secret that signs tokens of the stack in `path`, running or not.
+def token_environ(path: Path) -> dict[str, str]:
+    """The variables that sign tokens for the stack in `path`, running or not.
 
     Raises:
         NoStack: no stack has ever run there.
     """
     folder = StackFolder(path.expanduser().resolve())
     with suppress(StackNotRunning):
-        return running_environ(path)["JWT_SECRET"]
+        running = running_environ(path)
+        return {name: running[name] for name in running if name.startswith("JWT_")}
     if not folder.credentials.is_file():
         raise NoStack(path)
-    return load_credentials(folder.credentials).jwt_secret
+    return {"JWT_SECRET": load_credentials(folder.credentials).jwt_secret}

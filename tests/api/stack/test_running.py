@@ -12,9 +12,9 @@ from api.stack.folder import locked_folder
 from api.stack.running import (
     FOLDER_NAME,
     find_folder,
-    read_jwt_secret,
     running_environ,
     shared_environ,
+    token_environ,
 )
 
 
@@ -60,6 +60,7 @@ def test_a_stack_that_starts_is_not_found_by_what_a_killed_one_left(tmp_path: Pa
 def test_tokens_are_signed_as_the_running_stack_expects(tmp_path: Path) -> None:
     with locked_folder(tmp_path) as folder:
         own = load_credentials(folder.credentials).jwt_secret
-        with shared_environ(folder, {"JWT_SECRET": "given in its environment"}):
-            assert read_jwt_secret(tmp_path) == "given in its environment"
-    assert read_jwt_secret(tmp_path) == own
+        given = {"JWT_SECRET": "given in its environment", "JWT_ISSUER": "https://idp.example"}
+        with shared_environ(folder, {**given, "DATABASE_URL": "there"}):
+            assert token_environ(tmp_path) == given
+    assert token_environ(tmp_path) == {"JWT_SECRET": own}
