@@ -7,7 +7,14 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct, field
 
 from domain.recipes import KB, MB
-from domain.settings import DatabaseSettings, TelemetrySettings, WrongSettings, load_settings
+from domain.settings import (
+    SECURE_URL,
+    WEB_URL,
+    DatabaseSettings,
+    TelemetrySettings,
+    WrongSettings,
+    load_settings,
+)
 from transcoder.settings import ObjectStoreSettings, PhotoSettings, PositiveInt
 
 # HS256 takes no shorter one.
@@ -23,7 +30,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
 
     host: str = field(default="127.0.0.1", name="APP_HOST")
     port: Annotated[int, Meta(ge=1, le=65535)] = field(default=8000, name="APP_PORT")
-    public_url: Annotated[str, Meta(pattern="^https?://")] | None = field(
+    public_url: Annotated[str, Meta(pattern=WEB_URL)] | None = field(
         default=None, name="PUBLIC_URL"
     )
     shutdown_delay_seconds: Annotated[float, Meta(ge=0)] = field(
@@ -63,7 +70,7 @@ class IdentitySettings(Struct, frozen=True, kw_only=True):
     secret: Secret = field(name="JWT_SECRET")
     previous_secret: Secret | None = field(default=None, name="JWT_PREVIOUS_SECRET")
     public_keys: str | None = field(default=None, name="JWT_PUBLIC_KEY")
-    jwks_url: Annotated[str, Meta(pattern="^https://")] | None = field(
+    jwks_url: Annotated[str, Meta(pattern=SECURE_URL)] | None = field(
         default=None, name="JWT_JWKS_URL"
     )
     issuer: str | None = field(default=None, name="JWT_ISSUER")
@@ -94,7 +101,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     identity: IdentitySettings
     connections: ConnectionSettings
     environment: Literal["development", "production"] = field(default="development", name="APP_ENV")
-    cloudfront_url: Annotated[str, Meta(pattern="^https?://")] | None = field(
+    cloudfront_url: Annotated[str, Meta(pattern=WEB_URL)] | None = field(
         default=None, name="CLOUDFRONT_URL"
     )
 
@@ -116,18 +123,26 @@ def api_settings() -> ApiSettings:
     Raises:
         WrongSettings: a variable is missing or wrong.
     """
-    settings = load_settings(ApiSettings, os.environ)
-    if settings.environment == "production" and settings.cloudfront_url is None:
-        # The /media route serves variants in development only.
-        raise WrongSettings(["CLOUDFRONT_URL is not set"])
-    identity = settings.identity
-    if identity.has_public_keys:
-        # The provider signs tokens for other services with the same keys.
-        needed = {"JWT_ISSUER": identity.issuer, "JWT_AUDIENCE": identity.audience}
-        unset = [f"{name} is not set" for name, value in needed.items() if value is None]
-        if unset:
-            raise WrongSettings(unset)
+    try:
+        settings = load_settings(ApiSettings, os.environ)
+    except WrongSettings as wrong:
+        raise WrongSettings([*wrong.problems, *_missing(os.environ)]) from wrong
+    if missing := _missing(os.environ):
+        raise WrongSettings(missing)
     return settings
+
+
+def _missing(environ: Mapping[str, str]) -> list[str]:
+    """What is needed beside other settings."""
+    given = {name for name, value in environ.items() if value.strip()}
+    needed = []
+    if environ.get("APP_ENV", "").strip() == "production":
+        # The /media route serves variants in development only.
+        needed.append("CLOUDFRONT_URL")
+    if given & {"JWT_PUBLIC_KEY", "JWT_JWKS_URL"}:
+        # The provider signs tokens for other services with the same keys.
+        needed += ["JWT_ISSUER", "JWT_AUDIENCE"]
+    return [f"{name} is not set" for name in needed if name not in given]
 
 
 def audit_settings() -> AuditSettings:

@@ -112,7 +112,7 @@ def connections_of(look: Look) -> float:
 
 def most_connections() -> int:
     """How many the settings of this stack allow."""
-    return POOLS * DatabaseSettings(url="").pool_size + OTHER_CONNECTIONS
+    return POOLS * DatabaseSettings(url="postgresql:///nova").pool_size + OTHER_CONNECTIONS
 
 
 def report_growth(looks: list[Look]) -> None:

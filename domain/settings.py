@@ -5,15 +5,36 @@ each package reads the environment.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct, field
+from msgspec.inspect import (
+    BoolType,
+    FloatType,
+    IntType,
+    LiteralType,
+    NoneType,
+    StrType,
+    Type,
+    UnionType,
+    type_info,
+)
 from msgspec.structs import FieldInfo, fields, force_setattr
 
-from domain.database_url import with_timeouts
+from domain.database_url import is_database_url, with_timeouts
 
 SettingsT = TypeVar("SettingsT", bound=Struct)
+
+
+# The patterns of the settings that are URLs.
+WEB_URL: Final = "^https?://"
+SECURE_URL: Final = "^https://"
+_URL_STARTS: Final = {WEB_URL: "http:// or https://", SECURE_URL: "https://"}
+_NO_DATABASE_URL: Final = (
+    "DATABASE_URL is wrong: use postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with special "
+    "characters of the password percent-encoded (@ is %40)"
+)
 
 
 class TelemetrySettings(Struct, frozen=True, kw_only=True):
@@ -23,7 +44,7 @@ class TelemetrySettings(Struct, frozen=True, kw_only=True):
     metrics_port: Annotated[int, Meta(ge=1, le=65535)] | None = field(
         default=None, name="METRICS_PORT"
     )
-    otlp_endpoint: Annotated[str, Meta(pattern="^https?://")] | None = field(
+    otlp_endpoint: Annotated[str, Meta(pattern=WEB_URL)] | None = field(
         default=None, name="OTEL_EXPORTER_OTLP_ENDPOINT"
     )
 
@@ -35,7 +56,13 @@ class DatabaseSettings(Struct, frozen=True, kw_only=True):
     pool_size: Annotated[int, Meta(ge=1)] = field(default=10, name="DB_POOL_SIZE")
 
     def __post_init__(self) -> None:
-        """Add the timeouts that the URL does not set."""
+        """Check the URL, and add the timeouts that it does not set.
+
+        Raises:
+            WrongSettings: it is no URL of a PostgreSQL; the message shows no part of it.
+        """
+        if not is_database_url(self.url):
+            raise WrongSettings([_NO_DATABASE_URL])
         force_setattr(self, "url", with_timeouts(self.url))
 
 
@@ -58,7 +85,9 @@ def load_settings(settings_type: type[SettingsT], environ: Mapping[str, str]) ->
         try:
             values.update(_value(each, environ))
         except msgspec.ValidationError as error:
-            problems.append(f"{each.encode_name} is wrong: {error}")
+            # msgspec names types, and never shows the value, which may be a secret.
+            hint = _expected(type_info(each.type))
+            problems.append(f"{each.encode_name} is wrong: {hint or error}")
         except WrongSettings as error:
             problems.extend(error.problems)
     if problems:
@@ -83,6 +112,33 @@ def _value(each: FieldInfo, environ: Mapping[str, str]) -> dict[str, object]:
     if each.required:
         raise WrongSettings([f"{each.encode_name} is not set"])
     return {}
+
+
+def _expected(expected: Type) -> str:
+    """What to use, in words; empty for a type that no setting has."""
+    match expected:
+        case UnionType(types=types):
+            return next(_expected(each) for each in types if not isinstance(each, NoneType))
+        case LiteralType(values=values):
+            return f"use {' or '.join(map(str, values))}"
+        case BoolType():
+            return "use true or false"
+        case IntType(ge=least, le=most):
+            return f"use a whole number{_bounds(least, most)}"
+        case FloatType(ge=least, le=most):
+            return f"use a number{_bounds(least, most)}"
+        case StrType(min_length=int(length)):
+            return f"use at least {length} characters"
+        case StrType(pattern=str(pattern)):
+            return f"use a URL that begins with {_URL_STARTS[pattern]}"
+        case _:
+            return ""
+
+
+def _bounds(least: float | None, most: float | None) -> str:
+    if most is None:
+        return "" if least is None else f" of at least {least:g}"
+    return f" from {least:g} to {most:g}"
 
 
 def _is_struct(each: FieldInfo) -> bool:

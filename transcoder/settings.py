@@ -6,7 +6,7 @@ from typing import Annotated, Final, TypeAlias
 from msgspec import Meta, Struct, field
 
 from domain.recipes import MAX_PIXELS, MEGAPIXEL
-from domain.settings import DatabaseSettings, TelemetrySettings, load_settings
+from domain.settings import WEB_URL, DatabaseSettings, TelemetrySettings, load_settings
 from transcoder.rendering import Limits
 
 SECRETS: Final = (
@@ -28,7 +28,7 @@ class ObjectStoreSettings(Struct, frozen=True, kw_only=True):
     bucket: str = field(name="S3_BUCKET_NAME")
     region: str = field(default="us-east-1", name="S3_REGION")
     endpoint_url: str | None = field(default=None, name="S3_ENDPOINT_URL")
-    public_endpoint_url: Annotated[str, Meta(pattern="^https?://")] | None = field(
+    public_endpoint_url: Annotated[str, Meta(pattern=WEB_URL)] | None = field(
         default=None, name="S3_PUBLIC_ENDPOINT_URL"
     )
     access_key_id: str | None = field(default=None, name="AWS_ACCESS_KEY_ID")

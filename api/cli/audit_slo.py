@@ -9,7 +9,7 @@ import typer
 
 from api.cli.errors import friendly_errors
 from api.cli.extras import import_extra
-from api.cli.options import AsJson, Since, Until
+from api.cli.options import AsJson, Since, Until, writable_file
 from api.cli.output import console, print_json, print_table
 from api.cli.progress import show_progress
 from api.cli.session import AuditSession, run_audited
@@ -20,7 +20,7 @@ BARS: Final = 60
 
 
 def _plot_file(text: str) -> Path:
-    path = Path(text)
+    path = writable_file(text)
     if path.suffix not in PLOT_FORMATS:
         raise typer.BadParameter(f"use one of {', '.join(PLOT_FORMATS)}")
     return path

@@ -71,9 +71,9 @@ def friendly_errors() -> Iterator[None]:
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
         _fail("the database has an older schema: run nova migrate", error)
     except (psycopg.OperationalError, ConnectorException) as error:
-        _fail(f"database unavailable: {error}", error)
+        _fail(f"database unavailable: {str(error).strip()}", error)
     except psycopg.Error as error:
-        _fail(f"database error: {error}", error)
+        _fail(f"database error: {str(error).strip()}", error)
     except ObjectStoreUnavailable as error:
         reason = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
         _fail(f"object store unavailable: {reason}", error)
@@ -84,9 +84,16 @@ def friendly_errors() -> Iterator[None]:
     except TimeoutError as error:
         _fail(f"timed out: {str(error) or 'no answer in time'}", error)
     except _TELLING as error:
-        _fail(str(error), error)
+        _fail(_reason(error), error)
     except KeyboardInterrupt:
         raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def _reason(error: Exception) -> str:
+    """The message; that of a file as shells say it: "/no/such/file: No such file or directory"."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _fail(reason: str, error: Exception) -> NoReturn:

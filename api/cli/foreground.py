@@ -11,6 +11,7 @@ import anyio
 from api.cli.output import console
 from api.cli.version import nova_version
 from api.settings import environ
+from api.stack.environment import check_environ, drop_unset
 from api.stack.local import LocalStack, local_stack
 from api.stack.supervisor import unwrap_single_error
 
@@ -24,9 +25,11 @@ async def foreground_stack(folder: Path, *, port: int | None) -> AsyncIterator[L
     Raises:
         KeyboardInterrupt: a signal came before the stack was up; everything is stopped again.
         StackError: the stack did not start; the message says what to do.
+        WrongSettings: a setting of the stack is wrong.
     """
+    check_environ(drop_unset(environ()))
     console.print(f"nova {nova_version()}")
-    console.print(f"Starting PostgreSQL, an S3 store and the services in {folder} …")
+    console.print(f"Starting the stack in {folder} …", markup=False)
     # Reports quote log lines, whose brackets are not markup.
     report = partial(console.print, markup=False)
     is_up = False

@@ -58,7 +58,8 @@ def show(post_id: PostId, *, as_json: AsJson = False) -> None:
     chosen = UnfinishedFilter(post_id=post_id)
     found = run_on_database(lambda connection: unfinished_posts(connection, chosen, limit=1))
     if not found:
-        typer.echo(f"nova: post {post_id} is not unfinished, see nova audit post", err=True)
+        post = _run_on_event_store(lambda _, publishing: publishing.post(post_id))
+        typer.echo(f"nova: post {post_id} is {post.status}, see nova audit post", err=True)
         raise typer.Exit(EXIT_WRONG)
     if as_json:
         print_json(found[0])
@@ -186,7 +187,8 @@ def _failure(post: UnfinishedPost) -> str:
 def _details(post: UnfinishedPost) -> str:
     post_id, state, since, attempt, failure = _cells(post)
     return (
-        f"{post_id} of user {post.user_id}\n"
+        f"{post_id}\n"
+        f"  user      {post.user_id}\n"
         f"  state     {state} since {since}\n"
         f"  attempt   {attempt}\n"
         f"  failure   {failure or '-'}\n"

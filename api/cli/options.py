@@ -22,6 +22,16 @@ def parse_time(text: str) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
+def writable_file(text: str) -> Path:
+    """The path of a file in a folder that exists: better known before an hour of work."""
+    path = Path(text)
+    if path.is_dir():
+        raise typer.BadParameter(f"{path} is a folder")
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}")
+    return path
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one value per line.")]
 Since = Annotated[
     datetime | None,
@@ -34,7 +44,9 @@ Until = Annotated[
 Out = Annotated[
     Path | None,
     typer.Option(
-        dir_okay=False, help="Write to this file instead of standard output.", metavar="FILE"
+        parser=writable_file,
+        help="Write to this file instead of standard output.",
+        metavar="FILE",
     ),
 ]
 Limit = Annotated[int, typer.Option(min=1, help="Show at most this many.", metavar="N")]

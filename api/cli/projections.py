@@ -156,7 +156,7 @@ def _print_verification(found: Verification) -> None:
     for table in found.tables:
         sign = "=" if table.expected_digest == table.found_digest else "≠"
         typer.echo(
-            f"  {table.table:16} {table.found_rows:>9,} rows, {table.expected_rows:>9,} expected  "
+            f"  {table.table:15} {table.found_rows:>9,} rows, {table.expected_rows:>9,} expected "
             f"{table.found_digest[:12]} {sign} {table.expected_digest[:12]}"
         )
     for one in found.differences:

@@ -107,8 +107,8 @@ def test_an_export_is_every_event_in_order_and_a_file_only_when_complete(
     assert json.loads(saved.stderr)["events"] == 9
     assert [path.name for path in tmp_path.iterdir()] == ["events.ndjson"]
     missing = run_audit("export", "--out", tmp_path / "no" / "where", url=database_url)
-    assert missing.returncode == 1
-    assert "Traceback" not in missing.stderr
+    assert missing.returncode == 2
+    assert f"there is no folder {tmp_path / 'no'}" in missing.stderr
 
 
 @pytest.mark.usefixtures("published")

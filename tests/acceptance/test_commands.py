@@ -197,6 +197,7 @@ def test_in_production_nothing_is_embedded_and_what_is_missing_is_named(
     assert said.returncode == 1
     for name in ("DATABASE_URL", "S3_BUCKET_NAME", "CLOUDFRONT_URL", "JWT_SECRET"):
         assert name in said.stderr
+    assert "Starting" not in said.stdout
     assert not running_in(folder)
 
 
@@ -227,3 +228,13 @@ def test_a_process_whose_database_does_not_answer_says_so_without_a_traceback(ve
     assert said.returncode == 1
     assert "database unavailable" in said.stderr
     assert "Traceback" not in said.stderr
+
+
+@pytest.mark.parametrize("verb", ["api", "worker", "projector", "migrate", "audit stats"])
+def test_a_wrong_database_url_is_one_sentence_that_shows_no_password(verb: str) -> None:
+    given = {"S3_BUCKET_NAME": "photos", "JWT_SECRET": "s" * 32}
+    said = run_nova(*verb.split(), DATABASE_URL="postgresq://nova:hunter2@host/db", **given)
+    assert said.returncode == 2
+    assert said.stderr.startswith("nova: DATABASE_URL is wrong: use postgresql://")
+    assert said.stderr.count("\n") == 1
+    assert "hunter2" not in said.stdout + said.stderr

@@ -56,7 +56,8 @@ async def test_what_is_unfinished_is_listed_with_its_reason(
     assert "The photo is damaged." in run_jobs(database_url, "list").stdout
     assert "No unfinished posts." in run_jobs(database_url, "list", "--code", "too_large").stdout
     assert "waiting since" in run_jobs(database_url, "show", waiting).stdout
-    assert run_jobs(database_url, "show", uuid4()).returncode == 1
+    unknown = run_jobs(database_url, "show", uuid4())
+    assert (unknown.returncode, "nova: there is no post" in unknown.stderr) == (1, True)
 
 
 async def test_what_has_failed_is_tried_again_one_by_one_and_in_bulk(

@@ -83,3 +83,16 @@ def test_every_missing_setting_is_named_at_once() -> None:
     with pytest.raises(WrongSettings) as wrong:
         load_settings(ApiSettings, {})
     assert {problem.split()[0] for problem in wrong.value.problems} == set(REQUIRED)
+
+
+def test_what_production_needs_is_named_together_with_all_that_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in (*REQUIRED, "CLOUDFRONT_URL", "JWT_ISSUER", "JWT_AUDIENCE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("APP_ENV", "production")
+    monkeypatch.setenv("JWT_JWKS_URL", "https://idp.example/keys")
+    with pytest.raises(WrongSettings) as wrong:
+        api_settings()
+    named = {problem.split()[0] for problem in wrong.value.problems}
+    assert named == {*REQUIRED, "CLOUDFRONT_URL", "JWT_ISSUER", "JWT_AUDIENCE"}

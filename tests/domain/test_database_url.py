@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from domain.database_url import with_timeouts
+from domain.database_url import is_database_url, with_timeouts
 from domain.settings import DatabaseSettings, load_settings
 
 TCP_USER_TIMEOUT = 18
@@ -20,9 +20,40 @@ def test_what_a_url_says_itself_stays() -> None:
     assert options["tcp_user_timeout"] == "10000"
 
 
-@pytest.mark.parametrize("url", ["", "host=here dbname=nova"])
-def test_what_is_no_url_is_left_alone(url: str) -> None:
-    assert with_timeouts(url) == url
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://",
+        "postgresql:///nova?host=/var/run/postgresql",
+        "postgres://nova:p%40ss@db.example:5432/nova?sslmode=require",
+        "postgresql://one,two:5433/nova?target_session_attrs=read-write",
+        "postgresql://nova@[2001:db8::1]:5432/nova",
+        "postgresql://%2Fvar%2Frun/nova",
+    ],
+)
+def test_a_url_that_libpq_reads_is_one(url: str) -> None:
+    assert is_database_url(url)
+    assert conninfo_to_dict(with_timeouts(url))["tcp_user_timeout"] == "10000"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "host=here dbname=nova",
+        "postgresq://nova@host/db",
+        "mysql://nova@host/db",
+        "postgresql:nova",
+        "postgresql://nova:p@ss@host/db",
+        "postgresql://nova:p/ss@host/db",
+        "postgresql://nova:p?ss@host/db",
+        "postgresql://nova:p#ss@host/db",
+        "postgresql://nova:p%ss@host/db",
+        "postgresql://host:port/db",
+    ],
+)
+def test_a_url_whose_parts_run_into_each_other_is_none(url: str) -> None:
+    assert not is_database_url(url)
 
 
 def test_connections_of_every_process_end_when_nobody_answers(database_url: str) -> None:
