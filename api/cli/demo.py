@@ -23,10 +23,8 @@ from api.cli.errors import friendly_errors
 from api.cli.foreground import foreground_stack
 from api.cli.options import DEFAULT_FOLDER, Data
 from api.cli.output import console, print_table
-from api.http.app import API_PATH
 from api.http.authentication.tokens import create_development_token
 from api.http.authentication.users import User
-from api.http.openapi.config import DOCS_PATH
 from api.http.schemas.posts import PostView
 from api.http.schemas.uploads import UploadOpened
 from api.stack.addresses import LOOPBACK, host_of
@@ -181,10 +179,10 @@ def _details(event: Event) -> str:
 def _print_variants(post: PostView) -> None:
     images = sorted(post.images.items(), key=lambda item: item[1].file_size)
     rows = [
-        (name, f"{image.width} × {image.height}", f"{image.file_size:,}", image.url)
-        for name, image in images
+        (name, f"{image.width} × {image.height}", f"{image.file_size:,}") for name, image in images
     ]
-    print_table(("variant", "size", "bytes", "URL"), rows)
+    # No URLs: they end with the demo.
+    print_table(("variant", "size", "bytes"), rows)
 
 
 def _summarise(published: int, photos: int, *, stack: LocalStack, output: Path) -> None:
@@ -192,8 +190,7 @@ def _summarise(published: int, photos: int, *, stack: LocalStack, output: Path) 
     console.print(f"\n[{colour}]{published} of {photos} photos published.[/{colour}]")
     if published:
         console.print(f"Variants saved to {output}")
-    console.print(f"To read the posts at {API_PATH}/posts, run: nova dev --data {stack.folder}")
-    console.print(f"API documentation: {DOCS_PATH}")
+    console.print(f"To read the posts through the API, run: nova dev --data {stack.folder}")
 
 
 def _clock(at: datetime) -> str:

@@ -118,6 +118,7 @@ def test_an_app_developer_can_publish_a_photo_with_the_commands_of_the_readme(
         refused = ended(with_wrong_token, folder=folder)
         assert refused.returncode != 0
         assert '"status":401' in refused.stdout
+        assert "Traceback" not in refused.stderr
     finally:
         os.killpg(dev.pid, signal.SIGINT)
         dev.wait(60)
