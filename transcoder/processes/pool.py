@@ -44,6 +44,7 @@ class RenderPool:
         # Slots are held while a process is replaced, so this limiter rarely makes a call wait.
         self._processes = CapacityLimiter(self._size)
         self._bulk = CapacityLimiter(bulk_processes)
+        self._has_reported = False
 
     async def warm(self) -> None:
         """Start all missing processes in parallel.
@@ -143,9 +144,12 @@ class RenderPool:
 
     async def _prepare_one(self) -> None:
         with anyio.fail_after(START_WITHIN_SECONDS):
-            await to_process.run_sync(
+            missing = await to_process.run_sync(
                 renderer.prepare, self._limits, cancellable=True, limiter=self._processes
             )
+        if missing and not self._has_reported:
+            self._has_reported = True
+            _log.warning("image_process_defences_missing", missing=missing)
 
 
 class BulkRenderer:

@@ -4,14 +4,22 @@ They load libvips when they are called, so that only image processes ever load i
 """
 
 import os
+from functools import cache
 
 from domain.formats import ContentType
 from transcoder.errors import OutOfMemory, TranscoderError
+from transcoder.processes.confinement import confine, confine_start
 from transcoder.rendering import Limits, Rendering
 
 
-def prepare(limits: Limits) -> None:
-    """Load libvips, enter the sandbox and rehearse, before a picture's deadline starts."""
+@cache
+def prepare(limits: Limits) -> tuple[str, ...]:
+    """Load libvips, enter the sandbox and rehearse, before a picture's deadline starts.
+
+    Returns:
+        The defences that this machine lacks; see `transcoder.processes.confinement`.
+    """
+    confine_start()
     _keep_numpy_in_one_thread()
     from transcoder.processes.rehearsal import rehearse  # noqa: PLC0415
     from transcoder.processes.sandbox import enter_sandbox  # noqa: PLC0415
@@ -20,6 +28,7 @@ def prepare(limits: Limits) -> None:
     encoder_fingerprint()
     enter_sandbox(limits)
     rehearse()
+    return confine()
 
 
 def render_in_sandbox(content: bytes, content_type: ContentType, limits: Limits) -> Rendering:
@@ -29,12 +38,11 @@ def render_in_sandbox(content: bytes, content_type: ContentType, limits: Limits)
         TranscoderError: the leaf class names what is wrong; an exception that no code foresees is
             an `UnexpectedFailure` with its traceback.
     """
-    _keep_numpy_in_one_thread()
-    from transcoder.processes.sandbox import enter_sandbox, give_way, limit_cpu  # noqa: PLC0415
+    prepare(limits)
+    from transcoder.processes.sandbox import give_way, limit_cpu  # noqa: PLC0415
     from transcoder.processing.failure import unforeseen_failure_of  # noqa: PLC0415
     from transcoder.processing.pipeline import render  # noqa: PLC0415
 
-    enter_sandbox(limits)
     give_way()
     limit_cpu(limits)
     try:

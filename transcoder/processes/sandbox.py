@@ -7,7 +7,6 @@ from typing import Final
 import cv2
 import pyvips
 
-from transcoder.processes.prctl import die_with_parent
 from transcoder.processing.limits.heap import keep_freed_memory
 from transcoder.rendering import Limits
 
@@ -28,7 +27,6 @@ def enter_sandbox(limits: Limits) -> None:
     _stay_in_one_thread()
     keep_freed_memory()
     _limit_resources(limits)
-    die_with_parent()
 
 
 def give_way() -> None:

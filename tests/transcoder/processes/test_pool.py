@@ -16,6 +16,7 @@ from domain.formats import SNIFF_BYTES, sniff
 from domain.recipes import RECIPES
 from tests.transcoder import pictures
 from tests.transcoder.processes.largest_pictures import COSTLY, made_once
+from tests.transcoder.processes.running import image_processes
 from transcoder.errors import (
     ContentTypeMismatch,
     CorruptImage,
@@ -69,19 +70,6 @@ async def warm_pool(size: int = 1, limits: Limits | None = None) -> RenderPool:
     pool = RenderPool(size=size, limits=limits or Limits())
     await pool.warm()
     return pool
-
-
-def image_processes() -> set[psutil.Process]:
-    """Ours that anyio started: its workers run with its module's file or name."""
-    return {child for child in psutil.Process().children() if is_image_process(child)}
-
-
-def is_image_process(process: psutil.Process) -> bool:
-    try:
-        return any("to_process" in part for part in process.cmdline())
-    except psutil.NoSuchProcess:
-        # It has died, and asyncio is about to notice.
-        return False
 
 
 async def busy_process(among: set[psutil.Process]) -> psutil.Process:
@@ -232,7 +220,7 @@ def test_an_error_of_libvips_while_encoding_never_leaves_the_process(
         raise pyvips.Error(words)
 
     # This is not an image process: it must not give up what the other tests need.
-    monkeypatch.setattr(sandbox, "enter_sandbox", lambda _: None)
+    monkeypatch.setattr(renderer, "prepare", lambda _: ())
     monkeypatch.setattr(sandbox, "limit_cpu", lambda _: None)
     monkeypatch.setattr(sandbox, "give_way", lambda: None)
     monkeypatch.setattr(pipeline, "encode", fail)
@@ -256,7 +244,7 @@ def test_whatever_breaks_in_an_image_process_is_reported_as_our_fault(
     def break_down(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(sandbox, "enter_sandbox", lambda _: None)
+    monkeypatch.setattr(renderer, "prepare", lambda _: ())
     monkeypatch.setattr(sandbox, "limit_cpu", lambda _: None)
     monkeypatch.setattr(sandbox, "give_way", lambda: None)
     monkeypatch.setattr(pipeline, "encode", break_down)
