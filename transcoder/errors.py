@@ -21,10 +21,9 @@
         └── UnexpectedFailure         a bug; the log has the traceback
 
 `code` is for machines and never changes; `message` is for the person who uploaded the photo.
-Errors are pickled on the way out of an image process: facts are plain attributes.
+An error leaves an image process as its code and its facts, which are its constructor's arguments.
 """
 
-from collections.abc import Callable
 from traceback import format_exception, format_exception_only
 from typing import ClassVar, Final, Self
 
@@ -39,17 +38,6 @@ class TranscoderError(Exception):
     message: ClassVar[str] = "Something went wrong on our side. Please try again later."
     retryable: ClassVar[bool] = False
     max_attempts: ClassVar[int] = 1
-
-    def __reduce__(self) -> tuple[Callable[..., object], tuple[type, object, object]]:
-        """Pickle the facts, independent of the constructor's signature."""
-        return _rebuilt, (type(self), self.args, self.__dict__)
-
-
-def _rebuilt(kind: type[TranscoderError], args: tuple[object], facts: dict[str, object]) -> object:
-    error = kind.__new__(kind, *args)
-    error.args = args
-    error.__dict__.update(facts)
-    return error
 
 
 def first_failure(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -254,7 +242,12 @@ class UnexpectedFailure(RetryableFailure):
         return failure
 
 
-def codes(kind: type[TranscoderError] = TranscoderError) -> set[str]:
-    """Every code that a failure can have: those of the tree's leaves."""
+def leaves(kind: type[TranscoderError] = TranscoderError) -> set[type[TranscoderError]]:
+    """Every kind of failure: the leaves of the tree."""
     below = kind.__subclasses__()
-    return set().union(*map(codes, below)) if below else {kind.code}
+    return set().union(*map(leaves, below)) if below else {kind}
+
+
+def codes(kind: type[TranscoderError] = TranscoderError) -> set[str]:
+    """Every code that a failure can have."""
+    return {leaf.code for leaf in leaves(kind)}

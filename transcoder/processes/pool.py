@@ -13,16 +13,16 @@ from typing import Final
 
 import anyio
 import structlog
-from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
+from anyio import CapacityLimiter
 
 from domain.formats import ContentType
 from transcoder.errors import NoSlotFree, RendererCrashed, RenderTimedOut, first_failure
-from transcoder.processes import renderer
+from transcoder.processes.image_process import ImageProcess
 from transcoder.rendering import Limits, Rendering
 
 # A second of CPU, on a machine however busy.
 START_WITHIN_SECONDS: Final = 120.0
-# anyio ends processes after five idle minutes.
+# An idle process that died is replaced within this time.
 WARM_AGAIN_SECONDS: Final = 120.0
 LOOK_AGAIN_SECONDS: Final = 0.05
 # A job that waits longer blocks other jobs of its post, and would be considered stalled.
@@ -41,7 +41,9 @@ class RenderPool:
         self._size = size + bulk_processes
         self._limits = limits
         self._slots = CapacityLimiter(size)
-        # Slots are held while a process is replaced, so this limiter rarely makes a call wait.
+        self._idle: list[ImageProcess] = []
+        # Those that start or render. Slots are held while a process is replaced, so this limiter
+        # rarely makes a call wait.
         self._processes = CapacityLimiter(self._size)
         self._bulk = CapacityLimiter(bulk_processes)
         self._has_reported = False
@@ -50,15 +52,18 @@ class RenderPool:
         """Start all missing processes in parallel.
 
         Raises:
-            TimeoutError, BrokenWorkerProcess: they cannot be started on this machine.
+            TimeoutError, RendererCrashed: they cannot be started on this machine.
         """
-        async with anyio.create_task_group() as tasks:
-            for _ in range(self._size):
-                tasks.start_soon(self._prepare_one)
+        try:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(self._size - len(self._idle)):
+                    tasks.start_soon(self._start_one)
+        except ExceptionGroup as group:
+            raise first_failure(group) from group
 
     @asynccontextmanager
     async def kept_warm(self) -> AsyncIterator[None]:
-        """Keep idle processes from being ended, and replace those that died."""
+        """Replace idle processes that died."""
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._refill_periodically)
@@ -96,20 +101,21 @@ class RenderPool:
 
     async def _render_once(self, content: bytes, content_type: ContentType) -> Rendering:
         limits = self._limits
-        try:
-            with anyio.fail_after(limits.killed_after_seconds):
-                return await to_process.run_sync(
-                    renderer.render_in_sandbox,
-                    content,
-                    content_type,
-                    limits,
-                    cancellable=True,
-                    limiter=self._processes,
-                )
-        except TimeoutError as error:
-            raise RenderTimedOut(seconds=limits.deadline_seconds) from error
-        except BrokenWorkerProcess as error:
-            raise RendererCrashed from error
+        async with self._processes:
+            process = await self._idle_or_new()
+            try:
+                with anyio.fail_after(limits.killed_after_seconds):
+                    return await process.render(content, content_type)
+            except TimeoutError as error:
+                raise RenderTimedOut(seconds=limits.deadline_seconds) from error
+            finally:
+                if process.is_alive:
+                    self._idle.append(process)
+
+    async def _idle_or_new(self) -> ImageProcess:
+        """The process that rendered last, or a new one."""
+        self._forget_dead()
+        return self._idle.pop() if self._idle else await self._start()
 
     async def _wait_for_idle_slots(self) -> None:
         with anyio.move_on_after(BULK_WAITS_SECONDS):
@@ -126,30 +132,36 @@ class RenderPool:
                 await self._refill()
 
     async def _refill(self) -> None:
-        """Start processes until every idle slot has a warm one; the caller holds one slot.
-
-        One call per expected idle process: each takes an existing process or starts one.
-        """
+        """Start processes until every idle slot has a warm one; the caller holds one slot."""
+        self._forget_dead()
         busy = self._slots.borrowed_tokens + self._bulk.borrowed_tokens - 1
         async with anyio.create_task_group() as tasks:
-            for _ in range(self._size - busy):
-                tasks.start_soon(self._try_to_prepare_one)
+            for _ in range(self._size - busy - len(self._idle)):
+                tasks.start_soon(self._try_to_start_one)
 
-    async def _try_to_prepare_one(self) -> None:
+    def _forget_dead(self) -> None:
+        self._idle = [process for process in self._idle if process.is_alive]
+
+    async def _try_to_start_one(self) -> None:
         try:
-            await self._prepare_one()
-        except (BrokenWorkerProcess, TimeoutError) as error:
+            await self._start_one()
+        except (RendererCrashed, TimeoutError) as error:
             # The next picture starts its own process, or raises the same error.
             _log.warning("image_process_not_started", error=str(error))
 
-    async def _prepare_one(self) -> None:
+    async def _start_one(self) -> None:
+        async with self._processes:
+            # A picture may have started one meanwhile.
+            if len(self._idle) + self._processes.borrowed_tokens <= self._size:
+                self._idle.append(await self._start())
+
+    async def _start(self) -> ImageProcess:
         with anyio.fail_after(START_WITHIN_SECONDS):
-            missing = await to_process.run_sync(
-                renderer.prepare, self._limits, cancellable=True, limiter=self._processes
-            )
-        if missing and not self._has_reported:
+            process = await ImageProcess.start(self._limits)
+        if process.missing and not self._has_reported:
             self._has_reported = True
-            _log.warning("image_process_defences_missing", missing=missing)
+            _log.warning("image_process_defences_missing", missing=process.missing)
+        return process
 
 
 class BulkRenderer:

@@ -4,21 +4,15 @@ They load libvips when they are called, so that only image processes ever load i
 """
 
 import os
-from functools import cache
 
 from domain.formats import ContentType
 from transcoder.errors import OutOfMemory, TranscoderError
-from transcoder.processes.confinement import confine, confine_start
+from transcoder.processes.confinement import confine_start
 from transcoder.rendering import Limits, Rendering
 
 
-@cache
-def prepare(limits: Limits) -> tuple[str, ...]:
-    """Load libvips, enter the sandbox and rehearse, before a picture's deadline starts.
-
-    Returns:
-        The defences that this machine lacks; see `transcoder.processes.confinement`.
-    """
+def prepare(limits: Limits) -> None:
+    """Load libvips, enter the sandbox and rehearse, before the process is confined."""
     confine_start()
     _keep_numpy_in_one_thread()
     from transcoder.processes.rehearsal import rehearse  # noqa: PLC0415
@@ -28,17 +22,17 @@ def prepare(limits: Limits) -> tuple[str, ...]:
     encoder_fingerprint()
     enter_sandbox(limits)
     rehearse()
-    return confine()
 
 
 def render_in_sandbox(content: bytes, content_type: ContentType, limits: Limits) -> Rendering:
-    """Make all variants of one original; see `transcoder.processing.pipeline.render`.
+    """Make all variants of one original, in a process that is prepared.
+
+    See `transcoder.processing.pipeline.render`.
 
     Raises:
         TranscoderError: the leaf class names what is wrong; an exception that no code foresees is
             an `UnexpectedFailure` with its traceback.
     """
-    prepare(limits)
     from transcoder.processes.sandbox import give_way, limit_cpu  # noqa: PLC0415
     from transcoder.processing.failure import unforeseen_failure_of  # noqa: PLC0415
     from transcoder.processing.pipeline import render  # noqa: PLC0415
@@ -52,7 +46,6 @@ def render_in_sandbox(content: bytes, content_type: ContentType, limits: Limits)
     except MemoryError as error:
         raise OutOfMemory from error
     except BaseException as error:
-        # Unpickling it as it is would load its library in the parent, or fail there.
         raise unforeseen_failure_of(error) from error
 
 

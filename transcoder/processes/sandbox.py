@@ -12,8 +12,6 @@ from transcoder.rendering import Limits
 
 LOADERS: Final = ("VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp")
 HEIF_LOADER: Final = "VipsForeignLoadHeif"
-# What a process needs to run. All other variables, such as credentials, are removed.
-_KEPT_VARIABLES: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"})
 # There is one process per core.
 THREADS: Final = 1
 _BLOCKED: Final = True
@@ -22,7 +20,6 @@ _NICENESS: Final = 10
 
 def enter_sandbox(limits: Limits) -> None:
     """Limit this process irrevocably; repeating it changes nothing."""
-    _clear_environment()
     _allow_only_our_loaders(heif=limits.heif)
     _stay_in_one_thread()
     keep_freed_memory()
@@ -45,11 +42,6 @@ def limit_cpu(limits: Limits) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = int(used.ru_utime + used.ru_stime + 2 * limits.killed_after_seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
-
-
-def _clear_environment() -> None:
-    for name in os.environ.keys() - _KEPT_VARIABLES:
-        del os.environ[name]
 
 
 def _allow_only_our_loaders(*, heif: bool) -> None:

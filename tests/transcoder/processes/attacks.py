@@ -154,7 +154,8 @@ def _defend(mode: str) -> tuple[str, ...]:
     if mode == "none":
         return ()
     if mode == "all":
-        return renderer.prepare(Limits())
+        renderer.prepare(Limits())
+        return confinement.confine()
     # As on a machine that lacks the other one, and for an image process of the same user.
     confinement._leave_root = lambda: True
     if mode == "landlock":

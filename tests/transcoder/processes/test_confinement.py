@@ -14,10 +14,13 @@ from structlog.testing import capture_logs
 
 from tests.transcoder.processes.running import image_processes
 from transcoder.processes.confinement import NOBODY
+from transcoder.processes.image_process import ImageProcess
+from transcoder.processes.messages import Ready
 from transcoder.processes.pool import RenderPool
 from transcoder.rendering import Limits
 
 SECRET: Final = "a-secret-in-the-environment"
+KEPT: Final = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "GLIBC_TUNABLES"}
 # What Landlock refuses by itself, whatever the system call.
 BY_LANDLOCK: Final = {
     "read the environment of a process", "read the memory of a process", "read a file",
@@ -31,7 +34,7 @@ STRICT: Final = """
 import seccompy
 from domain.formats import sniff
 from tests.transcoder import pictures
-from transcoder.processes import renderer, seccomp
+from transcoder.processes import confinement, renderer, seccomp
 from transcoder.rendering import Limits
 
 seccomp._REFUSED = seccompy.Action.KILL_PROCESS
@@ -51,6 +54,7 @@ photos = [
     pictures.jpeg(pictures.noise(1000, 1000))[:9000],
 ]
 renderer.prepare(limits)
+confinement.confine()
 for photo in photos:
     try:
         renderer.render_in_sandbox(photo, sniff(photo), limits)
@@ -150,7 +154,8 @@ def test_rendering_makes_no_system_call_that_is_refused() -> None:
 
 @pytest.mark.anyio
 async def test_every_thread_of_a_warm_process_is_confined() -> None:
-    await RenderPool(size=1, limits=Limits()).warm()
+    pool = RenderPool(size=1, limits=Limits())
+    await pool.warm()
     (process,) = image_processes()
     for facts in facts_of_threads(process.pid):
         assert (facts["NoNewPrivs"], facts["Seccomp"]) == ("1", "2")
@@ -171,11 +176,42 @@ def facts_of_threads(pid: int) -> list[dict[str, str]]:
 async def test_a_pool_says_once_which_defences_the_machine_lacks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def run_sync(*_: object, **__: object) -> tuple[str, ...]:
-        return ("landlock",)
+    async def exchange(*_: object) -> Ready:
+        return Ready(("landlock",))
 
-    monkeypatch.setattr("transcoder.processes.pool.to_process.run_sync", run_sync)
+    monkeypatch.setattr(ImageProcess, "_exchange", exchange)
     with capture_logs() as lines:
         await RenderPool(size=2, limits=Limits()).warm()
     (line,) = lines
     assert (line["event"], line["missing"]) == ("image_process_defences_missing", ("landlock",))
+
+
+@pytest.mark.anyio
+async def test_an_image_process_is_started_without_any_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SOME_TOKEN", SECRET)
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://nova:{SECRET}@127.0.0.1/nova")
+    pool = RenderPool(size=1, limits=Limits())
+    await pool.warm()
+    (process,) = image_processes()
+    # Root may read it; the process cannot, though its memory holds what it was started with.
+    environment = process.environ()
+    assert environment.keys() <= {*KEPT, "PYTHONPATH"} | {
+        name for name in environment if name.startswith(("OPENBLAS_", "MALLOC_"))
+    }
+    assert SECRET not in str(environment)
+
+
+@pytest.mark.anyio
+async def test_an_image_process_writes_to_no_log_once_it_is_warm() -> None:
+    pool = RenderPool(size=1, limits=Limits())
+    await pool.warm()
+    (process,) = image_processes()
+    open_files = {name: descriptor(process.pid, name) for name in ("0", "1", "2")}
+    assert open_files["1"] == open_files["2"] == os.devnull
+
+
+def descriptor(pid: int, name: str) -> str:
+    """What a descriptor of the process leads to."""
+    return str(Path(f"/proc/{pid}/fd/{name}").readlink())

@@ -64,7 +64,6 @@ json.dump(
             for name, content in files.items()
             if name.startswith("image/")
         },
-        "environment": sorted(os.environ),
         "limits": {
             name: resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))
             for name in ("AS", "NOFILE", "FSIZE", "CORE", "CPU")
@@ -99,11 +98,10 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a sandboxed process could still do."""
     makers: dict[str, Callable[[], bytes]] = FOREIGN | {**OURS}
     files = {name: base64.b64encode(make()).decode() for name, make in makers.items()}
-    secrets = {"AWS_SECRET_ACCESS_KEY": "s", "DATABASE_URL": "postgresql://u:p@h/d"}
     done = subprocess.run(
         [sys.executable, "-c", PROBE, str(tmp_path_factory.mktemp("write") / "file")],
         input=json.dumps(files),
-        env={**os.environ, **secrets, "PYTHONPATH": str(Path(__file__).parents[3])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
         capture_output=True,
         text=True,
         check=False,
@@ -130,11 +128,6 @@ def test_libvips_refuses_the_whole_heif_family_when_it_is_switched_off(
     assert found["without_heif"] == {
         kind: "Error" if kind in {"image/avif", "image/heic"} else "'opened'" for kind in OURS
     }
-
-
-def test_the_environment_holds_no_secret(found: dict[str, Any]) -> None:
-    allowed = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"}
-    assert set(found["environment"]) <= allowed
 
 
 def test_memory_files_and_time_are_bounded(found: dict[str, Any]) -> None:
