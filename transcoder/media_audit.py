@@ -32,7 +32,6 @@ from transcoder.jobs.work import Renderer
 from transcoder.object_store.protocol import Announced, ObjectStore
 from transcoder.object_store.s3 import open_s3
 from transcoder.processes.pool import RenderPool
-from transcoder.processes.prctl import hide_memory
 from transcoder.rendering import Rendering
 from transcoder.settings import WorkerSettings
 
@@ -185,7 +184,6 @@ async def _open_audit(settings: WorkerSettings, *, only_stored: bool) -> AsyncIt
         if only_stored:
             yield MediaAudit(store=store, renderer=None)
             return
-        hide_memory()
         pool = RenderPool(size=settings.concurrency, limits=settings.limits())
         await pool.warm()
         async with pool.kept_warm():

@@ -88,8 +88,7 @@ def storage_settings() -> StorageSettings:
 def worker_settings() -> WorkerSettings:
     """Read the environment and remove the secrets from it.
 
-    Image processes decode untrusted photos and inherit the environment, so it must hold no secrets.
-    `hide_memory` keeps other users from reading the original environment.
+    Nothing that the worker starts inherits them.
 
     Raises:
         WrongSettings: a variable is missing or wrong.

@@ -22,7 +22,6 @@ from domain.jobs import BULK_QUEUE, DUTIES_QUEUE, HOUSEKEEPING_QUEUE, TRANSCODE_
 from transcoder.jobs.metrics import count_job
 from transcoder.object_store.s3 import open_s3
 from transcoder.processes.pool import BulkRenderer, RenderPool
-from transcoder.processes.prctl import hide_memory
 from transcoder.queue.app import connection_stats, open_queue
 from transcoder.queue.connection_metrics import ConnectionPoolCollector, Stats, register_collectors
 from transcoder.queue.lanes import STALLED_AFTER_SECONDS
@@ -54,7 +53,6 @@ async def run_worker(settings: WorkerSettings) -> None:
     Raises:
         psycopg.OperationalError: the database does not answer at the start; later it may go away.
     """
-    hide_memory()
     # Fails at once on a wrong address; pools would retry for half a minute.
     connecting = AsyncConnection.connect(
         settings.database.url, connect_timeout=CONNECT_WITHIN_SECONDS

@@ -8,6 +8,7 @@ import typer
 
 from api.cli.lazy import LazyGroup
 from api.cli.version import Version
+from transcoder.processes.prctl import hide_memory
 
 MAX_WIDTH: Final = 80
 EXIT_CODES: Final = (
@@ -102,5 +103,6 @@ def _nova(*, version: Version = False) -> None:  # its option ends the command
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; it and every process of ours, which all start here, hold secrets."""
+    hide_memory()
     app(prog_name="nova")
