@@ -19,6 +19,13 @@ _PRODUCTION_NEEDS: Final = (
     "CLOUDFRONT_URL",
     "JWT_SECRET",
 )
+_TOKEN_SECRETS: Final = frozenset({"JWT_SECRET", "JWT_PREVIOUS_SECRET"})
+_STORE_SECRETS: Final = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"})
+_UNNEEDED: Final[Mapping[str, frozenset[str]]] = {
+    "migrate": _TOKEN_SECRETS,
+    "worker": _TOKEN_SECRETS,
+    "projector": _TOKEN_SECRETS | _STORE_SECRETS,
+}
 
 
 class EmbeddedServers(Struct):
@@ -113,6 +120,12 @@ def services_environ(
     }
     own = {"APP_PORT": str(port), "TMPDIR": str(temporary)}
     return defaults | dict(environ) | directly | own
+
+
+def needed_by(service: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the secrets that this service does not need."""
+    unneeded = _UNNEEDED.get(service, frozenset())
+    return {name: value for name, value in environ.items() if name not in unneeded}
 
 
 def _require(environ: Mapping[str, str], names: tuple[str, ...], *, reason: str) -> None:

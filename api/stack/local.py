@@ -203,7 +203,12 @@ def _stack(
 async def _migrate(
     command: Sequence[str], folder: StackFolder, *, environ: Mapping[str, str]
 ) -> None:
-    child = Child(name="migrate", argv=tuple(command), environ=environ, log=folder.log("migrate"))
+    child = Child(
+        name="migrate",
+        argv=tuple(command),
+        environ=environment.needed_by("migrate", environ),
+        log=folder.log("migrate"),
+    )
     await run_to_end(child, within_seconds=MIGRATE_WITHIN_SECONDS)
 
 
@@ -214,7 +219,8 @@ async def _start_services(
         Child(
             name=name,
             argv=tuple(command),
-            environ={**stack.environ, "METRICS_PORT": str(stack.metrics_ports[name])},
+            environ=environment.needed_by(name, stack.environ)
+            | {"METRICS_PORT": str(stack.metrics_ports[name])},
             log=stack.log(name),
             # The others serve no readiness.
             is_ready=partial(succeeds, f"{stack.url}/api/v1/health/ready")
