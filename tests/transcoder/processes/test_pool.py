@@ -100,10 +100,12 @@ async def test_pictures_render_side_by_side_and_none_is_mixed_up() -> None:
     assert len(image_processes()) <= 2
 
 
-async def test_warming_starts_every_process_before_the_first_picture() -> None:
+async def test_warming_starts_every_process_and_they_end_with_their_pool() -> None:
     before = image_processes()
-    await warm_pool(2)
+    pool = await warm_pool(2)
     assert len(image_processes() - before) == 2
+    del pool
+    assert image_processes() == before
 
 
 async def test_an_error_comes_out_of_the_process_with_its_facts() -> None:
