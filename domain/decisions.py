@@ -93,11 +93,16 @@ class _Header(TypedDict):
     causation_id: UUID
 
 
+def event_id_of(command_id: UUID, *, version: int) -> UUID:
+    """The id of the event that a command appends as this version of its post."""
+    return uuid5(command_id, str(version))
+
+
 def _header(origin: Origin, post_id: UUID, *, version: int, at: datetime) -> _Header:
     return _Header(
         post_id=post_id,
         version=version,
-        event_id=uuid5(origin.command_id, str(version)),
+        event_id=event_id_of(origin.command_id, version=version),
         recorded_at=at,
         actor=origin.actor,
         correlation_id=origin.correlation_id,

@@ -15,6 +15,7 @@ from anyio import CapacityLimiter, to_thread
 from domain.commands import Command
 from domain.errors import EventStoreUnavailable
 from domain.event_store.publishing import Outcome, Publishing
+from domain.events import Event
 from domain.jobs import Lane
 from domain.post import Post
 
@@ -42,6 +43,10 @@ class AsyncPublishing:
     async def post(self, post_id: UUID) -> Post:
         """See `Publishing.post`."""
         return await self._call(partial(self._publishing.post, post_id))
+
+    async def history(self, post_id: UUID) -> list[Event]:
+        """See `Publishing.history`."""
+        return await self._call(partial(self._publishing.history, post_id))
 
     async def execute(
         self,

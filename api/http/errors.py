@@ -10,6 +10,7 @@ ApiError
 ├── PostNotPending          the upload of the post is completed already
 ├── InvalidUploadToken      the token was not issued for this upload
 ├── InvalidBody             fields of the request's body are invalid
+├── IdempotencyKeyReused     the key was sent with another body
 ├── InvalidCursor           the cursor was not issued by this API
 ├── InvalidQuery            the query parameters contradict each other or cannot be answered
 ├── InsufficientRole        the route requires another role
@@ -105,6 +106,10 @@ class InvalidBody(ApiError):
     def __init__(self, errors: list[InvalidField]) -> None:
         super().__init__("Correct the fields listed in errors.")
         self.errors = errors
+
+
+class IdempotencyKeyReused(ApiError):
+    """The idempotency key was sent before, with another body."""
 
 
 class InvalidCursor(ApiError):

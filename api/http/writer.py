@@ -24,6 +24,7 @@ from domain.commands import Command
 from domain.errors import PostNotFound, QueueFull
 from domain.event_store.mapper import UnreadableEvent
 from domain.event_store.publishing import Outcome, Publishing
+from domain.events import Event
 from domain.post import Post
 from projections.follow.catch_up import catch_up
 from projections.follow.projection import POSTS
@@ -74,6 +75,14 @@ class Writer:
             await self._make_visible(None)
             raise PostNotFound(post_id)
         return post
+
+    async def history(self, post_id: UUID) -> list[Event]:
+        """The events of a post, which every later read shows; none if there is no such post."""
+        bind_contextvars(post_id=str(post_id))
+        events = await self._publishing.history(post_id)
+        if events:
+            await self._make_visible(None)
+        return events
 
     async def execute(
         self, command: Command, *, known: Post | None = None, queue_capacity: int | None = None

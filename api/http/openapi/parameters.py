@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar.openapi.spec import Example, OpenAPIType
 from litestar.openapi.spec.enums import OpenAPIFormat
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from api.http.schemas.fields import MAX_INTEGER, POST_ID, USER_ID
 from domain.post import ReadableStatus
@@ -49,6 +49,16 @@ STATUS_QUERY: Final = _optional(
 LIMIT_QUERY: Final = _query("The size of the page.", DEFAULT_PAGE, ge=1, le=MAX_PAGE)
 CURSOR_QUERY: Final = _optional(
     "The `next_cursor` of the previous page.", "kqoyMDI2LTAzLTAx", type=_TEXT, max_length=200
+)
+
+IDEMPOTENCY_KEY_HEADER: Final = HeaderParameter(
+    name="Idempotency-Key",
+    description="Makes the request safe to repeat: with the same key and body, it opens the same "
+    "upload. Use a random key, such as a UUID, for each photo.",
+    examples=[Example(value="8e03978e-40d5-43e8-bc93-6894a57f9324")],
+    schema_extra={"one_of": None, "type": OpenAPIType.STRING},
+    min_length=1,
+    max_length=255,
 )
 
 AS_OF_QUERY: Final = _optional("The time, with a time zone.", "2026-03-01T08:00:01Z", **_TIME)

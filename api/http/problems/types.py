@@ -20,6 +20,7 @@ from api.http.errors import (
     FileTooLarge,
     FileTooSmall,
     HeadTooLarge,
+    IdempotencyKeyReused,
     IdentityProviderUnavailable,
     InsufficientRole,
     InvalidBody,
@@ -65,7 +66,7 @@ DATABASE_UNAVAILABLE: Final = _unavailable(
     "database-unavailable",
     "Database unavailable",
     "The database did not respond. A write may or may not be stored: repeat it, writes of this "
-    "API are idempotent, except for `upload/init`.",
+    "API are idempotent, and so is `upload/init` with an `Idempotency-Key`.",
 )
 
 PROBLEM_TYPES: Final[Mapping[type[Exception], ProblemType]] = {
@@ -134,6 +135,13 @@ PROBLEM_TYPES: Final[Mapping[type[Exception], ProblemType]] = {
         "File too small",
         "The announced size is below `upload.min_bytes` of `GET /api/v1/capabilities`.",
         sample=str(FileTooSmall(13_618, limit=100_000)),
+    ),
+    IdempotencyKeyReused: ProblemType(
+        "idempotency-key-reused",
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "Idempotency key used for another request",
+        "The user has sent this `Idempotency-Key` before, with another body. Nothing is stored.",
+        "Use a new key for each photo, and the same key only to repeat a request.",
     ),
     InvalidCursor: ProblemType(
         "invalid-cursor",

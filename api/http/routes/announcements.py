@@ -1,15 +1,19 @@
 """Announcements of photos: what `upload/init` accepts, finds and creates."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from uuid import UUID, uuid4
+
+from msgspec.structs import replace
 
 from api.http.authentication.requests import AuthenticatedRequest, command_origin
 from api.http.errors import FileTooLarge, FileTooSmall, PostNotPending, UnsupportedContentType
 from api.http.resources import Resources
+from api.http.routes.idempotency import NewPostIds, find_repeated, new_post_ids
 from api.http.schemas.uploads import InitUpload
 from api.settings import ApiSettings
-from domain.commands import CreatePost
+from domain.commands import CreatePost, DeletePost
+from domain.errors import PostAlreadyExists, PostNotFound
 from domain.formats import ContentType, accepted_content_types
 from domain.keys import original_key
 from domain.post import Post
@@ -21,7 +25,34 @@ DUPLICATES_WITHIN: Final = timedelta(days=1)
 MIN_URL_LIFETIME: Final = timedelta(minutes=1)
 
 
-def accepted_content_type(data: InitUpload, settings: ApiSettings) -> ContentType:
+async def announce(
+    data: InitUpload,
+    request: AuthenticatedRequest,
+    resources: Resources,
+    *,
+    idempotency_key: str | None,
+) -> tuple[Post, bool]:
+    """The post of an announced photo, and whether this request or its first attempt created it.
+
+    Raises:
+        UnsupportedContentType, FileTooLarge, FileTooSmall: the photo is not accepted.
+        PostNotFound, PostNotPending: there is no such post to replace.
+        IdempotencyKeyReused, UploadExpired: the key belongs to another request.
+    """
+    content_type = _accepted_content_type(data, resources.settings)
+    ids = new_post_ids(data, user_id=request.user.id, key=idempotency_key)
+    repeated = await find_repeated(ids, resources)
+    if repeated is not None:
+        await _delete_replaced(data, request, resources, kept=repeated)
+        return repeated, True
+    await _check_replaced(data, request, resources)
+    found = await _find_duplicate(data, content_type, request, resources)
+    post = found or await _create_post(data, content_type, request, resources, ids=ids)
+    await _delete_replaced(data, request, resources, kept=post)
+    return post, found is None
+
+
+def _accepted_content_type(data: InitUpload, settings: ApiSettings) -> ContentType:
     """The announced type, if the photo is accepted.
 
     Raises:
@@ -39,51 +70,74 @@ def accepted_content_type(data: InitUpload, settings: ApiSettings) -> ContentTyp
     return content_types[data.content_type]
 
 
-async def create_post(
+async def _create_post(
     data: InitUpload,
     content_type: ContentType,
     request: AuthenticatedRequest,
     resources: Resources,
+    *,
+    ids: NewPostIds,
 ) -> Post:
-    """Create the pending post."""
-    origin = command_origin(request)
-    post_id = uuid4()
-    outcome = await resources.writer.execute(
-        CreatePost(
-            origin=origin,
-            post_id=post_id,
-            user_id=request.user.id,
-            caption=data.caption,
-            alt=data.alt,
-            filename=data.filename,
-            content_type=content_type,
-            file_size=data.file_size,
-            sha256=data.sha256,
-            image_key=original_key(post_id),
-            upload_expires_at=origin.at.replace(microsecond=0) + TOKEN_LIFETIME,
-        )
+    """Create the pending post, or return the one that the same key has just created."""
+    origin = replace(command_origin(request), command_id=ids.command_id)
+    post_id = ids.post_id
+    command = CreatePost(
+        origin=origin,
+        post_id=post_id,
+        user_id=request.user.id,
+        caption=data.caption,
+        alt=data.alt,
+        filename=data.filename,
+        content_type=content_type,
+        file_size=data.file_size,
+        sha256=data.sha256,
+        image_key=original_key(post_id),
+        upload_expires_at=origin.at.replace(microsecond=0) + TOKEN_LIFETIME,
     )
+    try:
+        outcome = await resources.writer.execute(command)
+    except PostAlreadyExists:
+        # The same request at the same time, on this process or another.
+        created = await find_repeated(ids, resources)
+        assert created is not None  # noqa: S101 - its id is taken
+        return created
     return outcome.post
 
 
-async def find_replaced(
+async def _check_replaced(
     data: InitUpload, request: AuthenticatedRequest, resources: Resources
-) -> UUID | None:
-    """The pending post that the new one replaces.
+) -> None:
+    """Check that the post that the new one replaces is pending.
 
     Raises:
         PostNotFound: the user has no such post.
         PostNotPending: its upload is completed.
     """
     if data.replaces is None:
-        return None
+        return
     post = await resources.writer.own_post(data.replaces, user_id=request.user.id)
     if post.status != "pending":
         raise PostNotPending(post.status)
-    return post.id
 
 
-async def find_duplicate(
+async def _delete_replaced(
+    data: InitUpload, request: AuthenticatedRequest, resources: Resources, *, kept: Post
+) -> None:
+    if data.replaces in (None, kept.id):
+        return
+    # Another request, or the first attempt of this one, may have deleted it.
+    with suppress(PostNotFound):
+        await resources.writer.execute(
+            DeletePost(
+                origin=command_origin(request),
+                post_id=data.replaces,
+                user_id=request.user.id,
+                only_pending=True,
+            )
+        )
+
+
+async def _find_duplicate(
     data: InitUpload,
     content_type: ContentType,
     request: AuthenticatedRequest,

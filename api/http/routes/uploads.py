@@ -1,6 +1,7 @@
 """Uploads: announce a photo, PUT it to the object store, complete the upload."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 from litestar import Response, Router, post
 from litestar.openapi.datastructures import ResponseSpec
@@ -16,6 +17,7 @@ from api.http.authentication.upload_tokens import (
 from api.http.errors import (
     FileTooLarge,
     FileTooSmall,
+    IdempotencyKeyReused,
     InvalidUploadToken,
     NotUploaded,
     NotYetReadable,
@@ -24,16 +26,11 @@ from api.http.errors import (
     UnsupportedContentType,
 )
 from api.http.openapi.operations import ApiOperation
-from api.http.openapi.parameters import PostIdPath
-from api.http.openapi.responses import BODY, LOCATION, PATH, POLL_AFTER, problem_responses
+from api.http.openapi.parameters import IDEMPOTENCY_KEY_HEADER, PostIdPath
+from api.http.openapi.responses import BODY, LOCATION, PATH, POLL_AFTER, QUERY, problem_responses
 from api.http.openapi.tags import UPLOADS
 from api.http.resources import Resources, UseResources
-from api.http.routes.announcements import (
-    accepted_content_type,
-    create_post,
-    find_duplicate,
-    find_replaced,
-)
+from api.http.routes.announcements import announce
 from api.http.routes.responses import path_of, readable_status, respond_accepted
 from api.http.schemas.posts import PostAccepted
 from api.http.schemas.uploads import (
@@ -43,7 +40,7 @@ from api.http.schemas.uploads import (
     UploadOpened,
     UrlRenewed,
 )
-from domain.commands import ConfirmUpload, DeletePost
+from domain.commands import ConfirmUpload
 from domain.errors import PostNotFound, UploadExpired, VersionConflict
 from domain.post import Post
 from transcoder.errors import ObjectStoreUnavailable
@@ -65,37 +62,34 @@ from transcoder.object_store.protocol import Announced, PresignedUpload
         ),
         **problem_responses(
             *BODY,
+            *QUERY,
             FileTooSmall,
             FileTooLarge,
             UnsupportedContentType,
             PostNotFound,
             PostNotPending,
+            IdempotencyKeyReused,
+            UploadExpired,
             VersionConflict,
             NotYetReadable,
         ),
     },
 )
 async def init_upload(
-    data: JSONBody[InitUpload], request: AuthenticatedRequest, resources: UseResources
+    data: JSONBody[InitUpload],
+    request: AuthenticatedRequest,
+    resources: UseResources,
+    idempotency_key: Annotated[str | None, IDEMPOTENCY_KEY_HEADER] = None,
 ) -> Response[UploadOpened]:
     """Announce a photo and get a presigned URL that accepts exactly these bytes, once.
+
+    Send an `Idempotency-Key`, and repeat the request if its response is lost: it opens the same
+    upload again, with a new URL and token. A key belongs to its post for ever.
 
     PUT the file there with exactly the headers of `upload_headers`, then complete the upload. The
     same steps are right for a post that `on_duplicate` returned: the PUT is answered with 412.
     """
-    content_type = accepted_content_type(data, resources.settings)
-    replaced = await find_replaced(data, request, resources)
-    found = await find_duplicate(data, content_type, request, resources)
-    post = found or await create_post(data, content_type, request, resources)
-    if replaced is not None and replaced != post.id:
-        await resources.writer.execute(
-            DeletePost(
-                origin=command_origin(request),
-                post_id=replaced,
-                user_id=request.user.id,
-                only_pending=True,
-            )
-        )
+    post, is_created = await announce(data, request, resources, idempotency_key=idempotency_key)
     upload = await _presign(resources, post, seconds=data.expires_in, until=_closes_at(post))
     opened = UploadOpened(
         post_id=post.id,
@@ -108,7 +102,7 @@ async def init_upload(
     )
     return Response(
         opened,
-        status_code=HTTP_201_CREATED if found is None else HTTP_200_OK,
+        status_code=HTTP_201_CREATED if is_created else HTTP_200_OK,
         headers={"Location": path_of(post.id)},
     )
 

@@ -31,8 +31,11 @@ class Caller:
     async def post(self, path: str, content: object) -> httpx.Response:
         return await self._http.post(path, json=content, headers=self._headers)
 
-    async def send(self, method: str, path: str, content: object = None) -> httpx.Response:
-        return await self._http.request(method, path, json=content, headers=self._headers)
+    async def send(
+        self, method: str, path: str, content: object = None, **headers: str
+    ) -> httpx.Response:
+        sent = {**self._headers, **headers}
+        return await self._http.request(method, path, json=content, headers=sent)
 
     async def delete(self, path: str) -> httpx.Response:
         return await self._http.delete(path, headers=self._headers)

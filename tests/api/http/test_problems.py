@@ -62,6 +62,7 @@ def test_the_types_that_clients_rely_on_never_change() -> None:
         ("file-too-large", 413),
         ("file-too-small", 400),
         ("headers-too-large", 431),
+        ("idempotency-key-reused", 422),
         ("identity-provider-unavailable", 503),
         ("insufficient-role", 403),
         ("internal-error", 500),
