@@ -14,7 +14,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from psycopg import AsyncConnection
 
 from api.stack.local import LocalStack, local_stack
-from benchmarks.load_clients import Clients, clients_of
+from benchmarks.load_clients import ROOM, Clients, clients_of
 from benchmarks.report import Report
 from benchmarks.targets import AIM_SECONDS, HARD_LIMIT_SECONDS, TARGET_SECONDS
 from domain.jobs import QUEUES
@@ -40,7 +40,9 @@ def stack(portal: BlockingPortal) -> Iterator[LocalStack]:
     """The whole stack as processes, in a folder of its own."""
     # Not pytest's own folder: it takes back the permission that PostgreSQL needs under root.
     with TemporaryDirectory(prefix="nova-bench-") as parent:
-        starting = local_stack(folder=Path(parent) / "stack", port=None, environ={}, report=print)
+        environ = {"JOB_QUEUE_CAPACITY": str(ROOM)}
+        folder = Path(parent) / "stack"
+        starting = local_stack(folder=folder, port=None, environ=environ, report=print)
         with portal.wrap_async_context_manager(starting) as stack:
             portal.call(_wait_for_the_worker, stack)
             yield stack

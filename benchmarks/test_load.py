@@ -19,7 +19,7 @@ from anyio.from_thread import BlockingPortal
 from msgspec.structs import replace
 
 from api.stack.local import LocalStack, local_stack
-from benchmarks.load_clients import REFUSED, Clients, clients_of, p99, percentiles
+from benchmarks.load_clients import REFUSED, ROOM, Clients, clients_of, p99, percentiles
 from benchmarks.load_measures import bare_photos_per_second, cost, photos_per_second
 from benchmarks.load_plot import draw_load
 from benchmarks.load_publishing import publish_side_by_side
@@ -37,9 +37,8 @@ IDLE_P50_TIMES: Final = 1.4
 IDLE_P99_TIMES: Final = 3.0
 SATURATED_CLIENTS: Final = 50
 SATURATED_SECONDS: Final = 20.0
-# So many that they outlast these seconds, and so much room that none of them is sent away.
+# So many that they outlast these seconds.
 SATURATING_PHOTOS: Final = 240
-ROOM: Final = 1000
 SATURATED_P99_SECONDS: Final = 0.100
 BETWEEN_UPLOADS_SECONDS: Final = 5.0
 # What is measured alone may be asked for as often as the answer should be exact.
@@ -50,7 +49,7 @@ PLOT: Final = Path(".benchmarks") / "load.png"
 @pytest.fixture
 def modest_stack(portal: BlockingPortal) -> Iterator[LocalStack]:
     """A stack whose worker leaves a core to the database, the object store and whoever asks."""
-    with stack_with(portal, WORKER_CONCURRENCY=MODEST_WORKERS) as stack:
+    with stack_with(portal, WORKER_CONCURRENCY=MODEST_WORKERS, JOB_QUEUE_CAPACITY=ROOM) as stack:
         yield stack
 
 

@@ -8,6 +8,7 @@ DomainError
 ├── PostNotFailed          a retry of a post that has not failed
 ├── PostNotPublished       reprocessing of a post that is not published
 ├── QueueFull              the queue has no room for the event's job
+├── UserQueueFull          the queue has no more room for jobs of this user
 ├── VersionConflict        concurrent writers kept changing the post
 └── EventStoreUnavailable  the event store did not answer
 """
@@ -77,6 +78,14 @@ class QueueFull(DomainError):
 
     def __init__(self, *, capacity: int) -> None:
         super().__init__(f"{capacity} jobs are waiting already")
+        self.capacity = capacity
+
+
+class UserQueueFull(DomainError):
+    """The queue has no more room for jobs of this user; nothing was stored."""
+
+    def __init__(self, *, capacity: int) -> None:
+        super().__init__(f"{capacity} jobs of the user are waiting already")
         self.capacity = capacity
 
 

@@ -14,6 +14,7 @@ ApiError
 ├── InvalidCursor           the cursor was not issued by this API
 ├── InvalidQuery            the query parameters contradict each other or cannot be answered
 ├── InsufficientRole        the route requires another role
+├── TooManyWaitingPhotos    too many photos of the user wait for a worker
 ├── TranscodeQueueFull      too many photos wait for a worker
 ├── NotYetReadable          the change is stored, but reads do not show it yet
 ├── MalformedRequest        the bytes are no HTTP request
@@ -129,6 +130,15 @@ class InsufficientRole(ApiError):
     def __init__(self, role: str) -> None:
         super().__init__(f"Requires role auditor or operator (yours: {role}).")
         self.role = role
+
+
+class TooManyWaitingPhotos(ApiError):
+    """Too many photos of the user wait for a worker; half should be done after `seconds`."""
+
+    def __init__(self, *, capacity: int, seconds: int) -> None:
+        super().__init__(f"{capacity} of your photos are waiting, retry after {seconds} s")
+        self.capacity = capacity
+        self.seconds = seconds
 
 
 class TranscodeQueueFull(ApiError):

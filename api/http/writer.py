@@ -18,10 +18,10 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 from structlog.contextvars import bind_contextvars
 
-from api.http.errors import NotYetReadable, TranscodeQueueFull
+from api.http.errors import NotYetReadable, TooManyWaitingPhotos, TranscodeQueueFull
 from api.telemetry import trace_appends
 from domain.commands import Command
-from domain.errors import PostNotFound, QueueFull
+from domain.errors import PostNotFound, QueueFull, UserQueueFull
 from domain.event_store.mapper import UnreadableEvent
 from domain.event_store.publishing import Outcome, Publishing
 from domain.events import Event
@@ -91,7 +91,7 @@ class Writer:
 
         Raises:
             DomainError: the command is refused; nothing is stored.
-            TranscodeQueueFull: its job cannot be queued; nothing is stored.
+            TranscodeQueueFull, TooManyWaitingPhotos: its job cannot be queued; nothing is stored.
             NotYetReadable: the change is stored, but reads do not show it yet.
         """
         # From here on, all log lines of this request carry the id of the post.
@@ -108,6 +108,9 @@ class Writer:
         except QueueFull as error:
             seconds = await self._estimate_retry_after(error.capacity)
             raise TranscodeQueueFull(capacity=error.capacity, seconds=seconds) from error
+        except UserQueueFull as error:
+            seconds = await self._estimate_retry_after(error.capacity)
+            raise TooManyWaitingPhotos(capacity=error.capacity, seconds=seconds) from error
         if trace.get_current_span().is_recording():
             trace_appends(outcome.events, started=started)
         await self._make_visible(outcome.position)

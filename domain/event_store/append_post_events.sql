@@ -10,19 +10,31 @@ CREATE OR REPLACE FUNCTION append_post_events(
     jobs           jsonb,
     queue_capacity integer
 ) RETURNS SETOF bigint LANGUAGE plpgsql AS $$
+DECLARE
+    -- Of the waiting jobs, so many may be of one user: none fills the queue alone.
+    user_capacity CONSTANT integer := greatest(5, queue_capacity / 10);
 BEGIN
     LOCK TABLE post_events IN EXCLUSIVE MODE;
 
     -- A repeated append whose first reply was lost must meet its own rows below, not a full queue.
-    IF queue_capacity IS NOT NULL AND queue_capacity <= (
-        SELECT count(*) FROM procrastinate_jobs AS waiting
-        WHERE waiting.status = 'todo' AND waiting.queue_name = jobs -> 0 ->> 'queue_name'
-    ) AND NOT EXISTS (
+    IF queue_capacity IS NOT NULL AND NOT EXISTS (
         SELECT FROM post_events AS stored
         WHERE stored.originator_id = append_post_events.post_id
           AND stored.originator_version = versions[1]
     ) THEN
-        RAISE EXCEPTION 'the job queue is full' USING ERRCODE = 'NV001';
+        IF user_capacity <= (
+            SELECT count(*) FROM procrastinate_jobs AS own
+            WHERE own.status = 'todo' AND own.queue_name = jobs -> 0 ->> 'queue_name'
+              AND own.args ->> 'user_id' = jobs -> 0 -> 'args' ->> 'user_id'
+        ) THEN
+            RAISE EXCEPTION 'the user has too many jobs waiting'
+            USING ERRCODE = 'NV002', DETAIL = user_capacity::text;
+        ELSIF queue_capacity <= (
+            SELECT count(*) FROM procrastinate_jobs AS waiting
+            WHERE waiting.status = 'todo' AND waiting.queue_name = jobs -> 0 ->> 'queue_name'
+        ) THEN
+            RAISE EXCEPTION 'the job queue is full' USING ERRCODE = 'NV001';
+        END IF;
     END IF;
 
     RETURN QUERY

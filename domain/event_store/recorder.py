@@ -30,13 +30,14 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
-from domain.errors import QueueFull
+from domain.errors import QueueFull, UserQueueFull
 from domain.jobs import Job
 
 EVENTS_TABLE: Final = "post_events"
 # The library tries ten times, so a caller waits for a connection for 20 s at most.
 CONNECTION_TIMEOUT_SECONDS: Final = 2.0
 QUEUE_FULL_SQLSTATE: Final = "NV001"
+USER_QUEUE_FULL_SQLSTATE: Final = "NV002"
 
 _APPEND = """
 SELECT position FROM append_post_events(
@@ -115,6 +116,7 @@ class Recorder(PostgresApplicationRecorder):
 
         Raises:
             QueueFull: `queue_capacity` jobs are waiting; nothing was stored.
+            UserQueueFull: a tenth of `queue_capacity` are jobs of the same user, and five or more.
             VersionTaken: another append took one of the versions; nothing was stored.
         """
         if not stored_events:
@@ -138,6 +140,8 @@ class Recorder(PostgresApplicationRecorder):
             except psycopg.DatabaseError as error:
                 if error.sqlstate == QUEUE_FULL_SQLSTATE:
                     raise QueueFull(capacity=queue_capacity or 0) from error
+                if error.sqlstate == USER_QUEUE_FULL_SQLSTATE:
+                    raise UserQueueFull(capacity=int(error.diag.message_detail or 0)) from error
                 raise
 
 

@@ -18,6 +18,7 @@ from domain.errors import (
     PostNotPublished,
     QueueFull,
     UploadExpired,
+    UserQueueFull,
     VersionConflict,
 )
 from domain.events import PostFailed, PostPublished, PostUploaded, VariantReady, topic_of
@@ -309,6 +310,7 @@ def test_only_a_published_post_has_variants_to_replace() -> None:
 
 def test_errors_state_their_facts() -> None:
     assert QueueFull(capacity=7).capacity == 7
+    assert UserQueueFull(capacity=7).capacity == 7
     assert VersionConflict(POST_ID, attempts=3).attempts == 3
     assert origin().command_id != origin().command_id
 

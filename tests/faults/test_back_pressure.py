@@ -24,6 +24,8 @@ from tests.faults.secret_leaks import assert_nothing_secret
 from tests.histories import fail_post
 
 CAPACITY = 8
+USER_CAPACITY = 5
+TYPES = {429: "/problems/too-many-waiting-photos", 503: "/problems/queue-full"}
 CLIENTS = 12
 PHOTOS_EACH = rounds(12, brief=4)
 MIB = 1 << 20
@@ -51,8 +53,8 @@ class ObedientApp(App):
         """Announce, send and complete a photo, as often as it takes."""
         opened = self.init(content, content_type=content_type)
         assert self.put(opened, content).status_code == 200
-        while (answer := self.complete(opened)).status_code == 503:
-            assert answer.json()["type"] == "/problems/queue-full"
+        while (answer := self.complete(opened)).status_code in TYPES:
+            assert answer.json()["type"] == TYPES[answer.status_code]
             self.pauses.append(int(answer.headers["retry-after"]))
             time.sleep(self.pauses[-1])
         assert answer.status_code == 202, answer.text
@@ -92,13 +94,19 @@ def test_a_full_queue_sends_clients_away_and_everything_is_published_all_the_sam
 def test_a_queue_that_is_full_without_a_worker_is_worked_off_as_soon_as_there_is_one(
     stack: LocalStack, app: PatientApp, jpeg: bytes
 ) -> None:
-    posts = [app.upload(jpeg) for _ in range(CAPACITY)]
-    opened = app.init(jpeg)
-    app.put(opened, jpeg)
-    assert app.once("POST", "/posts/upload/complete", app.completion(opened)) == 503
-    with working(stack):
-        app.complete(opened)
-        assert {post["status"] for post in app.final([*posts, opened["post_id"]])} == {"published"}
+    with httpx.Client(base_url=stack.url, timeout=30) as http:
+        keen = App(http, secret=stack.environ["JWT_SECRET"])
+        posts = [keen.upload(jpeg) for _ in range(USER_CAPACITY)]
+        posts += [app.upload(jpeg) for _ in range(CAPACITY - USER_CAPACITY)]
+        opened = app.init(jpeg)
+        app.put(opened, jpeg)
+        assert app.once("POST", "/posts/upload/complete", app.completion(opened)) == 503
+        with working(stack):
+            app.complete(opened)
+            for post_id in posts[:USER_CAPACITY]:
+                assert keen.wait_until_final(post_id)["status"] == "published"
+            mine = [*posts[USER_CAPACITY:], opened["post_id"]]
+            assert {post["status"] for post in app.final(mine)} == {"published"}
     assert_nothing_lost(stack, posts)
 
 
@@ -108,7 +116,7 @@ def test_one_users_many_photos_do_not_delay_anothers_single_one(
     secret = stack.environ["JWT_SECRET"]
     with httpx.Client(base_url=stack.url, timeout=30) as http:
         keen, other = App(http, secret=secret), App(http, secret=secret)
-        posts = [keen.upload(jpeg) for _ in range(CAPACITY - 1)]
+        posts = [keen.upload(jpeg) for _ in range(USER_CAPACITY)]
         single = other.upload(jpeg)
         with working(stack):
             keen.wait_until_final(posts[-1])

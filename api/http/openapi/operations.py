@@ -47,6 +47,7 @@ ALLOW: Final = OpenAPIHeader(
 _HEADERS_OF_PROBLEMS: Final = {
     "401": {"WWW-Authenticate": WWW_AUTHENTICATE},
     "405": {"Allow": ALLOW},
+    "429": {"Retry-After": RETRY_AFTER},
     "503": {"Retry-After": RETRY_AFTER},
 }
 

@@ -11,7 +11,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import ClientException, HTTPException
 
-from api.http.errors import InvalidBody, InvalidQuery, TranscodeQueueFull
+from api.http.errors import InvalidBody, InvalidQuery, TooManyWaitingPhotos, TranscodeQueueFull
 from api.http.observability.correlation import correlation_id_of
 from api.http.problems.problem import MEDIA_TYPE, PROBLEMS_PATH, FieldError, Problem, ProblemType
 from api.http.problems.types import PROBLEM_TYPES
@@ -63,7 +63,7 @@ def _litestar_error(error: dict[str, Any]) -> FieldError:
 
 
 def _headers(error: Exception) -> dict[str, str]:
-    if isinstance(error, TranscodeQueueFull):
+    if isinstance(error, TranscodeQueueFull | TooManyWaitingPhotos):
         return {"Retry-After": str(error.seconds)}
     return dict(error.headers or {}) if isinstance(error, HTTPException) else {}
 

@@ -34,6 +34,7 @@ from api.http.errors import (
     PostNotPending,
     RequestTooSlow,
     TooManyConnections,
+    TooManyWaitingPhotos,
     TranscodeQueueFull,
     UnsupportedContentType,
 )
@@ -163,6 +164,15 @@ PROBLEM_TYPES: Final[Mapping[type[Exception], ProblemType]] = {
         "Insufficient role",
         "The token's `role` claim does not allow this operation.",
         sample=str(InsufficientRole("user")),
+    ),
+    TooManyWaitingPhotos: ProblemType(
+        "too-many-waiting-photos",
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "Too many of your photos are waiting",
+        "The photos of one user may take up a tenth of the queue. Nothing is lost: the photo stays "
+        "uploaded, and `Retry-After` is computed from the current throughput.",
+        sample=str(TooManyWaitingPhotos(capacity=10, seconds=3)),
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
     ),
     TranscodeQueueFull: _unavailable(
         "queue-full",

@@ -11,7 +11,7 @@ from litestar.params import JSONBody
 from litestar.status_codes import HTTP_202_ACCEPTED
 
 from api.http.authentication.requests import AuthenticatedRequest, command_origin
-from api.http.errors import InvalidCursor, NotYetReadable, TranscodeQueueFull
+from api.http.errors import InvalidCursor, NotYetReadable, TooManyWaitingPhotos, TranscodeQueueFull
 from api.http.openapi.operations import ApiOperation
 from api.http.openapi.parameters import (
     CURSOR_QUERY,
@@ -158,7 +158,13 @@ async def delete_post(
     operation_class=ApiOperation,
     response_headers=[LOCATION, POLL_AFTER],
     responses=problem_responses(
-        *PATH, PostNotFound, PostNotFailed, TranscodeQueueFull, VersionConflict, NotYetReadable
+        *PATH,
+        PostNotFound,
+        PostNotFailed,
+        TooManyWaitingPhotos,
+        TranscodeQueueFull,
+        VersionConflict,
+        NotYetReadable,
     ),
 )
 async def retry_post(

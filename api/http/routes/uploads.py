@@ -22,6 +22,7 @@ from api.http.errors import (
     NotUploaded,
     NotYetReadable,
     PostNotPending,
+    TooManyWaitingPhotos,
     TranscodeQueueFull,
     UnsupportedContentType,
 )
@@ -166,6 +167,7 @@ async def renew_url(
         PostNotFound,
         NotUploaded,
         UploadExpired,
+        TooManyWaitingPhotos,
         TranscodeQueueFull,
         ObjectStoreUnavailable,
         VersionConflict,
@@ -179,7 +181,7 @@ async def complete_upload(
 ) -> Response[PostAccepted]:
     """Complete an upload after the PUT: the photo is queued for transcoding. Idempotent.
 
-    Repeat it if the response was lost or was a 503. Then poll `Location` until the status is
+    Repeat it if the response was lost or was a 429 or 503. Then poll `Location` until the status is
     `published`, within a second or so, or `failed`.
     """
     post = await resources.writer.own_post(data.post_id, user_id=request.user.id)

@@ -83,6 +83,7 @@ def test_the_types_that_clients_rely_on_never_change() -> None:
         ("request-timeout", 408),
         ("request-too-large", 413),
         ("too-many-connections", 503),
+        ("too-many-waiting-photos", 429),
         ("unauthorized", 401),
         ("unsupported-content-type", 415),
         ("upload-expired", 410),

@@ -13,6 +13,7 @@ from domain.errors import (
     PostAlreadyExists,
     PostNotFound,
     QueueFull,
+    UserQueueFull,
     VersionConflict,
 )
 from domain.event_store.publishing import Publishing
@@ -84,6 +85,27 @@ def test_a_full_queue_refuses_and_stores_nothing_and_takes_the_same_command_late
     with psycopg.connect(database_url) as connection:
         connection.execute("UPDATE procrastinate_jobs SET status = 'doing'")
     assert publishing.execute(command, queue_capacity=1).post.status == "processing"
+
+
+def test_a_user_with_a_tenth_of_the_queue_is_refused_and_others_are_not(
+    publishing: Publishing, database_url: str
+) -> None:
+    other, posts = uuid4(), [uuid4() for _ in range(8)]
+    for post_id in posts:
+        publishing.execute(create_post(post_id))
+    publishing.execute(create_post(other, user_id=uuid4()))
+    for post_id in posts[:7]:
+        publishing.execute(confirm_upload(post_id), queue_capacity=79)
+    for capacity, limit in ((79, 7), (10, 5), (1, 5)):
+        with pytest.raises(UserQueueFull) as refused:
+            publishing.execute(confirm_upload(posts[7]), queue_capacity=capacity)
+        assert refused.value.capacity == limit
+    assert publishing.post(posts[7]).status == "pending"
+    assert publishing.execute(confirm_upload(posts[0]), queue_capacity=79).events == ()
+    assert publishing.execute(confirm_upload(other), queue_capacity=79).post.status == "processing"
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+    assert publishing.execute(confirm_upload(posts[7]), queue_capacity=79).events
 
 
 def test_jobs_of_other_lanes_do_not_fill_a_queue(publishing: Publishing, database_url: str) -> None:
