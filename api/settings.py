@@ -20,6 +20,7 @@ from transcoder.settings import ObjectStoreSettings, PhotoSettings, PositiveInt
 # HS256 takes no shorter one.
 Secret: TypeAlias = Annotated[str, Meta(min_length=32)]
 PositiveFloat: TypeAlias = Annotated[float, Meta(gt=0)]
+Limit: TypeAlias = Annotated[int, Meta(ge=0)]
 
 
 class ServerSettings(Struct, frozen=True, kw_only=True):
@@ -89,6 +90,28 @@ class IdentitySettings(Struct, frozen=True, kw_only=True):
         return self.public_keys is not None or self.jwks_url is not None
 
 
+class LimitSettings(Struct, frozen=True, kw_only=True):
+    """What one user may do: requests per minute by class, and quotas. 0 is no limit.
+
+    An address may do ten times as much, and as much as `anonymous` without a token.
+    """
+
+    redis_url: Annotated[str, Meta(pattern="^(rediss?|unix)://")] | None = field(
+        default=None, name="REDIS_URL"
+    )
+    are_on: bool = field(default=True, name="LIMITS")
+    init: Limit = field(default=300, name="LIMIT_INIT_PER_MINUTE")
+    complete: Limit = field(default=300, name="LIMIT_COMPLETE_PER_MINUTE")
+    retry: Limit = field(default=60, name="LIMIT_RETRY_PER_MINUTE")
+    edit: Limit = field(default=300, name="LIMIT_EDIT_PER_MINUTE")
+    read: Limit = field(default=6_000, name="LIMIT_READ_PER_MINUTE")
+    audit: Limit = field(default=600, name="LIMIT_AUDIT_PER_MINUTE")
+    anonymous: Limit = field(default=6_000, name="LIMIT_ANONYMOUS_PER_MINUTE")
+    open_uploads: Limit = field(default=1_000, name="QUOTA_OPEN_UPLOADS")
+    posts_per_day: Limit = field(default=10_000, name="QUOTA_POSTS_PER_DAY")
+    bytes_per_day: Limit = field(default=100_000 * MB, name="QUOTA_BYTES_PER_DAY")
+
+
 class ApiSettings(Struct, frozen=True, kw_only=True):
     """Settings of an API process."""
 
@@ -100,6 +123,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     server: ServerSettings
     identity: IdentitySettings
     connections: ConnectionSettings
+    limits: LimitSettings
     environment: Literal["development", "production"] = field(default="development", name="APP_ENV")
     cloudfront_url: Annotated[str, Meta(pattern=WEB_URL)] | None = field(
         default=None, name="CLOUDFRONT_URL"

@@ -40,7 +40,7 @@ def stack(portal: BlockingPortal) -> Iterator[LocalStack]:
     """The whole stack as processes, in a folder of its own."""
     # Not pytest's own folder: it takes back the permission that PostgreSQL needs under root.
     with TemporaryDirectory(prefix="nova-bench-") as parent:
-        environ = {"JOB_QUEUE_CAPACITY": str(ROOM)}
+        environ = {"JOB_QUEUE_CAPACITY": str(ROOM), "LIMITS": "false"}
         folder = Path(parent) / "stack"
         starting = local_stack(folder=folder, port=None, environ=environ, report=print)
         with portal.wrap_async_context_manager(starting) as stack:

@@ -63,7 +63,7 @@ def roomy_stack(portal: BlockingPortal) -> Iterator[LocalStack]:
 @contextmanager
 def stack_with(portal: BlockingPortal, **settings: int) -> Iterator[LocalStack]:
     """A stack of its own with these settings."""
-    environ = {name: str(value) for name, value in settings.items()}
+    environ = {"LIMITS": "false", **{name: str(value) for name, value in settings.items()}}
     with temporary_stack_folder() as folder:
         starting = local_stack(folder=folder, port=None, environ=environ, report=print)
         with portal.wrap_async_context_manager(starting) as stack:

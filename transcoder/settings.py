@@ -15,6 +15,7 @@ SECRETS: Final = (
     "AWS_SECRET_ACCESS_KEY",
     "JWT_SECRET",
     "JWT_PREVIOUS_SECRET",
+    "REDIS_URL",
 )
 PositiveInt: TypeAlias = Annotated[int, Meta(ge=1)]
 

@@ -15,6 +15,7 @@ from api.http.authentication.bearer import bearer_middleware
 from api.http.authentication.tokens import TokenVerifier
 from api.http.bodies import JsonRequest
 from api.http.connections.limits import BODY_BYTES
+from api.http.limits.middleware import add_limits, limit_by
 from api.http.methods import MethodsMiddleware
 from api.http.observability.correlation import HEADER, add_correlation_id
 from api.http.openapi.config import openapi_config
@@ -79,11 +80,20 @@ def create_app(
         route_handlers=routes,
         lifespan=[lifespan],
         dependencies={"resources": Provide(resources, sync_to_thread=False)},
-        middleware=[bearer_middleware(verifier)],
-        before_send=[add_correlation_id],
+        middleware=[limit_by("address"), bearer_middleware(verifier), limit_by("user")],
+        before_send=[add_correlation_id, add_limits],
         exception_handlers={Exception: respond_with_problem},
         cors_config=CORSConfig(
-            allow_origins=["*"], expose_headers=["ETag", "Link", "Location", "Retry-After", HEADER]
+            allow_origins=["*"],
+            expose_headers=[
+                "ETag",
+                "Link",
+                "Location",
+                "RateLimit",
+                "RateLimit-Policy",
+                "Retry-After",
+                HEADER,
+            ],
         ),
         request_max_body_size=BODY_BYTES,
         # Media are JPEGs: gzip would only cost time.

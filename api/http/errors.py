@@ -14,6 +14,9 @@ ApiError
 ├── InvalidCursor           the cursor was not issued by this API
 ├── InvalidQuery            the query parameters contradict each other or cannot be answered
 ├── InsufficientRole        the route requires another role
+├── TooManyRequests         the user or the address sends too many
+├── QuotaExceeded           a quota of the user has no room
+├── LimitsUnavailable       the store of the limits does not respond
 ├── TooManyWaitingPhotos    too many photos of the user wait for a worker
 ├── TranscodeQueueFull      too many photos wait for a worker
 ├── NotYetReadable          the change is stored, but reads do not show it yet
@@ -130,6 +133,28 @@ class InsufficientRole(ApiError):
     def __init__(self, role: str) -> None:
         super().__init__(f"Requires role auditor or operator (yours: {role}).")
         self.role = role
+
+
+class TooManyRequests(ApiError):
+    """The user or the address sends too many; `seconds` until one more is allowed."""
+
+    def __init__(self, limit: int, *, seconds: int) -> None:
+        super().__init__(f"Send at most {limit} per minute, retry after {seconds} s")
+        self.limit = limit
+        self.seconds = seconds
+
+
+class QuotaExceeded(ApiError):
+    """A quota of the user has no room for another photo; it may have some after `seconds`."""
+
+    def __init__(self, quota: str, *, seconds: int) -> None:
+        super().__init__(f"Your quota is {quota}, retry after {seconds} s")
+        self.quota = quota
+        self.seconds = seconds
+
+
+class LimitsUnavailable(ApiError):
+    """The store of the limits does not respond, so no upload is opened."""
 
 
 class TooManyWaitingPhotos(ApiError):

@@ -10,6 +10,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from api.http.limits.buckets import Buckets, open_buckets
 from api.http.observability.metrics import DatabaseCollector
 from api.http.writer import Writer
 from api.settings import ApiSettings
@@ -29,6 +30,7 @@ class Resources(Struct, frozen=True, kw_only=True):
     connections: Connections
     store: ObjectStore
     writer: Writer
+    buckets: Buckets
 
     def media_url(self, request: Request[Any, Any, Any]) -> str:
         """The URL to prefix object keys with: of the CDN, or else of this API."""
@@ -65,7 +67,7 @@ async def resources_with(store: ObjectStore, settings: ApiSettings) -> AsyncIter
         check=check_quickly,
         open=False,
     )
-    async with connections:
+    async with connections, open_buckets(settings.limits) as buckets:
         with Publishing(settings.database.url, pool_size=settings.database.pool_size) as publishing:
             pools = {"reads": connections.get_stats, "writes": publishing.connection_stats}
             with register_collectors(
@@ -73,5 +75,9 @@ async def resources_with(store: ObjectStore, settings: ApiSettings) -> AsyncIter
             ):
                 writer = Writer(publishing, connections, pool_size=settings.database.pool_size)
                 yield Resources(
-                    settings=settings, connections=connections, store=store, writer=writer
+                    settings=settings,
+                    connections=connections,
+                    store=store,
+                    writer=writer,
+                    buckets=buckets,
                 )

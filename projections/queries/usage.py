@@ -11,7 +11,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 
 from domain.post import Status
-from projections.connection import fetch_all
+from projections.connection import fetch_all, fetch_one
 
 UPLOADS_WITHIN: Final = timedelta(hours=24)
 
@@ -26,6 +26,26 @@ SELECT status, count(*) AS posts,
 FROM usage_posts WHERE user_id = %(user_id)s
 GROUP BY status ORDER BY status
 """
+
+_RECENT: Final = """
+SELECT count(*) FILTER (WHERE status = 'pending') AS open_uploads,
+       count(*) FILTER (WHERE uploaded_at > %(since)s) AS uploads,
+       coalesce(sum(file_size) FILTER (
+           WHERE status = 'pending' OR uploaded_at > %(since)s
+       ), 0)::bigint AS announced_bytes
+FROM usage_posts WHERE user_id = %(user_id)s
+"""
+
+
+class RecentUsage(Struct, frozen=True, kw_only=True):
+    """One user's open uploads, uploads of the last 24 hours, and the bytes of both.
+
+    What was uploaded counts although it is deleted.
+    """
+
+    open_uploads: int
+    uploads: int
+    announced_bytes: int
 
 
 class Usage(Struct, frozen=True, kw_only=True):
@@ -61,3 +81,13 @@ async def usage_of(connection: AsyncConnection[object], user_id: UUID, *, at: da
         variant_bytes=sum(each.variant_bytes for each in sums),
         recent_uploads=sum(each.uploads for each in sums),
     )
+
+
+async def recent_usage_of(
+    connection: AsyncConnection[object], user_id: UUID, *, at: datetime
+) -> RecentUsage:
+    """The usage that quotas bound, at the same cost as `usage_of`."""
+    parameters = {"user_id": user_id, "since": at - UPLOADS_WITHIN}
+    usage = await fetch_one(connection, RecentUsage, _RECENT, parameters)
+    assert usage is not None  # noqa: S101 - an aggregate has a row
+    return usage

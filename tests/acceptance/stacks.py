@@ -16,7 +16,7 @@ def run_local_stack(
     services: Mapping[str, Sequence[str]] = SERVICES,
 ) -> Iterator[LocalStack]:
     """Run a stack with these settings until the block ends; other tests need the other cores."""
-    environ = {"WORKER_CONCURRENCY": "1", **(environ or {})}
+    environ = {"WORKER_CONCURRENCY": "1", "LIMITS": "false", **(environ or {})}
     with temporary_stack_folder() as folder, start_blocking_portal() as portal:
         context = local_stack(
             folder=folder, port=None, environ=environ, report=print, services=services

@@ -14,13 +14,20 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 
-from api.http.errors import IdentityProviderUnavailable, InvalidBody, InvalidQuery, InvalidToken
+from api.http.errors import (
+    IdentityProviderUnavailable,
+    InvalidBody,
+    InvalidQuery,
+    InvalidToken,
+    TooManyRequests,
+)
 from api.http.problems.problem import MEDIA_TYPE, Problem, ProblemType
 from api.http.problems.types import DATABASE_UNAVAILABLE, PROBLEM_TYPES
 
 # What any request to a path can be answered with, and any that carries a token.
 _ANY: Final = (MethodNotAllowedException, Exception)
 _AUTHENTICATED: Final = (InvalidToken, IdentityProviderUnavailable)
+_LIMITED: Final = (TooManyRequests,)
 # What a request with a body can be answered with.
 BODY: Final = (InvalidBody, RequestEntityTooLarge)
 QUERY: Final = (InvalidQuery,)
@@ -68,10 +75,14 @@ NOT_MODIFIED: Final[Mapping[int, ResponseSpec]] = {
 
 
 def problem_responses(
-    *errors: type[Exception], is_open: bool = False, uses_database: bool = True
+    *errors: type[Exception],
+    is_open: bool = False,
+    uses_database: bool = True,
+    is_limited: bool = True,
 ) -> dict[int, ResponseSpec]:
     """Document the problems that `errors` and every request of this kind can end with."""
-    found = [PROBLEM_TYPES[error] for error in (*errors, *_ANY)]
+    limits = _LIMITED if is_limited else ()
+    found = [PROBLEM_TYPES[error] for error in (*errors, *_ANY, *limits)]
     if not is_open:
         found += [PROBLEM_TYPES[error] for error in _AUTHENTICATED]
     if uses_database:

@@ -11,7 +11,14 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import ClientException, HTTPException
 
-from api.http.errors import InvalidBody, InvalidQuery, TooManyWaitingPhotos, TranscodeQueueFull
+from api.http.errors import (
+    InvalidBody,
+    InvalidQuery,
+    QuotaExceeded,
+    TooManyRequests,
+    TooManyWaitingPhotos,
+    TranscodeQueueFull,
+)
 from api.http.observability.correlation import correlation_id_of
 from api.http.problems.problem import MEDIA_TYPE, PROBLEMS_PATH, FieldError, Problem, ProblemType
 from api.http.problems.types import PROBLEM_TYPES
@@ -19,6 +26,7 @@ from api.http.problems.types import PROBLEM_TYPES
 _log = structlog.get_logger(__name__)
 
 # Where Litestar found a value that it refused.
+_WITH_SECONDS: Final = (TranscodeQueueFull, TooManyWaitingPhotos, TooManyRequests, QuotaExceeded)
 _PARAMETERS: Final = frozenset({"query", "path", "header", "cookie"})
 
 
@@ -63,7 +71,7 @@ def _litestar_error(error: dict[str, Any]) -> FieldError:
 
 
 def _headers(error: Exception) -> dict[str, str]:
-    if isinstance(error, TranscodeQueueFull | TooManyWaitingPhotos):
+    if isinstance(error, _WITH_SECONDS):
         return {"Retry-After": str(error.seconds)}
     return dict(error.headers or {}) if isinstance(error, HTTPException) else {}
 

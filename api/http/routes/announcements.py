@@ -10,6 +10,7 @@ from api.http.authentication.requests import AuthenticatedRequest, command_origi
 from api.http.errors import FileTooLarge, FileTooSmall, PostNotPending, UnsupportedContentType
 from api.http.resources import Resources
 from api.http.routes.idempotency import NewPostIds, find_repeated, new_post_ids
+from api.http.routes.quotas import check_quotas
 from api.http.schemas.uploads import InitUpload
 from api.settings import ApiSettings
 from domain.commands import CreatePost, DeletePost
@@ -46,6 +47,12 @@ async def announce(
         await _delete_replaced(data, request, resources, kept=repeated)
         return repeated, True
     await _check_replaced(data, request, resources)
+    await check_quotas(
+        resources.connections,
+        resources.settings.limits,
+        user_id=request.user.id,
+        file_size=data.file_size,
+    )
     found = await _find_duplicate(data, content_type, request, resources)
     post = found or await _create_post(data, content_type, request, resources, ids=ids)
     await _delete_replaced(data, request, resources, kept=post)

@@ -29,7 +29,7 @@ CHECK_SECONDS: Final = 3.0
     response_description="The process responds.",
     summary="Check that the process responds",
     operation_class=OpenOperation,
-    responses=problem_responses(is_open=True, uses_database=False),
+    responses=problem_responses(is_open=True, uses_database=False, is_limited=False),
     sync_to_thread=False,
 )
 def live() -> Liveness:
@@ -48,7 +48,7 @@ def _operation_id(_: HTTPRouteHandler, __: object, path: Sequence[object]) -> st
     summary="Check that the dependencies respond",
     operation_class=OpenOperation,
     responses={
-        **problem_responses(is_open=True, uses_database=False),
+        **problem_responses(is_open=True, uses_database=False, is_limited=False),
         503: ResponseSpec(
             Health, generate_examples=False, description="A dependency does not respond."
         ),
@@ -63,6 +63,7 @@ async def ready(resources: UseResources) -> Response[Health]:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_run_check, checks.check_database)
         tasks.start_soon(_run_check, checks.check_object_store)
+        tasks.start_soon(_run_check, checks.check_limits)
     health = checks.health()
     return Response(health, status_code=200 if health.status == "up" else 503)
 
@@ -73,6 +74,7 @@ class _Checks:
         self._queue: QueueDepth | None = None
         self._lag: Lag | None = None
         self._object_store_up = False
+        self._limits_up = False
 
     async def check_database(self) -> None:
         async with self._resources.connections.connection() as connection:
@@ -83,12 +85,16 @@ class _Checks:
         await self._resources.store.ping()
         self._object_store_up = True
 
+    async def check_limits(self) -> None:
+        self._limits_up = await self._resources.buckets.ping()
+
     def health(self) -> Health:
         database_up = self._lag is not None
         return Health(
             status="up" if database_up and self._object_store_up else "down",
             database="up" if database_up else "down",
             object_store="up" if self._object_store_up else "down",
+            limits="up" if self._limits_up else "down",
             queue=None if self._queue is None else _queue_view(self._queue),
             projection=None if self._lag is None else LagView(**asdict(self._lag)),
         )

@@ -32,6 +32,13 @@ class Health(Struct, frozen=True, kw_only=True):
     status: Annotated[State, Meta(description="Whether both dependencies respond.")]
     database: Annotated[State, Meta(description="Whether PostgreSQL responds.")]
     object_store: Annotated[State, Meta(description="Whether the object store responds.")]
+    limits: Annotated[
+        State,
+        Meta(
+            description="Whether the store of the rate limits responds. Without it, no upload is "
+            "opened, and everything else goes on."
+        ),
+    ]
     queue: QueueView | None
     projection: LagView | None
 

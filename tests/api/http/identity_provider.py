@@ -105,7 +105,7 @@ def serving(provider: IdentityProvider, authority: trustme.CA) -> Iterator[None]
             self.end_headers()
             self.wfile.write(provider.document())
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -140,6 +140,7 @@ async def test_health_tells_how_every_part_is_doing(
         "status": "up",
         "database": "up",
         "object_store": "up",
+        "limits": "up",
         "queue": {"waiting": 0, "running": 0},
         "projection": {"head": 0, "position": 0, "events": 0},
     }

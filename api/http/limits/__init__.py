@@ -1,0 +1,1 @@
+"""Limits: how much of the service one user or one address gets."""
