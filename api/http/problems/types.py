@@ -53,6 +53,8 @@ from transcoder.errors import ObjectStoreUnavailable
 
 # A restarted server is back by then.
 RETRY_AFTER_SECONDS: Final = 2
+# In the documentation; each answer has its own.
+_RETRY_LATER: Final = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 
 def _unavailable(slug: str, title: str, meaning: str) -> ProblemType:
@@ -175,7 +177,7 @@ PROBLEM_TYPES: Final[Mapping[type[Exception], ProblemType]] = {
         "The user, or the address, sends more requests of this kind than `RateLimit-Policy` "
         "allows.",
         sample=str(TooManyRequests(300, seconds=1)),
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        headers=_RETRY_LATER,
     ),
     QuotaExceeded: ProblemType(
         "quota-exceeded",
@@ -183,7 +185,7 @@ PROBLEM_TYPES: Final[Mapping[type[Exception], ProblemType]] = {
         "Quota exceeded",
         "The user has too many uploads open, or has uploaded too much within a day.",
         sample=str(QuotaExceeded("1000 open uploads", seconds=60)),
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        headers=_RETRY_LATER,
     ),
     LimitsUnavailable: _unavailable(
         "limits-unavailable",
@@ -197,7 +199,7 @@ PROBLEM_TYPES: Final[Mapping[type[Exception], ProblemType]] = {
         "The photos of one user may take up a tenth of the queue. Nothing is lost: the photo stays "
         "uploaded, and `Retry-After` is computed from the current throughput.",
         sample=str(TooManyWaitingPhotos(capacity=10, seconds=3)),
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        headers=_RETRY_LATER,
     ),
     TranscodeQueueFull: _unavailable(
         "queue-full",
