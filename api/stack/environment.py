@@ -19,12 +19,12 @@ _PRODUCTION_NEEDS: Final = (
     "CLOUDFRONT_URL",
     "JWT_SECRET",
 )
-_TOKEN_SECRETS: Final = frozenset({"JWT_SECRET", "JWT_PREVIOUS_SECRET"})
+_API_SECRETS: Final = frozenset({"JWT_SECRET", "JWT_PREVIOUS_SECRET", "REDIS_URL"})
 _STORE_SECRETS: Final = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"})
 _UNNEEDED: Final[Mapping[str, frozenset[str]]] = {
-    "migrate": _TOKEN_SECRETS,
-    "worker": _TOKEN_SECRETS,
-    "projector": _TOKEN_SECRETS | _STORE_SECRETS,
+    "migrate": _API_SECRETS,
+    "worker": _API_SECRETS,
+    "projector": _API_SECRETS | _STORE_SECRETS,
 }
 
 
