@@ -135,12 +135,6 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
         return self.environment == "development" or not self.identity.has_public_keys
 
 
-class AuditSettings(Struct, frozen=True, kw_only=True):
-    """What signs exported evidence: the path of an Ed25519 PEM key, or the key in base64."""
-
-    signing_key: str | None = field(default=None, name="AUDIT_SIGNING_KEY")
-
-
 def api_settings() -> ApiSettings:
     """Read the environment.
 
@@ -167,11 +161,6 @@ def _missing(environ: Mapping[str, str]) -> list[str]:
         # The provider signs tokens for other services with the same keys.
         needed += ["JWT_ISSUER", "JWT_AUDIENCE"]
     return [f"{name} is not set" for name in needed if name not in given]
-
-
-def audit_settings() -> AuditSettings:
-    """Read the environment."""
-    return load_settings(AuditSettings, os.environ)
 
 
 def add_to_environ(variables: Mapping[str, str]) -> None:

@@ -1,8 +1,9 @@
 """Settings of the projector process, and of the commands that need the database alone."""
 
 import os
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct, field
 
 from domain.settings import DatabaseSettings, TelemetrySettings, load_settings
 
@@ -12,6 +13,18 @@ class ProjectorSettings(Struct, frozen=True, kw_only=True):
 
     telemetry: TelemetrySettings
     database: DatabaseSettings
+
+
+class AuditSettings(Struct, frozen=True, kw_only=True):
+    """Under which name and with which key checkpoints of the log are signed.
+
+    The key is the path of an Ed25519 PEM file, or the key in base64.
+    """
+
+    origin: Annotated[str, Meta(pattern=r"^[^\s+]+$")] = field(
+        default="nova-publishing/log", name="AUDIT_ORIGIN"
+    )
+    signing_key: str | None = field(default=None, name="AUDIT_SIGNING_KEY")
 
 
 def projector_settings() -> ProjectorSettings:
@@ -30,3 +43,12 @@ def database_settings() -> DatabaseSettings:
         WrongSettings: a variable is missing or wrong.
     """
     return load_settings(DatabaseSettings, os.environ)
+
+
+def audit_settings() -> AuditSettings:
+    """Read the environment.
+
+    Raises:
+        WrongSettings: a variable is wrong.
+    """
+    return load_settings(AuditSettings, os.environ)

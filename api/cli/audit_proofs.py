@@ -1,73 +1,95 @@
 """`nova audit checkpoint|prove|check`: evidence that can be verified without the database."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
-from msgspec.structs import replace
 
 from api.cli.errors import friendly_errors
+from api.cli.log_keys import PublicKey, log_signer, read_verifier
 from api.cli.options import Out
 from api.cli.output import console, errors, quantity
 from api.cli.session import AuditSession, run_audited, run_on_database
-from api.settings import audit_settings
-from domain.settings import WrongSettings
 from projections.log_tree.evidence import (
-    Checkpoint,
     Evidence,
+    InclusionProof,
     check_evidence,
+    checkpoint_of,
     decode_evidence,
-    encode_evidence,
-    public_key_of,
-    sign,
-    signing_key,
 )
-from projections.log_tree.proofs import export_checkpoint, export_proof
-
-Older = Annotated[
-    Path | None,
-    typer.Option(
-        "--since",
-        exists=True,
-        dir_okay=False,
-        help="Prove as well that the log extends this older checkpoint.",
-        metavar="FILE",
-    ),
-]
+from projections.log_tree.proofs import export_checkpoint, export_proof, export_proofs_of_post
 
 
 @friendly_errors()
-def checkpoint(out: Out = None, since: Older = None) -> None:
+def checkpoint(
+    out: Out = None,
+    since: Annotated[
+        Path | None,
+        typer.Option(
+            "--since",
+            exists=True,
+            dir_okay=False,
+            help="Prove as well that the log has only grown since this checkpoint.",
+            metavar="FILE",
+        ),
+    ] = None,
+) -> None:
     """Export the latest checkpoint. Store it where database administrators cannot change it."""
-    old = _read(since).checkpoint if since else None
-    evidence = run_on_database(lambda connection: export_checkpoint(connection, since=old))
-    _export(evidence, out, what="checkpoint")
+    old = checkpoint_of(_read(since)).checkpoint if since else None
+    signer = log_signer()
+    evidence = run_on_database(lambda connection: export_checkpoint(connection, signer, since=old))
+    _write(str(evidence), out)
+    _report("checkpoint", evidence, out)
 
 
 @friendly_errors()
 def prove(
     position: Annotated[
-        int, typer.Argument(min=1, help="Position of the event in the log.", metavar="POSITION")
-    ],
-    out: Out = None,
-    since: Older = None,
+        int | None,
+        typer.Argument(min=1, help="Position of the event in the log.", metavar="[POSITION]"),
+    ] = None,
+    post_id: Annotated[
+        UUID | None,
+        typer.Option("--post", help="Prove all events of this post.", metavar="POST_ID"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write to this file; with --post, one file per event into this folder.",
+            metavar="PATH",
+        ),
+    ] = None,
 ) -> None:
-    """Export a proof that an event is in the log."""
-    old = _read(since).checkpoint if since else None
+    """Export the proof that an event, or each event of a post, is in the log."""
+    if (position is None) == (post_id is None):
+        raise typer.BadParameter("pass either POSITION or --post POST_ID")
+    signer = log_signer()
 
-    async def query(session: AuditSession) -> Evidence:
+    async def query(session: AuditSession) -> list[InclusionProof]:
         # The proof holds the event's bytes, as a history does.
-        await session.record("nova audit prove", position=position)
-        return await export_proof(session.connection, position, since=old)
+        post = str(post_id) if post_id else None
+        await session.record("nova audit prove", position=position, post_id=post)
+        if post_id is not None:
+            return await export_proofs_of_post(session.connection, post_id, signer)
+        assert position is not None  # noqa: S101 - one of both is given
+        return [await export_proof(session.connection, position, signer)]
 
-    _export(run_audited(query), out, what=f"proof of event {position}")
+    proofs = run_audited(query)
+    if post_id is None:
+        _write(str(proofs[0]), out)
+        _report(f"proof of event {position}", proofs[0], out)
+    else:
+        _write_proofs(proofs, out)
+        _report(f"proofs of {quantity(len(proofs), 'event')}", proofs[0], out)
 
 
 @friendly_errors()
 def check(
-    file: Annotated[
-        Path,
-        typer.Argument(exists=True, dir_okay=False, help="Checkpoint or proof.", metavar="FILE"),
+    files: Annotated[
+        list[Path],
+        typer.Argument(exists=True, dir_okay=False, help="Checkpoints or proofs.", metavar="FILE"),
     ],
     trusted: Annotated[
         Path | None,
@@ -75,51 +97,41 @@ def check(
             "--checkpoint",
             exists=True,
             dir_okay=False,
-            help="Older checkpoint you trust.",
+            help="Checkpoint you trust.",
             metavar="FILE",
         ),
     ] = None,
-    public_key: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            help="Key that must have signed it, as PEM or base64.",
-            metavar="FILE",
-        ),
-    ] = None,
+    public_key: PublicKey = None,
 ) -> None:
-    """Verify a checkpoint or proof offline."""
-    key = public_key_of(public_key.read_bytes()) if public_key else None
-    old = _read(trusted).checkpoint if trusted else None
-    for line in check_evidence(_read(file), trusted=old, public_key=key):
-        console.print(line, markup=False)
+    """Verify checkpoints and proofs offline."""
+    old = checkpoint_of(_read(trusted)).checkpoint if trusted else None
+    for evidence in map(_read, files):
+        verifier = read_verifier(public_key, origin=checkpoint_of(evidence).checkpoint.origin)
+        for line in check_evidence(evidence, trusted=old, verifier=verifier):
+            console.print(line, markup=False)
 
 
 def _read(path: Path) -> Evidence:
     return decode_evidence(path.read_bytes())
 
 
-def _export(evidence: Evidence, out: Path | None, *, what: str) -> None:
-    evidence = replace(evidence, checkpoint=_sign(evidence.checkpoint))
-    content = encode_evidence(evidence)
+def _write(content: str, out: Path | None) -> None:
     if out is None:
-        typer.echo(content.decode(), nl=False)
+        typer.echo(content, nl=False)
     else:
-        out.write_bytes(content)
-    how = "signed" if evidence.checkpoint.signature else "not signed: AUDIT_SIGNING_KEY is not set"
+        out.write_text(content)
+
+
+def _write_proofs(proofs: Sequence[InclusionProof], folder: Path | None) -> None:
+    if folder is not None:
+        folder.mkdir(exist_ok=True)
+    for proof in proofs:
+        name = f"event-{proof.event.version}.tlog-proof"
+        _write(str(proof), folder and folder / name)
+
+
+def _report(what: str, evidence: Evidence, out: Path | None) -> None:
     where = f" to {out}" if out else ""
-    size = evidence.checkpoint.tree_size
-    errors.print(
-        f"Exported the {what}{where} (tree of {quantity(size, 'event')}, {how}).", markup=False
-    )
-
-
-def _sign(checkpoint: Checkpoint) -> Checkpoint:
-    key = audit_settings().signing_key
-    if key is None:
-        return checkpoint
-    try:
-        return sign(checkpoint, signing_key(key))
-    except (ValueError, OSError) as error:
-        raise WrongSettings([f"AUDIT_SIGNING_KEY is wrong: {error}"]) from error
+    checkpoint = checkpoint_of(evidence).checkpoint
+    size = quantity(checkpoint.tree_size, "event")
+    errors.print(f"Exported the {what}{where} (log {checkpoint.origin}, {size}).", markup=False)

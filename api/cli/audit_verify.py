@@ -9,12 +9,18 @@ from psycopg import AsyncConnection
 
 from api.cli.errors import friendly_errors
 from api.cli.findings import describe_finding
+from api.cli.log_keys import PublicKey, read_verifier
 from api.cli.options import AsJson
 from api.cli.output import print_json, quantity
 from api.cli.progress import show_progress
 from api.cli.session import run_on_database
 from projections.audit.lifecycles import Lifecycles, audit_lifecycles
-from projections.log_tree.evidence import Checkpoint, decode_evidence
+from projections.log_tree.evidence import (
+    Checkpoint,
+    check_evidence,
+    checkpoint_of,
+    decode_evidence,
+)
 from projections.log_tree.findings import Finding
 from projections.log_tree.sealing import seal as seal_log
 from projections.log_tree.verification import LogVerification
@@ -35,12 +41,13 @@ def verify(
             metavar="FILE",
         ),
     ] = None,
+    public_key: PublicKey = None,
     *,
     seal: Annotated[bool, typer.Option("--seal", help="Seal new events afterwards.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Verify the Merkle tree over the log, and every post's state transitions."""
-    exported = [decode_evidence(path.read_bytes()).checkpoint for path in checkpoints or []]
+    exported = [_read(path, public_key) for path in checkpoints or []]
     found, sealed, lifecycles = run_on_database(
         lambda connection: _walk(connection, exported, seal=seal, as_json=as_json)
     )
@@ -52,6 +59,13 @@ def verify(
         _print_verification(found, sealed=sealed)
         _print_lifecycles(lifecycles)
     raise typer.Exit(0 if lifecycles and lifecycles.are_legal else 1)
+
+
+def _read(path: Path, public_key: Path | None) -> Checkpoint:
+    evidence = decode_evidence(path.read_bytes())
+    checkpoint = checkpoint_of(evidence).checkpoint
+    check_evidence(evidence, verifier=read_verifier(public_key, origin=checkpoint.origin))
+    return checkpoint
 
 
 async def _walk(

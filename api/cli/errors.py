@@ -25,6 +25,7 @@ from domain.settings import WrongSettings
 from projections.follow.batch import UnknownProjection
 from projections.follow.failures import NotStoppedThere
 from projections.log_tree.evidence import WrongEvidence
+from projections.log_tree.notes import WrongNote
 from projections.log_tree.proofs import NotProvable
 from projections.log_tree.sealing import CheckpointMissing
 from projections.rebuild.rebuild import RebuildRunning
@@ -51,6 +52,7 @@ _TELLING: Final = (
     UnknownProjection,
     UnreadableEvent,
     WrongEvidence,
+    WrongNote,
 )
 
 

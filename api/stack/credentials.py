@@ -1,5 +1,7 @@
 """The secrets of a stack folder: generated once, readable by the owner only."""
 
+import base64
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -16,6 +18,11 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     # Signs requests between the parts of SeaweedFS.
     seaweedfs_signing_key: str
     jwt_secret: str
+
+    def audit_signing_key(self) -> str:
+        """The key that signs the log's checkpoints, in base64; derived, so it needs no storing."""
+        key = hmac.digest(self.jwt_secret.encode(), b"audit signing key", "sha256")
+        return base64.b64encode(key).decode()
 
 
 def load_credentials(path: Path) -> Credentials:

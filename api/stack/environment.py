@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from api.stack.addresses import LOOPBACK, check_addresses
+from api.stack.credentials import Credentials
 from api.stack.errors import MissingSettings
 from api.stack.seaweedfs import REGION, S3Access
 from domain.settings import WrongSettings
@@ -83,7 +84,7 @@ def services_environ(
     environ: Mapping[str, str],
     *,
     servers: EmbeddedServers,
-    jwt_secret: str,
+    credentials: Credentials,
     port: int,
     public_url: str | None,
     temporary: Path,
@@ -97,7 +98,8 @@ def services_environ(
         "APP_HOST": LOOPBACK,
         # There is no load balancer to wait for.
         "APP_SHUTDOWN_DELAY_SECONDS": "0",
-        "JWT_SECRET": jwt_secret,
+        "AUDIT_SIGNING_KEY": credentials.audit_signing_key(),
+        "JWT_SECRET": credentials.jwt_secret,
         "S3_BUCKET_NAME": BUCKET,
         "S3_REGION": REGION,
     }

@@ -109,7 +109,7 @@ async def local_stack(
                 variables = environment.services_environ(
                     given,
                     servers=servers,
-                    jwt_secret=load_credentials(private.credentials).jwt_secret,
+                    credentials=load_credentials(private.credentials),
                     port=app_port,
                     public_url=public_url,
                     temporary=private.temporary,

@@ -27,6 +27,8 @@ _SHARED: Final = (
     "JWT_ISSUER",
     "JWT_AUDIENCE",
     "JWT_ROLE_CLAIM",
+    "AUDIT_SIGNING_KEY",
+    "AUDIT_ORIGIN",
     "NO_PROXY",
     "no_proxy",
 )

@@ -1,86 +1,102 @@
-"""Evidence: checkpoints and proofs as files, verified offline.
+"""Evidence: checkpoints and proofs in the text formats of C2SP, verified offline.
 
-WrongEvidence              the file is no checkpoint or proof, or does not verify
+A checkpoint is a c2sp.org/tlog-checkpoint. A proof of an event is a c2sp.org/tlog-proof, whose
+extra data are the bytes of the leaf. A proof that the log only grew is the request by which
+c2sp.org/tlog-witness asks a witness to sign a checkpoint.
+
+WrongEvidence              the file is none of them, or does not verify
 """
 
-import base64
-from datetime import UTC, datetime
-from pathlib import Path
+import re
 from typing import Final, TypeAlias
 
-import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-    load_pem_public_key,
-)
 from msgspec import Struct
-from msgspec.structs import replace
 
+from projections.log_tree.notes import (
+    Note,
+    Signer,
+    Verifier,
+    WrongNote,
+    decode_base64,
+    encode_base64,
+    parse_note,
+)
 from projections.log_tree.tree import (
+    HASH_BYTES,
     SealableEvent,
     WrongProof,
+    event_of_leaf,
     root_of_inclusion,
     roots_of_consistency,
 )
 
-_PEM: Final = b"-----BEGIN"
+_PROOF_HEADER: Final = "c2sp.org/tlog-proof@v1"
+_DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,17}")
+_CHECKPOINT_LINES: Final = 3
 
 
-class Checkpoint(Struct, frozen=True, kw_only=True):
-    """A signed tree head: hashes in hex, key (raw Ed25519) and signature in base64."""
+class Checkpoint(Struct, frozen=True):
+    """A tree head: the name of the log, the number of its events, and the root of their tree."""
 
+    origin: str
     tree_size: int
-    position: int
-    root_hash: str
-    at: datetime
-    public_key: bytes | None = None
-    signature: bytes | None = None
+    root_hash: bytes
 
-    def signed_text(self) -> bytes:
-        """The five lines that the signature covers."""
-        lines = ("nova checkpoint v1", self.tree_size, self.position, self.root_hash)
-        return "\n".join([*map(str, lines), self.at.astimezone(UTC).isoformat()]).encode()
+    def text(self) -> str:
+        """The three lines that are signed."""
+        return f"{self.origin}\n{self.tree_size}\n{encode_base64(self.root_hash)}\n"
 
 
-class Extension(Struct, frozen=True, kw_only=True):
-    """The proof that a tree begins with all the events of an older one."""
+class SignedCheckpoint(Struct, frozen=True):
+    """A checkpoint with its signatures."""
+
+    checkpoint: Checkpoint
+    note: Note
+
+    def __str__(self) -> str:
+        return str(self.note)
+
+
+class ConsistencyProof(Struct, frozen=True):
+    """The proof that the log of a checkpoint begins with the first `old_size` events unchanged."""
 
     old_size: int
-    path: list[str]
+    path: list[bytes]
+    signed: SignedCheckpoint
+
+    def __str__(self) -> str:
+        return _joined([f"old {self.old_size}", *map(encode_base64, self.path)], self.signed)
 
 
-class CheckpointFile(Struct, frozen=True, kw_only=True, tag_field="kind", tag="nova.checkpoint.v1"):
-    """An exported checkpoint; `extends` proves that an older one is its prefix."""
+class InclusionProof(Struct, frozen=True):
+    """The proof that an event is the one at `index`, counted from 0, of a checkpoint's log."""
 
-    checkpoint: Checkpoint
-    extends: Extension | None = None
-
-
-class ProofFile(Struct, frozen=True, kw_only=True, tag_field="kind", tag="nova.proof.v1"):
-    """An exported inclusion proof: the event's bytes, its index, and the path to the root."""
-
-    checkpoint: Checkpoint
     event: SealableEvent
     index: int
-    path: list[str]
-    extends: Extension | None = None
+    path: list[bytes]
+    signed: SignedCheckpoint
+
+    def __str__(self) -> str:
+        lines = [
+            _PROOF_HEADER,
+            f"extra {encode_base64(self.event.leaf_data())}",
+            f"index {self.index}",
+            *map(encode_base64, self.path),
+        ]
+        return _joined(lines, self.signed)
 
 
-Evidence: TypeAlias = CheckpointFile | ProofFile
-_DECODER: Final[msgspec.json.Decoder[Evidence]] = msgspec.json.Decoder(CheckpointFile | ProofFile)
+Evidence: TypeAlias = SignedCheckpoint | ConsistencyProof | InclusionProof
 
 
 class WrongEvidence(Exception):
     """The file does not verify; the message says why."""
 
 
-def encode_evidence(evidence: Evidence) -> bytes:
-    """The file, as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(evidence)) + b"\n"
+def sign_checkpoint(tree_size: int, root_hash: bytes, signer: Signer) -> SignedCheckpoint:
+    """The checkpoint of a tree, signed."""
+    checkpoint = Checkpoint(signer.name, tree_size, root_hash)
+    return SignedCheckpoint(checkpoint, signer.sign(checkpoint.text()))
 
 
 def decode_evidence(content: bytes) -> Evidence:
@@ -90,126 +106,81 @@ def decode_evidence(content: bytes) -> Evidence:
         WrongEvidence: it holds neither.
     """
     try:
-        return _DECODER.decode(content)
-    except msgspec.MsgspecError as error:
+        text = content.decode()
+        if text.startswith(f"{_PROOF_HEADER}\n"):
+            return _parse_inclusion(text)
+        if text.startswith("old "):
+            return _parse_consistency(text)
+        return _parse_checkpoint(text)
+    except (WrongNote, ValueError) as error:
         raise WrongEvidence(f"neither a checkpoint nor a proof: {error}") from error
 
 
+def checkpoint_of(evidence: Evidence) -> SignedCheckpoint:
+    """The checkpoint in a file, or the one to which its proof leads."""
+    return evidence if isinstance(evidence, SignedCheckpoint) else evidence.signed
+
+
 def check_evidence(
-    evidence: Evidence,
-    *,
-    trusted: Checkpoint | None = None,
-    public_key: Ed25519PublicKey | None = None,
+    evidence: Evidence, *, trusted: Checkpoint | None = None, verifier: Verifier | None = None
 ) -> list[str]:
-    """What was verified, line by line; with `trusted`, also that the log extends it.
+    """What was verified, line by line; with `trusted`, also that the log of it has only grown.
 
     Raises:
         WrongEvidence: something does not verify.
     """
-    verified = [_check_signature(evidence.checkpoint, public_key)]
+    verified = [_check_signature(checkpoint_of(evidence), verifier)]
     try:
-        if isinstance(evidence, ProofFile):
+        if isinstance(evidence, InclusionProof):
             verified.append(_check_inclusion(evidence))
         if trusted is not None:
-            verified.append(_check_extension(trusted, evidence))
-    except (WrongProof, ValueError) as error:
+            verified.append(_check_growth(trusted, evidence))
+    except WrongProof as error:
         raise WrongEvidence(str(error)) from error
     return verified
 
 
-def sign(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> Checkpoint:
-    """The checkpoint with a signature."""
-    raw = raw_public_key(key.public_key())
-    return replace(checkpoint, public_key=raw, signature=key.sign(checkpoint.signed_text()))
-
-
-def signing_key(setting: str) -> Ed25519PrivateKey:
-    """The key of AUDIT_SIGNING_KEY: the path of a PEM file, or base64 of one or of 32 raw bytes.
-
-    Raises:
-        ValueError: it is neither.
-        OSError: the file cannot be read.
-    """
-    if setting.endswith(".pem") or Path(setting).is_file():
-        content = Path(setting).read_bytes()
-    else:
-        content = base64.b64decode(setting, validate=True)
-    if not content.startswith(_PEM):
-        return Ed25519PrivateKey.from_private_bytes(content)
-    key = load_pem_private_key(content, password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ValueError("not an Ed25519 key")  # noqa: TRY004 - the setting is wrong, not the call
-    return key
-
-
-def public_key_of(content: bytes) -> Ed25519PublicKey:
-    """The key of a PEM file, or of base64 as in a checkpoint.
-
-    Raises:
-        WrongEvidence: it is neither.
-    """
+def _check_signature(signed: SignedCheckpoint, verifier: Verifier | None) -> str:
+    origin = signed.checkpoint.origin
+    if verifier is None:
+        return f"the signature of {origin} was not checked: pass the log's key with --public-key"
+    if verifier.name != origin:
+        raise WrongEvidence(f"the checkpoint is of the log {origin}, the key of {verifier.name}")
     try:
-        if not content.startswith(_PEM):
-            return Ed25519PublicKey.from_public_bytes(base64.b64decode(content, validate=False))
-        key = load_pem_public_key(content)
-    except ValueError as error:
-        raise WrongEvidence(f"not a public key: {error}") from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise WrongEvidence("not an Ed25519 key")
-    return key
+        verifier.verify(signed.note)
+    except WrongNote as error:
+        raise WrongEvidence(f"the checkpoint does not hold: {error}") from error
+    return f"the checkpoint is signed by {verifier}"
 
 
-def raw_public_key(key: Ed25519PublicKey) -> bytes:
-    """The 32 bytes of a public key."""
-    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
-
-
-def _check_signature(checkpoint: Checkpoint, trusted: Ed25519PublicKey | None) -> str:
-    if checkpoint.signature is None or checkpoint.public_key is None:
-        if trusted is not None:
-            raise WrongEvidence("the checkpoint is not signed")
-        return "the checkpoint is not signed: trust it no more than the channel it came by"
-    try:
-        key = trusted or Ed25519PublicKey.from_public_bytes(checkpoint.public_key)
-        key.verify(checkpoint.signature, checkpoint.signed_text())
-    except (InvalidSignature, ValueError) as error:
-        raise WrongEvidence(
-            "the checkpoint's signature is not of this key and this checkpoint"
-        ) from error
-    shown = base64.b64encode(raw_public_key(key)).decode()
-    whose = "the given key" if trusted else "the key it names"
-    return f"the checkpoint is signed by {whose}, {shown}"
-
-
-def _check_inclusion(proof: ProofFile) -> str:
-    leaves = range(proof.checkpoint.tree_size)
-    leaf = proof.event.leaf_hash()
-    root = root_of_inclusion(leaf, proof.index, leaves, _bytes_of(proof.path))
-    if root.hex() != proof.checkpoint.root_hash:
+def _check_inclusion(proof: InclusionProof) -> str:
+    event, tree_size = proof.event, proof.signed.checkpoint.tree_size
+    root = root_of_inclusion(event.leaf_hash(), proof.index, range(tree_size), proof.path)
+    if root != proof.signed.checkpoint.root_hash:
         raise WrongEvidence("the event with these bytes is not in the log of this checkpoint")
-    event = proof.event
     return (
         f"event {event.version} of post {event.post_id} ({event.topic}) is in the log at position "
-        f"{event.position}, as event {proof.index + 1} of {proof.checkpoint.tree_size}"
+        f"{event.position}, as event {proof.index + 1} of {tree_size}"
     )
 
 
-def _check_extension(trusted: Checkpoint, evidence: Evidence) -> str:
-    checkpoint, extends = evidence.checkpoint, evidence.extends
-    if trusted.tree_size == checkpoint.tree_size and extends is None:
-        extends = Extension(old_size=checkpoint.tree_size, path=[])
-    if extends is None or extends.old_size != trusted.tree_size:
+def _check_growth(trusted: Checkpoint, evidence: Evidence) -> str:
+    checkpoint = checkpoint_of(evidence).checkpoint
+    if checkpoint.origin != trusted.origin:
+        raise WrongEvidence(f"the trusted checkpoint is of another log, {trusted.origin}")
+    if isinstance(evidence, ConsistencyProof) and evidence.old_size == trusted.tree_size:
+        old_size, path = evidence.old_size, evidence.path
+    elif checkpoint.tree_size == trusted.tree_size:
+        old_size, path = checkpoint.tree_size, []
+    else:
         raise WrongEvidence(
-            f"the file does not extend a checkpoint of {trusted.tree_size} events: "
-            "export it with --since"
+            f"nothing here leads from {trusted.tree_size} events to {checkpoint.tree_size}: "
+            "export a checkpoint with --since"
         )
     roots = roots_of_consistency(
-        trusted.tree_size,
-        range(checkpoint.tree_size),
-        _bytes_of(extends.path),
-        old_root=bytes.fromhex(trusted.root_hash),
+        old_size, range(checkpoint.tree_size), path, old_root=trusted.root_hash
     )
-    if [root.hex() for root in roots] != [trusted.root_hash, checkpoint.root_hash]:
+    if roots != (trusted.root_hash, checkpoint.root_hash):
         raise WrongEvidence(
             f"the log of {checkpoint.tree_size} events does not begin with the trusted one of "
             f"{trusted.tree_size}: history was rewritten"
@@ -218,5 +189,53 @@ def _check_extension(trusted: Checkpoint, evidence: Evidence) -> str:
     return f"the log of {sizes}, unchanged"
 
 
-def _bytes_of(path: list[str]) -> list[bytes]:
-    return [bytes.fromhex(part) for part in path]
+def _joined(lines: list[str], signed: SignedCheckpoint) -> str:
+    return "\n".join([*lines, "", str(signed.note)])
+
+
+def _parse_inclusion(text: str) -> InclusionProof:
+    head, _, rest = text.partition("\n\n")
+    _, extra, index, *path = [*head.split("\n"), "", ""]
+    return InclusionProof(
+        event_of_leaf(decode_base64(_after("extra ", extra))),
+        _decimal(_after("index ", index)),
+        [_hash(line) for line in path[:-2]],
+        _parse_checkpoint(rest),
+    )
+
+
+def _parse_consistency(text: str) -> ConsistencyProof:
+    head, _, rest = text.partition("\n\n")
+    old, *path = head.split("\n")
+    return ConsistencyProof(
+        _decimal(_after("old ", old)), [_hash(line) for line in path], _parse_checkpoint(rest)
+    )
+
+
+def _parse_checkpoint(text: str) -> SignedCheckpoint:
+    note = parse_note(text)
+    lines = note.text.split("\n")[:-1]
+    # Extension lines may follow; they are signed, and mean nothing here.
+    if len(lines) < _CHECKPOINT_LINES or not all(lines):
+        raise WrongNote("it is no checkpoint")
+    origin, tree_size, root_hash = lines[:_CHECKPOINT_LINES]
+    return SignedCheckpoint(Checkpoint(origin, _decimal(tree_size), _hash(root_hash)), note)
+
+
+def _after(word: str, line: str) -> str:
+    if not line.startswith(word):
+        raise WrongNote(f"a line with {word.strip()} is missing")
+    return line.removeprefix(word)
+
+
+def _decimal(text: str) -> int:
+    if not _DECIMAL.fullmatch(text):
+        raise WrongNote("a number is none")
+    return int(text)
+
+
+def _hash(text: str) -> bytes:
+    content = decode_base64(text)
+    if len(content) != HASH_BYTES:
+        raise WrongNote("a hash has the wrong length")
+    return content

@@ -1,32 +1,53 @@
-"""Proofs from the database: that the newest checkpoint covers an event, or an older checkpoint.
+"""Proofs from the database: that the newest checkpoint covers events, or an older checkpoint.
 
-Each proof reads the leaves once, a batch at a time.
+Each export reads the leaves once, a batch at a time, and only what verifies is exported.
 """
 
-from collections.abc import AsyncIterator
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final
+from uuid import UUID
 
+from msgspec import Struct
 from psycopg import AsyncConnection
 
-from projections.connection import fetch_all, fetch_one, fetch_value
+from projections.connection import fetch_all
 from projections.log_tree.evidence import (
     Checkpoint,
-    CheckpointFile,
-    Extension,
-    ProofFile,
+    ConsistencyProof,
+    InclusionProof,
+    SignedCheckpoint,
     WrongEvidence,
     check_evidence,
+    sign_checkpoint,
 )
+from projections.log_tree.notes import Signer
 from projections.log_tree.sealing import Leaf, StoredCheckpoint, newest_checkpoint
 from projections.log_tree.tree import Frontier, SealableEvent, consistency_ranges, inclusion_ranges
 
 _BATCH: Final = 10_000
-_EVENT: Final = """
+_EVENTS: Final = """
 SELECT notification_id AS position, originator_id AS post_id, originator_version AS version,
        topic, state
-FROM post_events WHERE notification_id = %(position)s
+FROM post_events WHERE notification_id = ANY (%(positions)s)
 """
-_INDEX: Final = "SELECT count(*) FROM log_leaves WHERE position < %(position)s"
+_OF_POST: Final = """
+SELECT notification_id AS position, originator_id AS post_id, originator_version AS version,
+       topic, state
+FROM post_events WHERE originator_id = %(post_id)s ORDER BY originator_version
+"""
+# Counted from the checkpoint before, so that no index counts the leaves of the whole log.
+_INDEXES: Final = """
+SELECT asked.position, coalesce(before.tree_size, 0) + (
+    SELECT count(*) FROM log_leaves AS leaf
+    WHERE leaf.position > coalesce(before.position, 0) AND leaf.position < asked.position
+) AS index
+FROM unnest(%(positions)s::bigint[]) AS asked (position)
+LEFT JOIN LATERAL (
+    SELECT tree_size, position FROM log_checkpoints WHERE position < asked.position
+    ORDER BY position DESC LIMIT 1
+) AS before ON true
+"""
 _LEAVES: Final = """
 SELECT position, leaf_hash FROM log_leaves
 WHERE position > %(after)s AND position <= %(until)s ORDER BY position LIMIT %(limit)s
@@ -37,48 +58,104 @@ class NotProvable(Exception):
     """The log does not hold what was to be proven; the message says why."""
 
 
+class _Index(Struct, frozen=True, kw_only=True):
+    position: int
+    index: int
+
+
 async def export_checkpoint(
-    connection: AsyncConnection[object], *, since: Checkpoint | None = None
-) -> CheckpointFile:
-    """The newest checkpoint, with the proof that it extends `since`.
+    connection: AsyncConnection[object], signer: Signer, *, since: Checkpoint | None = None
+) -> SignedCheckpoint | ConsistencyProof:
+    """The newest checkpoint; with `since`, in the proof that the log has only grown from that one.
 
     Raises:
-        NotProvable: there is no checkpoint yet, or none as large as `since`.
+        NotProvable: there is no checkpoint yet, or none as large as `since`, or it does not grow
+            from that.
     """
-    checkpoint = await _newest(connection)
-    return CheckpointFile(
-        checkpoint=_as_exported(checkpoint), extends=await _extension(connection, checkpoint, since)
-    )
+    newest = await _newest(connection)
+    signed = sign_checkpoint(newest.tree_size, newest.root_hash, signer)
+    if since is None:
+        return signed
+    if not 0 < since.tree_size <= newest.tree_size:
+        raise NotProvable(f"{newest.tree_size} events are sealed, not {since.tree_size}")
+    ranges = consistency_ranges(since.tree_size, range(newest.tree_size))
+    roots = await _roots(connection, newest, ranges)
+    proof = ConsistencyProof(since.tree_size, [roots[part] for part in ranges], signed)
+    try:
+        check_evidence(proof, trusted=since, verifier=signer.verifier())
+    except WrongEvidence as error:
+        raise NotProvable(f"nothing is exported: {error}") from error
+    return proof
 
 
 async def export_proof(
-    connection: AsyncConnection[object], position: int, *, since: Checkpoint | None = None
-) -> ProofFile:
+    connection: AsyncConnection[object], position: int, signer: Signer
+) -> InclusionProof:
     """The proof that the newest checkpoint covers the event at `position`.
 
     Raises:
         NotProvable: there is no such event, it is not sealed yet, or it differs from what was.
     """
-    checkpoint = await _newest(connection)
-    event = await _event(connection, position)
-    if position > checkpoint.position:
+    events = await fetch_all(connection, SealableEvent, _EVENTS, {"positions": [position]})
+    if not events:
+        raise NotProvable(f"there is no event at position {position}")
+    proofs = await prove_events(connection, events, signer)
+    if not proofs:
         raise NotProvable(f"the event at position {position} is not sealed yet")
-    index = int(await fetch_value(connection, _INDEX, {"position": position}))
-    path = await _roots(
-        connection, checkpoint, inclusion_ranges(index, range(checkpoint.tree_size))
-    )
-    proof = ProofFile(
-        checkpoint=_as_exported(checkpoint),
-        event=event,
-        index=index,
-        path=path,
-        extends=await _extension(connection, checkpoint, since),
-    )
-    _require_match(proof)
-    return proof
+    return proofs[0]
 
 
-def _require_match(proof: ProofFile) -> None:
+async def export_proofs_of_post(
+    connection: AsyncConnection[object], post_id: UUID, signer: Signer
+) -> list[InclusionProof]:
+    """The proofs that the newest checkpoint covers the events of a post, in their order.
+
+    Raises:
+        NotProvable: there is no such post, nothing of it is sealed yet, or an event differs from
+            what was sealed.
+    """
+    events = await fetch_all(connection, SealableEvent, _OF_POST, {"post_id": post_id})
+    if not events:
+        raise NotProvable(f"there is no post {post_id}")
+    proofs = await prove_events(connection, events, signer)
+    if not proofs:
+        raise NotProvable(f"no event of post {post_id} is sealed yet")
+    return proofs
+
+
+async def prove_events(
+    connection: AsyncConnection[object], events: Sequence[SealableEvent], signer: Signer
+) -> list[InclusionProof]:
+    """The proofs of those of the events that are sealed.
+
+    Raises:
+        NotProvable: there is no checkpoint yet, or an event differs from what was sealed.
+    """
+    newest = await _newest(connection)
+    sealed = [event for event in events if event.position <= newest.position]
+    indexes = await _indexes(connection, [event.position for event in sealed])
+    leaves = range(newest.tree_size)
+    paths = {
+        position: inclusion_ranges(min(index, leaves.stop - 1), leaves)
+        for position, index in indexes.items()
+    }
+    roots = await _roots(connection, newest, {part for path in paths.values() for part in path})
+    signed = sign_checkpoint(newest.tree_size, newest.root_hash, signer)
+    proofs = [
+        InclusionProof(
+            event,
+            indexes[event.position],
+            [roots[part] for part in paths[event.position]],
+            signed,
+        )
+        for event in sealed
+    ]
+    for proof in proofs:
+        _require_match(proof)
+    return proofs
+
+
+def _require_match(proof: InclusionProof) -> None:
     """Export only what can be verified."""
     try:
         check_evidence(proof)
@@ -96,38 +173,30 @@ async def _newest(connection: AsyncConnection[object]) -> StoredCheckpoint:
     return checkpoint
 
 
-async def _extension(
-    connection: AsyncConnection[object], checkpoint: StoredCheckpoint, since: Checkpoint | None
-) -> Extension | None:
-    if since is None:
-        return None
-    if not 0 < since.tree_size <= checkpoint.tree_size:
-        raise NotProvable(f"{checkpoint.tree_size} events are sealed, not {since.tree_size}")
-    ranges = consistency_ranges(since.tree_size, range(checkpoint.tree_size))
-    return Extension(old_size=since.tree_size, path=await _roots(connection, checkpoint, ranges))
-
-
-async def _event(connection: AsyncConnection[object], position: int) -> SealableEvent:
-    event = await fetch_one(connection, SealableEvent, _EVENT, {"position": position})
-    if event is None:
-        raise NotProvable(f"there is no event at position {position}")
-    return event
+async def _indexes(connection: AsyncConnection[object], positions: Sequence[int]) -> dict[int, int]:
+    """The place of each position in the tree, counted from 0."""
+    found = await fetch_all(connection, _Index, _INDEXES, {"positions": list(positions)})
+    return {each.position: each.index for each in found}
 
 
 async def _roots(
-    connection: AsyncConnection[object], checkpoint: StoredCheckpoint, ranges: list[range]
-) -> list[str]:
-    """The roots of disjoint parts of the tree, in the order of `ranges`."""
-    trees = {part.start: Frontier() for part in ranges}
-    stops = {part.start: part.stop for part in ranges}
-    current, stop, index = Frontier(), 0, 0
+    connection: AsyncConnection[object], checkpoint: StoredCheckpoint, parts: Iterable[range]
+) -> dict[range, bytes]:
+    """The roots of parts of the tree, which may overlap."""
+    trees = {part: Frontier() for part in parts}
+    starting: dict[int, list[range]] = defaultdict(list)
+    for part in trees:
+        starting[part.start].append(part)
+    changes = {place for part in trees for place in (part.start, part.stop)}
+    open_parts: list[range] = []
+    index = 0
     async for leaf_hash in _leaves(connection, checkpoint):
-        if index in trees:
-            current, stop = trees[index], stops[index]
-        if index < stop:
-            current.append(leaf_hash)
+        if index in changes:
+            open_parts = [part for part in open_parts if index < part.stop] + starting[index]
+        for part in open_parts:
+            trees[part].append(leaf_hash)
         index += 1
-    return [trees[part.start].root().hex() for part in ranges]
+    return {part: tree.root() for part, tree in trees.items()}
 
 
 async def _leaves(
@@ -142,13 +211,3 @@ async def _leaves(
         if len(leaves) < _BATCH:
             return
         after = leaves[-1].position
-
-
-def _as_exported(checkpoint: StoredCheckpoint) -> Checkpoint:
-    assert checkpoint.at is not None  # noqa: S101 - only the empty tree has no time
-    return Checkpoint(
-        tree_size=checkpoint.tree_size,
-        position=checkpoint.position,
-        root_hash=checkpoint.root_hash.hex(),
-        at=checkpoint.at,
-    )

@@ -31,10 +31,30 @@ class SealableEvent(Struct, frozen=True):
     state: bytes
 
     def leaf_hash(self) -> bytes:
-        """SHA-256 of position, post, version, length of the topic, topic and state."""
+        """The hash of the event's leaf."""
+        return sha256(_LEAF + self.leaf_data()).digest()
+
+    def leaf_data(self) -> bytes:
+        """What the leaf covers: position, post, version, length of the topic, topic and state."""
         topic = self.topic.encode()
         header = _HEADER.pack(self.position, self.post_id.bytes, self.version, len(topic))
-        return sha256(b"".join((_LEAF, header, topic, self.state))).digest()
+        return b"".join((header, topic, self.state))
+
+
+def event_of_leaf(data: bytes) -> SealableEvent:
+    """The event that a leaf covers.
+
+    Raises:
+        ValueError: the bytes are not those of a leaf.
+    """
+    if len(data) < _HEADER.size:
+        raise ValueError("too short for an event")
+    position, post_id, version, length = _HEADER.unpack_from(data)
+    end = _HEADER.size + length
+    if not _HEADER.size <= end <= len(data):
+        raise ValueError("too short for the topic of its event")
+    topic = data[_HEADER.size : end].decode()
+    return SealableEvent(position, UUID(bytes=post_id), version, topic, data[end:])
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:

@@ -20,6 +20,7 @@ from projections.log_tree.tree import Frontier
 Progress: TypeAlias = Callable[[int, int], None]
 
 BATCH: Final = 5000
+_END: Final = 2**63 - 1
 
 _EXTENT: Final = """
 SELECT coalesce(newest.position, 0) AS checkpoint_position,
@@ -46,7 +47,7 @@ FROM (
 ORDER BY 1 LIMIT %(limit)s
 """
 _CHECKPOINTS: Final = """
-SELECT position, tree_size, encode(root_hash, 'hex') AS root_hash, frontier FROM log_checkpoints
+SELECT position, tree_size, root_hash, frontier FROM log_checkpoints
 WHERE position > %(after)s AND position <= %(until)s ORDER BY position
 """
 _UNSEALED: Final = """
@@ -73,9 +74,8 @@ class _Extent(Struct, frozen=True, kw_only=True):
 class _Checkpoint(Struct, frozen=True, kw_only=True):
     position: int
     tree_size: int
-    root_hash: str
-    frontier: bytes | None
-    is_exported: bool = False
+    root_hash: bytes
+    frontier: bytes
 
 
 async def verify(
@@ -84,7 +84,8 @@ async def verify(
     """Read the log up to its newest checkpoint, or to an exported one if that is newer.
 
     A database administrator can rewrite stored checkpoints, but not exported ones: if an exported
-    one does not match, the finding spans everything since the exported one before it.
+    one does not match, the finding spans everything since the exported one before it. It names no
+    position, so that only events that are missing at the end can be told from changed ones.
 
     Memory holds one batch. Appends and sealing may continue.
 
@@ -116,10 +117,15 @@ class _Walk:
         self.position = 0
         self.checkpoints = 0
         self._connection = connection
-        # By whether the checkpoint was exported: a stored one may have been rewritten to match.
-        self._matched_position = {False: 0, True: 0}
-        self._exported = [_as_checkpoint(checkpoint) for checkpoint in exported]
-        self._until = max([extent.sealed_position, *(each.position for each in exported)])
+        # Apart from each other: a stored checkpoint may have been rewritten to match.
+        self._matched_position = 0
+        self._exported_position = 0
+        # The empty tree is the beginning of every log.
+        grown = (each for each in exported if each.tree_size)
+        self._exported = deque(sorted(grown, key=lambda each: each.tree_size))
+        self._largest_size = self._exported[-1].tree_size if self._exported else 0
+        is_longer = self._largest_size > extent.tree_size
+        self._until = _END if is_longer else extent.sealed_position
 
     async def to_the_end(self, progress: Progress) -> Finding | None:
         async for rows in self._batches():
@@ -127,20 +133,30 @@ class _Walk:
             if finding := await self._batch(rows, checkpoints):
                 return finding
             progress(self.tree.size, self.extent.tree_size)
+        rest = await self._checkpoints(until=self.extent.sealed_position)
         return (
-            await self._check_all(await self._checkpoints(until=self._until)) or await self._tail()
+            await self._check_all(rest) or await self._tail() or await self._missing_from_exported()
         )
 
     async def _batch(
         self, rows: list[SealedRow], checkpoints: deque[_Checkpoint]
     ) -> Finding | None:
         for row in rows:
+            if self._has_all_before(row):
+                break
             while checkpoints and checkpoints[0].position < row.position:
                 if finding := await self._check(checkpoints.popleft()):
                     return finding
             if not self._add(row):
                 return await find_change(self._connection, row)
+            if finding := await self._check_exported():
+                return finding
         return await self._check_all(checkpoints)
+
+    def _has_all_before(self, row: SealedRow) -> bool:
+        """Whether all that is sealed, or was exported, has been read."""
+        is_sealed = row.position <= self.extent.sealed_position
+        return not is_sealed and self.tree.size >= self._largest_size
 
     def _add(self, row: SealedRow) -> bool:
         """Append the event at this position to the tree, unless it differs from its leaf."""
@@ -164,19 +180,41 @@ class _Walk:
     async def _check(self, checkpoint: _Checkpoint) -> Finding | None:
         is_match = (
             self.tree.size == checkpoint.tree_size
-            and self.tree.root().hex() == checkpoint.root_hash
-            and checkpoint.frontier in {None, bytes(self.tree)}
+            and self.tree.root() == checkpoint.root_hash
+            and checkpoint.frontier == bytes(self.tree)
         )
         if is_match:
             self.checkpoints += 1
-            self._matched_position[checkpoint.is_exported] = checkpoint.position
+            self._matched_position = checkpoint.position
             return None
         return await find_change_between(
             self._connection,
-            first=self._matched_position[checkpoint.is_exported] + 1,
+            first=self._matched_position + 1,
             last=checkpoint.position,
             surplus=self.tree.size - checkpoint.tree_size,
         )
+
+    async def _check_exported(self) -> Finding | None:
+        """Compare with the exported checkpoints of as many events as the tree has now."""
+        while self._exported and self._exported[0].tree_size == self.tree.size:
+            if self._exported.popleft().root_hash != self.tree.root():
+                return await self._changed_since_export(last=self.position, surplus=0)
+            self.checkpoints += 1
+            self._exported_position = self.position
+        return None
+
+    async def _missing_from_exported(self) -> Finding | None:
+        """An exported checkpoint of more events than the log has: some were removed."""
+        if not self._exported:
+            return None
+        tree_size = self._exported[0].tree_size
+        # A position is never smaller than the number of events up to it.
+        last = max(self.position, tree_size)
+        return await self._changed_since_export(last=last, surplus=self.tree.size - tree_size)
+
+    async def _changed_since_export(self, *, last: int, surplus: int) -> Finding:
+        first = self._exported_position + 1
+        return await find_change_between(self._connection, first=first, last=last, surplus=surplus)
 
     async def _tail(self) -> Finding | None:
         """Leaves beyond the newest checkpoint: checkpoints were removed."""
@@ -193,22 +231,10 @@ class _Walk:
         while True:
             batch = {"after": self.position, "until": self._until, "limit": BATCH}
             rows = await fetch_all(self._connection, SealedRow, _ROWS, batch)
-            if not rows:
+            if not rows or self._has_all_before(rows[0]):
                 return
             yield rows
 
     async def _checkpoints(self, *, until: int) -> list[_Checkpoint]:
-        span = {"after": self.position, "until": until}
-        checkpoints = await fetch_all(self._connection, _Checkpoint, _CHECKPOINTS, span)
-        checkpoints += (each for each in self._exported if self.position < each.position <= until)
-        return sorted(checkpoints, key=lambda checkpoint: checkpoint.position)
-
-
-def _as_checkpoint(checkpoint: Checkpoint) -> _Checkpoint:
-    return _Checkpoint(
-        position=checkpoint.position,
-        tree_size=checkpoint.tree_size,
-        root_hash=checkpoint.root_hash,
-        frontier=None,
-        is_exported=True,
-    )
+        span = {"after": self.position, "until": min(until, self.extent.sealed_position)}
+        return await fetch_all(self._connection, _Checkpoint, _CHECKPOINTS, span)

@@ -23,7 +23,7 @@ _PROGRESS: Final = re.compile(r'\d\d:\d\d:\d\d |{"phase":')
 # What differs between runs, and its placeholder; replaced in this order.
 _VARYING: Final = (
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "ID"),
-    (r"[A-Za-z0-9+/]{43}=", "KEY"),
+    (r"\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}\b", "+KEY"),
     (r"\b[0-9a-f]{12,64}\b", "DIGEST"),
     (r"(cli:|nova \w+)?\w*@[\w.-]+", r"\1SOMEBODY"),
     (r"\bcheckpoints?\b", "CHECKPOINTS"),

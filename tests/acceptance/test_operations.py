@@ -41,6 +41,7 @@ class Operator:
             "HOME": str(folder),
             "COLUMNS": "110",
             "AUDIT_SIGNING_KEY": "key.pem",
+            "AUDIT_ORIGIN": "photos.example.com/log",
         }
 
     def publish(self, app: App, photo: bytes) -> None:

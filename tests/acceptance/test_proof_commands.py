@@ -40,15 +40,17 @@ def key(tmp_path: Path) -> Path:
     return path
 
 
-def publish(publishing: Publishing) -> None:
-    for command in publishing_commands(uuid4()):
+def publish(publishing: Publishing) -> str:
+    post_id = uuid4()
+    for command in publishing_commands(post_id):
         publishing.execute(command)
+    return str(post_id)
 
 
 def test_evidence_is_exported_and_checked_and_tampering_is_named(
     publishing: Publishing, database_url: str, key: Path, tmp_path: Path
 ) -> None:
-    old, new, proof = (tmp_path / name for name in ("old.json", "new.json", "proof.json"))
+    old, new, proof = (tmp_path / name for name in ("old", "new", "event-8.tlog-proof"))
     environ = {"DATABASE_URL": database_url, "AUDIT_SIGNING_KEY": str(key)}
     public_key = ("--public-key", tmp_path / "public.pem")
 
@@ -61,18 +63,21 @@ def test_evidence_is_exported_and_checked_and_tampering_is_named(
     assert run("checkpoint", "--out", old, **environ).returncode == 0
     publish(publishing)
     run("verify", "--seal", **environ)
-    assert ", signed)" in run("checkpoint", "--since", old, "--out", new, **environ).stderr
-    assert run("prove", "8", "--since", old, "--out", proof, **environ).returncode == 0
+    grown = run("checkpoint", "--since", old, "--out", new, **environ)
+    assert "(log nova-publishing/log, 12 events)" in grown.stderr
+    assert run("prove", "8", "--out", proof, **environ).returncode == 0
 
-    for file in (new, proof):
-        checked = run("check", file, "--checkpoint", old, *public_key)
-        assert checked.returncode == 0, checked.stderr
-        assert "begins with the trusted one of 6, unchanged" in checked.stdout
-    forged = proof.read_text().replace('"version": 2', '"version": 3')
-    proof.write_text(forged)
+    checked = run("check", new, "--checkpoint", old, *public_key)
+    assert checked.returncode == 0, checked.stderr
+    assert "begins with the trusted one of 6, unchanged" in checked.stdout
+    checked = run("check", proof, "--checkpoint", new, *public_key)
+    assert checked.returncode == 0, checked.stderr
+    assert "as event 8 of 12" in checked.stdout
+    proof.write_text(proof.read_text().replace("index 7", "index 6"))
     assert run("check", proof).returncode == 1
 
-    verified = run("verify", "--json", "--checkpoint", old, "--checkpoint", new, **environ)
+    exported = ("--checkpoint", old, "--checkpoint", new, *public_key)
+    verified = run("verify", "--json", *exported, **environ)
     assert verified.returncode == 0
     assert json.loads(verified.stdout)["events"] == 12
     assert json.loads(verified.stdout)["lifecycles"]["statuses"] == {"published": 2}
@@ -88,6 +93,29 @@ def test_evidence_is_exported_and_checked_and_tampering_is_named(
     assert "at position 9 was changed: " in shown.stdout
 
 
+def test_a_post_is_proven_by_a_file_for_each_event(
+    publishing: Publishing, database_url: str, key: Path, tmp_path: Path
+) -> None:
+    environ = {"DATABASE_URL": database_url, "AUDIT_SIGNING_KEY": str(key)}
+    named = {**environ, "AUDIT_ORIGIN": "photos.example/log"}
+    post_id = publish(publishing)
+    run("verify", "--seal", **environ)
+    folder = tmp_path / "proofs"
+    proven = run("prove", "--post", post_id, "--out", folder, **named)
+    assert proven.returncode == 0, proven.stderr
+    assert "proofs of 6 events" in proven.stderr
+    files = sorted(folder.iterdir())
+    assert [file.name for file in files] == [f"event-{n}.tlog-proof" for n in range(1, 7)]
+    checked = run("check", *files, "--public-key", tmp_path / "public.pem")
+    assert checked.stdout.count("signed by photos.example/log+") == 6
+    assert f"event 6 of post {post_id} (post.published) is in the log" in checked.stdout
+    assert run("prove", "--post", post_id, **named).stdout.count("c2sp.org/tlog-proof@v1\n") == 6
+    for words in (("prove",), ("prove", "8", "--post", post_id)):
+        assert "pass either POSITION or --post" in run(*words, **environ).stderr
+    shown = run("accesses", "--json", DATABASE_URL=database_url).stdout
+    assert f'"question":"nova audit prove","filters":{{"post_id":"{post_id}"}}' in shown
+
+
 def test_a_post_that_cannot_have_come_that_way_is_named(
     publishing: Publishing, database_url: str
 ) -> None:
@@ -101,13 +129,14 @@ def test_a_post_that_cannot_have_come_that_way_is_named(
     assert "(post.variant_ready) is illegal: version 2 is missing" in verified.stdout
 
 
-def test_what_cannot_be_done_is_one_line(database_url: str, tmp_path: Path) -> None:
-    environ = {"DATABASE_URL": database_url}
-    wrong = tmp_path / "wrong.json"
+def test_what_cannot_be_done_is_one_line(database_url: str, key: Path, tmp_path: Path) -> None:
+    environ = {"DATABASE_URL": database_url, "AUDIT_SIGNING_KEY": str(key)}
+    wrong = tmp_path / "wrong"
     wrong.write_text("[]")
     for words, given, code in (
         (("checkpoint",), environ, 1),
         (("prove", "7"), environ, 1),
+        (("prove", "7"), {"DATABASE_URL": database_url}, 2),
         (("check", wrong), {}, 1),
         (("verify", "--checkpoint", wrong), environ, 1),
         (("verify",), {}, 2),
@@ -123,8 +152,8 @@ def test_a_wrong_signing_key_is_named(publishing: Publishing, database_url: str)
     publish(publishing)
     run("verify", "--seal", DATABASE_URL=database_url)
     unsigned = run("checkpoint", DATABASE_URL=database_url)
-    assert "not signed: AUDIT_SIGNING_KEY is not set" in unsigned.stderr
-    assert json.loads(unsigned.stdout)["checkpoint"]["tree_size"] == 6
+    assert unsigned.returncode == 2
+    assert "AUDIT_SIGNING_KEY is not set" in unsigned.stderr
     wrong = run("checkpoint", DATABASE_URL=database_url, AUDIT_SIGNING_KEY="abc")
     assert wrong.returncode == 2
     assert "AUDIT_SIGNING_KEY is wrong" in wrong.stderr

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from api.settings import ApiSettings, AuditSettings, api_settings
+from api.settings import ApiSettings, api_settings
 from domain.settings import WrongSettings, load_settings, variable_names
-from projections.settings import ProjectorSettings
+from projections.settings import AuditSettings, ProjectorSettings
 from transcoder.settings import WorkerSettings
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"

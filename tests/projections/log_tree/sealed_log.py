@@ -3,18 +3,21 @@
 from typing import LiteralString
 from uuid import UUID, uuid4
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from domain.event_store.publishing import Publishing
-from projections.log_tree.evidence import (
-    Checkpoint,
-    CheckpointFile,
-)
+from projections.connection import fetch_all
+from projections.log_tree.evidence import Checkpoint, checkpoint_of
+from projections.log_tree.notes import Signer
 from projections.log_tree.proofs import export_checkpoint
 from projections.log_tree.sealing import seal
+from projections.log_tree.tree import SealableEvent
 from projections.log_tree.verification import LogVerification, verify
 from tests.histories import publishing_commands
+
+SIGNER = Signer("photos.example/log", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 
 Connections = AsyncConnectionPool[AsyncConnection[object]]
 
@@ -33,9 +36,19 @@ async def verified(connections: Connections, *checkpoints: Checkpoint) -> LogVer
         return await verify(connection, exported=checkpoints, progress=silent)
 
 
-async def exported(connections: Connections, *, since: Checkpoint | None = None) -> CheckpointFile:
+async def exported(connections: Connections) -> Checkpoint:
     async with connections.connection() as connection:
-        return await export_checkpoint(connection, since=since)
+        return checkpoint_of(await export_checkpoint(connection, SIGNER)).checkpoint
+
+
+async def all_events(connection: AsyncConnection[object]) -> list[SealableEvent]:
+    """Every event of the log."""
+    return await fetch_all(
+        connection,
+        SealableEvent,
+        "SELECT notification_id AS position, originator_id AS post_id, originator_version AS "
+        "version, topic, state FROM post_events ORDER BY notification_id",
+    )
 
 
 def write_posts(publishing: Publishing, number: int = 3) -> list[UUID]:

@@ -10,6 +10,7 @@ from projections.log_tree.proofs import NotProvable, export_proof
 from tests.projections.log_tree.sealed_log import (
     FITTING_LEAVES,
     MOVABLE,
+    SIGNER,
     SPOIL,
     Connections,
     sealed,
@@ -83,9 +84,9 @@ async def test_an_event_that_differs_is_not_proven_even_when_its_leaf_was_rewrit
     await tamper(connections, SPOIL)
     async with connections.connection() as connection:
         with pytest.raises(NotProvable, match="position 7 differs from the sealed log"):
-            await export_proof(connection, 7)
-        assert (await export_proof(connection, 8)).event.position == 8
+            await export_proof(connection, 7, SIGNER)
+        assert (await export_proof(connection, 8, SIGNER)).event.position == 8
     await tamper(connections, *FITTING_LEAVES)
     async with connections.connection() as connection:
         with pytest.raises(NotProvable, match="differs from the sealed log"):
-            await export_proof(connection, 7)
+            await export_proof(connection, 7, SIGNER)
