@@ -15,6 +15,7 @@ from domain.settings import (
     WrongSettings,
     load_settings,
 )
+from projections.settings import LogNameSettings
 from transcoder.settings import ObjectStoreSettings, PhotoSettings, PositiveInt
 
 # HS256 takes no shorter one.
@@ -124,6 +125,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     identity: IdentitySettings
     connections: ConnectionSettings
     limits: LimitSettings
+    log: LogNameSettings
     environment: Literal["development", "production"] = field(default="development", name="APP_ENV")
     cloudfront_url: Annotated[str, Meta(pattern=WEB_URL)] | None = field(
         default=None, name="CLOUDFRONT_URL"

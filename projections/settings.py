@@ -8,23 +8,31 @@ from msgspec import Meta, Struct, field
 from domain.settings import DatabaseSettings, TelemetrySettings, load_settings
 
 
-class ProjectorSettings(Struct, frozen=True, kw_only=True):
-    """Settings of the projector."""
+class LogNameSettings(Struct, frozen=True, kw_only=True):
+    """The name of the log in its checkpoints, and the key that verifies them.
 
-    telemetry: TelemetrySettings
-    database: DatabaseSettings
-
-
-class AuditSettings(Struct, frozen=True, kw_only=True):
-    """Under which name and with which key checkpoints of the log are signed.
-
-    The key is the path of an Ed25519 PEM file, or the key in base64.
+    The key is a verifier key (vkey), the path of a PEM file, or the key in base64.
     """
 
     origin: Annotated[str, Meta(pattern=r"^[^\s+]+$")] = field(
         default="nova-publishing/log", name="AUDIT_ORIGIN"
     )
+    public_key: str | None = field(default=None, name="AUDIT_PUBLIC_KEY")
+
+
+class AuditSettings(Struct, frozen=True, kw_only=True):
+    """With which key checkpoints are signed: the path of an Ed25519 PEM file, or it in base64."""
+
+    log: LogNameSettings
     signing_key: str | None = field(default=None, name="AUDIT_SIGNING_KEY")
+
+
+class ProjectorSettings(Struct, frozen=True, kw_only=True):
+    """Settings of the projector."""
+
+    telemetry: TelemetrySettings
+    database: DatabaseSettings
+    audit: AuditSettings
 
 
 def projector_settings() -> ProjectorSettings:

@@ -65,7 +65,10 @@ class ContentTypeMismatch(PermanentFailure):
     """The bytes are in another format than was announced."""
 
     code = "content_type_mismatch"
-    message = "This file is not of the type that the app announced. Please upload it again."
+    message = (
+        "The app announced another type of photo than this is. "
+        "Please save it as a JPEG and upload that one."
+    )
 
     def __init__(self, *, announced: str, actual: str) -> None:
         super().__init__(f"announced as {announced}, is {actual}")

@@ -22,9 +22,11 @@ from projections.log_tree.evidence import (
     decode_evidence,
 )
 from projections.log_tree.findings import Finding
+from projections.log_tree.keys import open_signer
 from projections.log_tree.sealing import seal as seal_log
 from projections.log_tree.verification import LogVerification
 from projections.log_tree.verification import verify as verify_log
+from projections.settings import audit_settings
 
 _Walk: TypeAlias = tuple[LogVerification, int, Lifecycles | None]
 
@@ -76,7 +78,7 @@ async def _walk(
     if found.finding:
         # A damaged tree is not extended, and transitions of changed events prove nothing.
         return found, 0, None
-    sealed = await seal_log(connection) if seal else 0
+    sealed = await seal_log(connection, open_signer(audit_settings())) if seal else 0
     with show_progress("replaying posts", unit="events", as_json=as_json) as progress:
         return found, sealed, await audit_lifecycles(connection, progress=progress.update)
 

@@ -9,4 +9,5 @@ def describe_finding(finding: Finding) -> str:
     place = f"position {finding.position}{until}"
     if finding.post_id:
         place = f"event {finding.version} of post {finding.post_id} at {place}"
-    return f"{place} was {finding.what}: {finding.detail}"
+    verb = "is" if finding.what == "unproven" else "was"
+    return f"{place} {verb} {finding.what}: {finding.detail}"

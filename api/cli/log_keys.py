@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from domain.settings import WrongSettings
-from projections.log_tree.keys import signing_key, verifier_of
+from projections.log_tree.keys import open_signer, open_verifier, verifier_of
 from projections.log_tree.notes import Signer, Verifier
 from projections.settings import audit_settings
 
@@ -23,18 +23,29 @@ PublicKey = Annotated[
 
 
 def log_signer() -> Signer:
-    """The key that signs, under the name of the log.
+    """The key of the settings that signs.
 
     Raises:
         WrongSettings: there is none, or it is wrong.
     """
-    settings = audit_settings()
-    if settings.signing_key is None:
+    signer = open_signer(audit_settings())
+    if signer is None:
         raise WrongSettings(["AUDIT_SIGNING_KEY is not set: it signs checkpoints and proofs"])
-    try:
-        return Signer(settings.origin, signing_key(settings.signing_key))
-    except (ValueError, OSError) as error:
-        raise WrongSettings([f"AUDIT_SIGNING_KEY is wrong: {error}"]) from error
+    return signer
+
+
+def log_verifier(path: Path | None) -> Verifier | None:
+    """The key of a file, or else of the settings, which may name the one that signs only.
+
+    Raises:
+        WrongNote: the file holds no key.
+        WrongSettings: a setting is wrong.
+    """
+    settings = audit_settings()
+    if path is not None:
+        return read_verifier(path, origin=settings.log.origin)
+    signer = open_signer(settings)
+    return open_verifier(settings.log) or (signer.verifier() if signer else None)
 
 
 def read_verifier(path: Path | None, *, origin: str) -> Verifier | None:

@@ -16,6 +16,8 @@ from api.http.writer import Writer
 from api.settings import ApiSettings
 from domain.event_store.publishing import Publishing
 from projections.connection import check_quickly, configure
+from projections.log_tree.keys import open_verifier
+from projections.log_tree.notes import Verifier
 from transcoder.object_store.protocol import ObjectStore
 from transcoder.object_store.s3 import open_s3
 from transcoder.queue.connection_metrics import ConnectionPoolCollector, register_collectors
@@ -31,6 +33,7 @@ class Resources(Struct, frozen=True, kw_only=True):
     store: ObjectStore
     writer: Writer
     buckets: Buckets
+    log_verifier: Verifier | None
 
     def media_url(self, request: Request[Any, Any, Any]) -> str:
         """The URL to prefix object keys with: of the CDN, or else of this API."""
@@ -80,4 +83,5 @@ async def resources_with(store: ObjectStore, settings: ApiSettings) -> AsyncIter
                     store=store,
                     writer=writer,
                     buckets=buckets,
+                    log_verifier=open_verifier(settings.log),
                 )

@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,10 +20,12 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     seaweedfs_signing_key: str
     jwt_secret: str
 
-    def audit_signing_key(self) -> str:
-        """The key that signs the log's checkpoints, in base64; derived, so it needs no storing."""
-        key = hmac.digest(self.jwt_secret.encode(), b"audit signing key", "sha256")
-        return base64.b64encode(key).decode()
+    def audit_keys(self) -> dict[str, str]:
+        """The keys that sign and verify the log's checkpoints; derived, so they need no storing."""
+        private = hmac.digest(self.jwt_secret.encode(), b"audit signing key", "sha256")
+        public = Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+        keys = {"AUDIT_SIGNING_KEY": private, "AUDIT_PUBLIC_KEY": public}
+        return {name: base64.b64encode(key).decode() for name, key in keys.items()}
 
 
 def load_credentials(path: Path) -> Credentials:

@@ -98,11 +98,12 @@ def services_environ(
         "APP_HOST": LOOPBACK,
         # There is no load balancer to wait for.
         "APP_SHUTDOWN_DELAY_SECONDS": "0",
-        "AUDIT_SIGNING_KEY": credentials.audit_signing_key(),
         "JWT_SECRET": credentials.jwt_secret,
         "S3_BUCKET_NAME": BUCKET,
         "S3_REGION": REGION,
     }
+    if not {"AUDIT_SIGNING_KEY", "AUDIT_PUBLIC_KEY"} & environ.keys():
+        defaults |= credentials.audit_keys()
     if servers.database_url is not None:
         defaults["DATABASE_URL"] = servers.database_url
     if servers.s3 is not None:

@@ -28,6 +28,7 @@ _SHARED: Final = (
     "JWT_AUDIENCE",
     "JWT_ROLE_CLAIM",
     "AUDIT_SIGNING_KEY",
+    "AUDIT_PUBLIC_KEY",
     "AUDIT_ORIGIN",
     "NO_PROXY",
     "no_proxy",

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from projections.log_tree.notes import (
     Note,
+    Signature,
     Signer,
     Verifier,
     WrongNote,
@@ -56,6 +57,10 @@ class SignedCheckpoint(Struct, frozen=True):
     def __str__(self) -> str:
         return str(self.note)
 
+    def signature(self) -> bytes:
+        """The first signature, without the name and the id of its key."""
+        return self.note.signatures[0].signature
+
 
 class ConsistencyProof(Struct, frozen=True):
     """The proof that the log of a checkpoint begins with the first `old_size` events unchanged."""
@@ -97,6 +102,15 @@ def sign_checkpoint(tree_size: int, root_hash: bytes, signer: Signer) -> SignedC
     """The checkpoint of a tree, signed."""
     checkpoint = Checkpoint(signer.name, tree_size, root_hash)
     return SignedCheckpoint(checkpoint, signer.sign(checkpoint.text()))
+
+
+def stored_checkpoint(
+    tree_size: int, root_hash: bytes, signature: bytes, verifier: Verifier
+) -> SignedCheckpoint:
+    """A checkpoint with the signature that was stored beside it, as one of this key."""
+    checkpoint = Checkpoint(verifier.name, tree_size, root_hash)
+    line = Signature(verifier.name, verifier.key_id(), signature)
+    return SignedCheckpoint(checkpoint, Note(checkpoint.text(), [line]))
 
 
 def decode_evidence(content: bytes) -> Evidence:

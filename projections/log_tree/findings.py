@@ -1,16 +1,16 @@
 """Findings: how an event was tampered with since it was sealed."""
 
-from typing import Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 from psycopg import AsyncConnection
 
 from projections.connection import fetch_all, fetch_one, fetch_value
 from projections.log_tree.tree import SealableEvent
 
-What: TypeAlias = Literal["changed", "removed", "inserted", "reordered"]
+What: TypeAlias = Literal["changed", "removed", "inserted", "reordered", "unproven"]
 
 _EVENTS: Final = """
 SELECT notification_id AS position, originator_id AS post_id, originator_version AS version,
@@ -31,14 +31,29 @@ WHERE originator_id = %(post_id)s AND originator_version = %(version)s
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """The first event that differs from its leaf; `until_position` if it is one of a range."""
+    """An event that differs from what was sealed; `until_position` if it is one of a range.
 
-    what: What
-    position: int
-    until_position: int | None = None
-    post_id: UUID | None
-    version: int | None
-    detail: str
+    `unproven`: it is as its leaf says, but no checkpoint that counts covers the leaf.
+    """
+
+    what: Annotated[What, Meta(description="What was done to it.", examples=["changed"])]
+    position: Annotated[int, Meta(description="Its place in the log.", examples=[28])]
+    until_position: Annotated[
+        int | None, Meta(description="The last place, if it is one of several.", examples=[30])
+    ] = None
+    post_id: Annotated[
+        UUID | None,
+        Meta(description="Whose event it is.", examples=["0b9c5e0e-6a53-4c0f-9a7b-1f2d3c4b5a69"]),
+    ]
+    version: Annotated[
+        int | None, Meta(description="Its place among those of the post.", examples=[2])
+    ]
+    detail: Annotated[
+        str,
+        Meta(
+            description="How it differs, in words.", examples=["its bytes differ from those sealed"]
+        ),
+    ]
 
 
 class SealedRow(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,9 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from projections.log_tree.notes import Verifier, WrongNote, parse_verifier
+from domain.settings import WrongSettings
+from projections.log_tree.notes import Signer, Verifier, WrongNote, parse_verifier
+from projections.settings import AuditSettings, LogNameSettings
 
 _PEM: Final = b"-----BEGIN"
 _VKEY: Final = re.compile(r"[^\s+]+\+[0-9a-f]{8}\+\S+")
@@ -31,6 +33,37 @@ def signing_key(setting: str) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise ValueError("not an Ed25519 key")  # noqa: TRY004 - the setting is wrong, not the call
     return key
+
+
+def open_signer(settings: AuditSettings) -> Signer | None:
+    """The key that signs checkpoints, if the settings name one.
+
+    Raises:
+        WrongSettings: they name something else.
+    """
+    if settings.signing_key is None:
+        return None
+    try:
+        return Signer(settings.log.origin, signing_key(settings.signing_key))
+    except (ValueError, OSError) as error:
+        raise WrongSettings([f"AUDIT_SIGNING_KEY is wrong: {error}"]) from error
+
+
+def open_verifier(settings: LogNameSettings) -> Verifier | None:
+    """The key that verifies checkpoints, if the settings name one.
+
+    Raises:
+        WrongSettings: they name something else.
+    """
+    if settings.public_key is None:
+        return None
+    try:
+        content = settings.public_key.encode()
+        if settings.public_key.endswith(".pem"):
+            content = Path(settings.public_key).read_bytes()
+        return verifier_of(content, origin=settings.origin)
+    except (WrongNote, OSError) as error:
+        raise WrongSettings([f"AUDIT_PUBLIC_KEY is wrong: {error}"]) from error
 
 
 def verifier_of(content: bytes, *, origin: str) -> Verifier:

@@ -10,6 +10,7 @@ import psycopg
 import structlog
 
 from projections.connection import connected, limit_transactions
+from projections.log_tree.notes import Signer
 from projections.log_tree.sealing import CheckpointMissing, seal
 
 # The span in which an event could be changed unnoticed; each round with events stores a checkpoint,
@@ -19,22 +20,22 @@ SEAL_SECONDS: Final = 5.0
 _log = structlog.get_logger(__name__)
 
 
-async def keep_sealed(url: str) -> NoReturn:
-    """Seal until cancelled; a failure is logged and retried.
+async def keep_sealed(url: str, signer: Signer | None = None) -> NoReturn:
+    """Seal until cancelled, and sign if there is a key; a failure is logged and retried.
 
     Without the last checkpoint every retry fails until an auditor acts; projections go on.
     """
     while True:
         try:
-            await _seal_on_one_connection(url)
+            await _seal_on_one_connection(url, signer)
         except (psycopg.Error, CheckpointMissing) as error:
             _log.error("not_sealed", error=str(error))
             await anyio.sleep(SEAL_SECONDS)
 
 
-async def _seal_on_one_connection(url: str) -> NoReturn:
+async def _seal_on_one_connection(url: str, signer: Signer | None) -> NoReturn:
     async with connected(url) as connection:
         await limit_transactions(connection)
         while True:
-            await seal(connection)
+            await seal(connection, signer)
             await anyio.sleep(SEAL_SECONDS)

@@ -10,6 +10,8 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 
 from projections.connection import fetch_all, fetch_one, fetch_value
+from projections.log_tree.evidence import sign_checkpoint
+from projections.log_tree.notes import Signer
 from projections.log_tree.tree import Frontier
 
 # Bounds the time that a batch holds the lock on sealing, to some 50 ms.
@@ -17,7 +19,7 @@ BATCH_EVENTS: Final = 5000
 
 _CLAIM: Final = "SELECT tree_size FROM log_sealing FOR UPDATE"
 _NEWEST: Final = """
-SELECT tree_size, position, root_hash, frontier, at FROM log_checkpoints
+SELECT tree_size, position, root_hash, frontier, signature, at FROM log_checkpoints
 WHERE tree_size <= coalesce(%(tree_size)s, tree_size) ORDER BY tree_size DESC LIMIT 1
 """
 _SEAL_LEAVES: Final = """
@@ -34,8 +36,8 @@ SELECT position, leaf_hash FROM sealed ORDER BY position
 """
 _STORE_CHECKPOINT: Final = """
 WITH checkpoint AS (
-    INSERT INTO log_checkpoints (tree_size, position, root_hash, frontier)
-    VALUES (%(tree_size)s, %(position)s, %(root_hash)s, %(frontier)s)
+    INSERT INTO log_checkpoints (tree_size, position, root_hash, frontier, signature)
+    VALUES (%(tree_size)s, %(position)s, %(root_hash)s, %(frontier)s, %(signature)s)
 )
 UPDATE log_sealing SET tree_size = %(tree_size)s, position = %(position)s
 """
@@ -48,6 +50,7 @@ class StoredCheckpoint(Struct, frozen=True, kw_only=True):
     position: int
     root_hash: bytes
     frontier: bytes
+    signature: bytes | None
     at: datetime | None
 
 
@@ -58,7 +61,9 @@ class Leaf(Struct, frozen=True):
     leaf_hash: bytes
 
 
-EMPTY: Final = StoredCheckpoint(tree_size=0, position=0, root_hash=b"", frontier=b"", at=None)
+EMPTY: Final = StoredCheckpoint(
+    tree_size=0, position=0, root_hash=b"", frontier=b"", signature=None, at=None
+)
 
 
 class CheckpointMissing(Exception):
@@ -71,8 +76,8 @@ class CheckpointMissing(Exception):
         self.tree_size = tree_size
 
 
-async def seal(connection: AsyncConnection[object]) -> int:
-    """Seal all new events and return their number.
+async def seal(connection: AsyncConnection[object], signer: Signer | None = None) -> int:
+    """Seal all new events, sign the checkpoints if there is a key, and return their number.
 
     Concurrent calls serialise batch by batch. Without new events it costs three short statements.
     Memory holds one batch of hashes.
@@ -82,7 +87,7 @@ async def seal(connection: AsyncConnection[object]) -> int:
         psycopg.Error: a statement failed; whole batches before it stay sealed.
     """
     total = 0
-    while sealed := await _seal_batch(connection):
+    while sealed := await _seal_batch(connection, signer):
         total += sealed
         if sealed < BATCH_EVENTS:
             break
@@ -96,13 +101,13 @@ async def newest_checkpoint(
     return await fetch_one(connection, StoredCheckpoint, _NEWEST, {"tree_size": tree_size}) or EMPTY
 
 
-async def _seal_batch(connection: AsyncConnection[object]) -> int:
+async def _seal_batch(connection: AsyncConnection[object], signer: Signer | None) -> int:
     async with connection.transaction():
         checkpoint = await _claim(connection)
         batch = {"position": checkpoint.position, "limit": BATCH_EVENTS}
         leaves = await fetch_all(connection, Leaf, _SEAL_LEAVES, batch)
         if leaves:
-            await _store_checkpoint(connection, checkpoint, leaves)
+            await _store_checkpoint(connection, checkpoint, leaves, signer)
     return len(leaves)
 
 
@@ -115,7 +120,10 @@ async def _claim(connection: AsyncConnection[object]) -> StoredCheckpoint:
 
 
 async def _store_checkpoint(
-    connection: AsyncConnection[object], checkpoint: StoredCheckpoint, leaves: list[Leaf]
+    connection: AsyncConnection[object],
+    checkpoint: StoredCheckpoint,
+    leaves: list[Leaf],
+    signer: Signer | None,
 ) -> None:
     tree = Frontier(checkpoint.tree_size, checkpoint.frontier)
     tree.extend(leaf.leaf_hash for leaf in leaves)
@@ -126,5 +134,6 @@ async def _store_checkpoint(
             "position": leaves[-1].position,
             "root_hash": tree.root(),
             "frontier": bytes(tree),
+            "signature": signer and sign_checkpoint(tree.size, tree.root(), signer).signature(),
         },
     )

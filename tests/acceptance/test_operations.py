@@ -40,8 +40,6 @@ class Operator:
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(folder),
             "COLUMNS": "110",
-            "AUDIT_SIGNING_KEY": "key.pem",
-            "AUDIT_ORIGIN": "photos.example.com/log",
         }
 
     def publish(self, app: App, photo: bytes) -> None:
@@ -50,14 +48,6 @@ class Operator:
             post_id = app.upload(content)
             app.wait_until_final(post_id)
             self.environ["POST"] = post_id
-
-    def make_keys(self) -> None:
-        """Write a signing key and its public key."""
-        key = Ed25519PrivateKey.generate()
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        (self.folder / "key.pem").write_bytes(private)
-        (self.folder / "public.pem").write_bytes(public)
 
     def seal(self) -> None:
         """Seal now instead of waiting for the projector."""
@@ -86,12 +76,25 @@ class Operator:
             connection.execute("ALTER TABLE post_events ENABLE TRIGGER USER")
 
 
+def make_keys(folder: Path) -> dict[str, str]:
+    """Write a signing key and its public key, and return the settings that name them."""
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (folder / "key.pem").write_bytes(private)
+    (folder / "public.pem").write_bytes(public)
+    return {
+        "AUDIT_ORIGIN": "photos.example.com/log",
+        "AUDIT_SIGNING_KEY": str(folder / "key.pem"),
+        "AUDIT_PUBLIC_KEY": str(folder / "public.pem"),
+    }
+
+
 @pytest.fixture
 def operator(jpeg: bytes, tmp_path: Path) -> Iterator[Operator]:
     """The operator of a stack that tests may break."""
-    with run_local_stack() as stack:
+    with run_local_stack(make_keys(tmp_path)) as stack:
         operator = Operator(stack, tmp_path)
-        operator.make_keys()
         with httpx.Client(base_url=stack.url, timeout=30) as http:
             operator.publish(App(http, secret=stack.environ["JWT_SECRET"]), jpeg)
         yield operator

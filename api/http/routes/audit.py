@@ -41,7 +41,6 @@ from api.http.schemas.audit import (
     DEFAULT_EVENTS,
     MAX_EVENTS,
     EventPageQuery,
-    PostHistory,
     ResponseFormat,
 )
 from api.http.schemas.posts import PostView, view_of
@@ -58,6 +57,7 @@ from projections.audit.events import (
     page_of_events,
     stream_events,
 )
+from projections.audit.histories import PostHistory, read_verified_history
 from projections.log.reading import LogRow
 from projections.queries.past_posts import events_until, post_after
 
@@ -107,9 +107,15 @@ def read_page(
 async def read_history(
     post_id: PostIdPath, request: AuthenticatedRequest, resources: UseResources
 ) -> PostHistory:
-    """Read all events of a post, even a deleted one. For its owner, auditors and operators."""
-    rows = await _history(resources.connections, post_id, request=request)
-    return PostHistory(post_id=post_id, items=[audited(row) for row in rows])
+    """Read all events of a post, even a deleted one. For its owner, auditors and operators.
+
+    Each event is compared with the sealed log.
+    """
+    async with resources.connections.connection() as connection:
+        rows = await history_of(connection, post_id)
+    await _check_reader(resources.connections, post_id, rows, request=request)
+    async with resources.connections.connection() as connection:
+        return await read_verified_history(connection, post_id, resources.log_verifier)
 
 
 @get(
@@ -181,14 +187,25 @@ async def _history(
     """The rows of a post that this caller may read; an owner's reading is not recorded."""
     async with connections.connection() as connection:
         rows = await history_of(connection, post_id)
+    await _check_reader(connections, post_id, rows, request=request)
+    if not rows:
+        raise PostNotFound(post_id)
+    return rows
+
+
+async def _check_reader(
+    connections: Connections, post_id: UUID, rows: list[LogRow], *, request: AuthenticatedRequest
+) -> None:
+    """Let auditors and operators read, and record it, or else the owner.
+
+    Raises:
+        PostNotFound: to everyone else.
+    """
     is_owner = bool(rows) and audited(rows[0]).data.get("user_id") == str(request.user.id)
     if not is_owner and request.user.role == "user":
         raise PostNotFound(post_id)
     if not is_owner:
         await _record(connections, request, filters=dict(request.query_params))
-    if not rows:
-        raise PostNotFound(post_id)
-    return rows
 
 
 async def _record(

@@ -18,6 +18,7 @@ from tests.api.http.problem_answers import problem
 from tests.api.http.uploads import open_upload, published_post, upload
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import fail_post
+from tests.projections.log_tree.sealed_log import SIGNER, Connections, sealed, tamper
 
 pytestmark = pytest.mark.anyio
 
@@ -71,7 +72,33 @@ async def test_owners_auditors_and_operators_read_the_history_of_a_post(
         "correlation_id",
         "causation_id",
         "data",
+        "verdict",
     }
+    assert {item["verdict"] for item in items} == {"unsealed"}
+
+
+async def test_a_history_says_of_each_event_whether_it_matches_the_sealed_log(
+    owner: Caller,
+    auditor: Caller,
+    store: FakeObjectStore,
+    publishing: Publishing,
+    connections: Connections,
+) -> None:
+    post_id = await published_post(owner, store, publishing)
+    await sealed(connections, SIGNER)
+    history = (await owner.get(f"/api/v1/posts/{post_id}/events")).json()
+    assert {item["verdict"] for item in history["items"]} == {"sealed"}
+    assert history["findings"] == []
+    assert history["signed_by"] is None
+    await tamper(connections, "UPDATE post_events SET state = '{}' WHERE topic = 'post.uploaded'")
+    history = (await auditor.get(f"/api/v1/posts/{post_id}/events")).json()
+    assert [item["verdict"] for item in history["items"]].count("changed") == 1
+    assert history["items"][1]["verdict"] == "changed"
+    assert [found["what"] for found in history["findings"]] == ["changed"]
+    await tamper(connections, "DELETE FROM post_events")
+    history = (await auditor.get(f"/api/v1/posts/{post_id}/events")).json()
+    assert history["items"] == []
+    assert [found["what"] for found in history["findings"]] == ["removed"] * 6
 
 
 async def test_strangers_learn_nothing_of_the_history_of_a_post(

@@ -9,11 +9,11 @@ import pytest
 from api.http.openapi.schemas import MissingExample, example_of
 from api.http.problems.problem import Problem
 from api.http.problems.types import PROBLEM_TYPES
-from api.http.schemas.audit import PostHistory
 from api.http.schemas.capabilities import Capabilities
 from api.http.schemas.health import Health
 from api.http.schemas.posts import EditPost, PostPage
 from api.http.schemas.uploads import CompleteUpload, InitUpload, RenewUrl, UploadOpened
+from projections.audit.histories import PostHistory
 from tests.api.http.openapi_document import OPEN, document, nodes, operations
 
 LARGEST_EXACT_INTEGER = 2**53 - 1

@@ -26,9 +26,9 @@ def silent(_done: int, _total: int) -> None:
     """Nobody watches."""
 
 
-async def sealed(connections: Connections) -> int:
+async def sealed(connections: Connections, signer: Signer | None = None) -> int:
     async with connections.connection() as connection:
-        return await seal(connection)
+        return await seal(connection, signer)
 
 
 async def verified(connections: Connections, *checkpoints: Checkpoint) -> LogVerification:
