@@ -16,6 +16,7 @@ SECRETS: Final = (
     "JWT_SECRET",
     "JWT_PREVIOUS_SECRET",
     "REDIS_URL",
+    "AUDIT_SIGNING_KEY",
 )
 PositiveInt: TypeAlias = Annotated[int, Meta(ge=1)]
 
@@ -84,6 +85,15 @@ def storage_settings() -> StorageSettings:
         WrongSettings: a variable is missing or wrong.
     """
     return load_settings(StorageSettings, os.environ)
+
+
+def object_store_settings() -> ObjectStoreSettings:
+    """Read the environment for a command that only reads objects.
+
+    Raises:
+        WrongSettings: a variable is missing or wrong.
+    """
+    return load_settings(ObjectStoreSettings, os.environ)
 
 
 def worker_settings() -> WorkerSettings:

@@ -7,12 +7,12 @@ import typer
 
 from api.cli.audit import event_columns, event_row
 from api.cli.errors import EXIT_WRONG, friendly_errors
-from api.cli.findings import describe_finding
 from api.cli.log_keys import PublicKey, log_verifier
 from api.cli.options import AsJson
 from api.cli.output import print_json, print_table, quantity
 from api.cli.session import AuditSession, run_audited
 from projections.audit.histories import PostHistory, read_verified_history
+from projections.log_tree.finding_words import describe_finding
 
 
 @friendly_errors()

@@ -12,7 +12,9 @@ from api.cli.log_keys import PublicKey, log_signer, read_verifier
 from api.cli.options import Out
 from api.cli.output import console, errors, quantity
 from api.cli.session import AuditSession, run_audited, run_on_database
+from projections.audit.report_check import check_report, is_report, origin_of
 from projections.log_tree.evidence import (
+    Checkpoint,
     Evidence,
     InclusionProof,
     check_evidence,
@@ -89,7 +91,9 @@ def prove(
 def check(
     files: Annotated[
         list[Path],
-        typer.Argument(exists=True, dir_okay=False, help="Checkpoints or proofs.", metavar="FILE"),
+        typer.Argument(
+            exists=True, dir_okay=False, help="Checkpoints, proofs or reports.", metavar="FILE"
+        ),
     ],
     trusted: Annotated[
         Path | None,
@@ -103,12 +107,20 @@ def check(
     ] = None,
     public_key: PublicKey = None,
 ) -> None:
-    """Verify checkpoints and proofs offline."""
+    """Verify checkpoints, proofs and reports offline."""
     old = checkpoint_of(_read(trusted)).checkpoint if trusted else None
-    for evidence in map(_read, files):
-        verifier = read_verifier(public_key, origin=checkpoint_of(evidence).checkpoint.origin)
-        for line in check_evidence(evidence, trusted=old, verifier=verifier):
+    for file in files:
+        for line in _check(file.read_bytes(), old, public_key):
             console.print(line, markup=False)
+
+
+def _check(content: bytes, trusted: Checkpoint | None, public_key: Path | None) -> list[str]:
+    if is_report(content):
+        verifier = read_verifier(public_key, origin=origin_of(content))
+        return check_report(content, trusted=trusted, verifier=verifier)
+    evidence = decode_evidence(content)
+    verifier = read_verifier(public_key, origin=checkpoint_of(evidence).checkpoint.origin)
+    return check_evidence(evidence, trusted=trusted, verifier=verifier)
 
 
 def _read(path: Path) -> Evidence:

@@ -8,7 +8,6 @@ from msgspec import to_builtins
 from psycopg import AsyncConnection
 
 from api.cli.errors import friendly_errors
-from api.cli.findings import describe_finding
 from api.cli.log_keys import PublicKey, read_verifier
 from api.cli.options import AsJson
 from api.cli.output import print_json, quantity
@@ -21,6 +20,7 @@ from projections.log_tree.evidence import (
     checkpoint_of,
     decode_evidence,
 )
+from projections.log_tree.finding_words import describe_finding
 from projections.log_tree.findings import Finding
 from projections.log_tree.keys import open_signer
 from projections.log_tree.sealing import seal as seal_log

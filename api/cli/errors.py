@@ -22,6 +22,7 @@ from api.stack.errors import StackError
 from domain.errors import DomainError
 from domain.event_store.mapper import UnreadableEvent
 from domain.settings import WrongSettings
+from projections.audit.report_check import WrongReport
 from projections.follow.batch import UnknownProjection
 from projections.follow.failures import NotStoppedThere
 from projections.log_tree.evidence import WrongEvidence
@@ -53,6 +54,7 @@ _TELLING: Final = (
     UnreadableEvent,
     WrongEvidence,
     WrongNote,
+    WrongReport,
 )
 
 

@@ -67,6 +67,7 @@ class _Audit(LazyGroup):
         "slo": "api.cli.audit_slo:slo",
         "verify": "api.cli.audit_verify:verify",
         "checkpoint": "api.cli.audit_proofs:checkpoint",
+        "report": "api.cli.audit_report:report",
         "prove": "api.cli.audit_proofs:prove",
         "check": "api.cli.audit_proofs:check",
         "media": "api.cli.audit_media:media",

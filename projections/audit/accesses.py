@@ -21,6 +21,14 @@ _NEWEST: Final = """
 SELECT access_id, recorded_at, actor, role, question, filters, correlation_id
 FROM audit_accesses ORDER BY access_id DESC LIMIT %(limit)s
 """
+# A command names the post in its filters, a request in its path.
+_TO_POST: Final = """
+SELECT access_id, recorded_at, actor, role, question, filters, correlation_id
+FROM audit_accesses
+WHERE filters ->> 'post_id' = %(post_id)s::text
+   OR position('/posts/' || %(post_id)s::text || '/' IN question) > 0
+ORDER BY access_id
+"""
 
 
 class Access(Struct, frozen=True, kw_only=True):
@@ -51,3 +59,8 @@ async def newest_accesses(
 ) -> list[RecordedAccess]:
     """The newest accesses, newest first."""
     return await fetch_all(connection, RecordedAccess, _NEWEST, {"limit": limit})
+
+
+async def accesses_to(connection: AsyncConnection[object], post_id: UUID) -> list[RecordedAccess]:
+    """The accesses to the history of one post, oldest first; reads the whole record."""
+    return await fetch_all(connection, RecordedAccess, _TO_POST, {"post_id": post_id})

@@ -116,6 +116,40 @@ def test_a_post_is_proven_by_a_file_for_each_event(
     assert f'"question":"nova audit prove","filters":{{"post_id":"{post_id}"}}' in shown
 
 
+def test_a_report_is_written_and_checked_without_a_database(
+    publishing: Publishing, database_url: str, key: Path, tmp_path: Path
+) -> None:
+    environ = {"DATABASE_URL": database_url, "AUDIT_SIGNING_KEY": str(key)}
+    post_id = publish(publishing)
+    run("verify", "--seal", **environ)
+    page = tmp_path / "report.html"
+    written = run("report", post_id, "--out", page, "--time-zone", "Europe/Berlin", **environ)
+    assert written.returncode == 0, written.stderr
+    assert written.stdout == "Verified: 6 of 6 events match the sealed log.\n"
+    assert "no object store is set" in page.read_text()
+    for words in ((), ("--public-key", tmp_path / "public.pem")):
+        checked = run("check", page, *words)
+        assert checked.returncode == 0, checked.stderr
+        assert checked.stdout.endswith("Verified: 6 of 6 events match the sealed log.\n")
+    edited = tmp_path / "edited.html"
+    edited.write_text(page.read_text().replace("published the post", "hid the post"))
+    assert run("check", edited).returncode == 1
+    shown = run("accesses", DATABASE_URL=database_url).stdout
+    assert "nova audit report" in shown
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ALTER TABLE post_events DISABLE TRIGGER ALL")
+        connection.execute("UPDATE post_events SET state = '{}' WHERE notification_id = 2")
+    forged = run("report", post_id, "--out", page, **environ)
+    assert (forged.returncode, forged.stdout) == (
+        1,
+        "FAILED: 5 of 6 events match the sealed log.\n",
+    )
+    assert run("check", page).returncode == 1
+    assert run("report", str(uuid4()), "--out", page, **environ).returncode == 1
+    wrong = run("report", post_id, "--out", page, "--time-zone", "Mars/Crater", **environ)
+    assert wrong.returncode == 2
+
+
 def test_a_post_that_cannot_have_come_that_way_is_named(
     publishing: Publishing, database_url: str
 ) -> None:
