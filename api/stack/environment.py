@@ -22,9 +22,11 @@ _PRODUCTION_NEEDS: Final = (
 )
 _API_SECRETS: Final = frozenset({"JWT_SECRET", "JWT_PREVIOUS_SECRET", "REDIS_URL"})
 _STORE_SECRETS: Final = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"})
+_LOG_SECRETS: Final = frozenset({"AUDIT_SIGNING_KEY"})
 _UNNEEDED: Final[Mapping[str, frozenset[str]]] = {
-    "migrate": _API_SECRETS,
-    "worker": _API_SECRETS,
+    "migrate": _API_SECRETS | _LOG_SECRETS,
+    "api": _LOG_SECRETS,
+    "worker": _API_SECRETS | _LOG_SECRETS,
     "projector": _API_SECRETS | _STORE_SECRETS,
 }
 

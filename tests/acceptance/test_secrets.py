@@ -15,12 +15,13 @@ from tests.api.stack.running import wait_until
 DATABASE: Final = "DATABASE_URL"
 STORE: Final = "AWS_SECRET_ACCESS_KEY"
 TOKENS: Final = "JWT_SECRET"
+SIGNING: Final = "AUDIT_SIGNING_KEY"
 NEEDED: Final[dict[str, set[str]]] = {
     "postgres": set(),
     "seaweedfs": {STORE},
     "api": {DATABASE, STORE, TOKENS},
     "worker": {DATABASE, STORE},
-    "projector": {DATABASE},
+    "projector": {DATABASE, SIGNING},
     "image process": set(),
 }
 # Runs a verb that prints whether others could read its memory.
@@ -35,7 +36,7 @@ main.main()
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can read what the processes hide")
 def test_no_process_is_given_a_secret_that_it_does_not_need(stack: LocalStack) -> None:
     wait_until(lambda: bool(image_processes(stack)))
-    secrets = {stack.environ[name]: name for name in (DATABASE, STORE, TOKENS)}
+    secrets = {stack.environ[name]: name for name in (DATABASE, STORE, TOKENS, SIGNING)}
     found: dict[str, set[str]] = {name: set() for name in stack.pids}
     for name, pid in stack.pids.items():
         found[name] |= secrets_of(psutil.Process(pid), secrets)
