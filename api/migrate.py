@@ -4,6 +4,7 @@ A room's functions stand beside its code. They are collected here because nothin
 packages.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,6 @@ from projections.sql_functions import find_functions
 FOLDERS: Final = [Path(package.__path__[0]) for package in (domain, projections, transcoder)]
 
 
-def migrate(url: str) -> Applied:
+def migrate(url: str, *, roles: Sequence[str] = ()) -> Applied:
     """Bring a database to this version; see `projections.migrate.apply_migrations`."""
-    return apply_migrations(url, find_functions(FOLDERS))
+    return apply_migrations(url, find_functions(FOLDERS), roles=roles)

@@ -16,37 +16,53 @@ from msgspec import Struct
 from procrastinate.schema import SchemaManager
 from yoyo import get_backend, read_migrations
 
+from projections.grants import grant, granted_roles
 from projections.sql_functions import create_missing, read_definitions, replace_all
 
 MIGRATIONS_FOLDER: Final = Path(__file__).parent / "migrations"
 # Any constant will do, as long as it stays the same.
 _ADVISORY_LOCK: Final = 6_682_001
+_SEARCH_PATH: Final = """
+SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false)
+"""
 
 
 class Applied(Struct, frozen=True, kw_only=True):
-    """What changed: names of migrations in their order, and of functions that are new or differ."""
+    """What changed: names of migrations in their order, and of functions that are new or differ.
+
+    `granted` names the roles besides the owner that may run the services.
+    """
 
     migrations: list[str]
     functions: list[str]
+    granted: list[str]
 
 
-def apply_migrations(url: str, functions: Sequence[Path]) -> Applied:
+def apply_migrations(url: str, functions: Sequence[Path], *, roles: Sequence[str] = ()) -> Applied:
     """Apply every migration that the database lacks, and bring it to these function files.
 
+    Grants what the services need to `roles`, and to those that had it before.
+
     Raises:
+        GrantError: one of the roles does not exist, or nothing can be withheld from it.
         psycopg.Error: the database cannot be reached or refused a statement. Migrations before the
             failing one stay applied, the failing one left no trace; functions are replaced all
             or none.
     """
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
+        # The path that the functions of the log's owner keep.
+        connection.execute(_SEARCH_PATH)
+        granted = {*granted_roles(connection), *roles}
         before = read_definitions(connection, functions)
         create_missing(connection, functions)
         migrations = _apply_migrations(url)
         replace_all(connection, functions)
+        for role in sorted(granted):
+            grant(connection, role)
         after = read_definitions(connection, functions)
     changed = [name for name, text in sorted(after.items()) if before.get(name) != text]
-    return Applied(migrations=migrations, functions=changed)
+    return Applied(migrations=migrations, functions=changed, granted=sorted(granted))
 
 
 def _apply_migrations(url: str) -> list[str]:

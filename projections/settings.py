@@ -4,7 +4,9 @@ import os
 from typing import Annotated
 
 from msgspec import Meta, Struct, field
+from msgspec.structs import force_setattr
 
+from domain.database_url import with_timeouts
 from domain.settings import DatabaseSettings, TelemetrySettings, load_settings
 
 
@@ -35,6 +37,26 @@ class ProjectorSettings(Struct, frozen=True, kw_only=True):
     audit: AuditSettings
 
 
+class OwnerSettings(Struct, frozen=True, kw_only=True):
+    """The database as the role that owns its tables, for commands that create or replace some.
+
+    Without a URL of its own, the services' role is that owner.
+    """
+
+    database: DatabaseSettings
+    own_url: str | None = field(default=None, name="DATABASE_OWNER_URL")
+
+    def __post_init__(self) -> None:
+        """Add the timeouts that the URL does not set."""
+        if self.own_url is not None:
+            force_setattr(self, "own_url", with_timeouts(self.own_url))
+
+    @property
+    def url(self) -> str:
+        """The libpq URL with the owner's role."""
+        return self.own_url or self.database.url
+
+
 def projector_settings() -> ProjectorSettings:
     """Read the environment.
 
@@ -42,6 +64,15 @@ def projector_settings() -> ProjectorSettings:
         WrongSettings: a variable is missing or wrong.
     """
     return load_settings(ProjectorSettings, os.environ)
+
+
+def owner_settings() -> OwnerSettings:
+    """Read the environment for a command that creates or replaces tables.
+
+    Raises:
+        WrongSettings: a variable is missing or wrong.
+    """
+    return load_settings(OwnerSettings, os.environ)
 
 
 def database_settings() -> DatabaseSettings:

@@ -50,7 +50,7 @@ def seaweedfs_server() -> Iterator[S3Access]:
 async def _postgres(path: Path) -> AsyncIterator[str]:
     with locked_folder(path) as folder:
         async with supervision(report=print) as supervisor:
-            url = await start_postgres(
+            access = await start_postgres(
                 supervisor,
                 folder,
                 credentials=load_credentials(folder.credentials),
@@ -58,7 +58,7 @@ async def _postgres(path: Path) -> AsyncIterator[str]:
                 report=print,
                 durable=False,
             )
-            yield url.rpartition("/")[0] + "/postgres"
+            yield access.owner_url.rpartition("/")[0] + "/postgres"
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from transcoder.rendering import Limits
 
 SECRETS: Final = (
     "DATABASE_URL",
+    "DATABASE_OWNER_URL",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "JWT_SECRET",

@@ -25,6 +25,7 @@ from domain.settings import WrongSettings
 from projections.audit.report_check import WrongReport
 from projections.follow.batch import UnknownProjection
 from projections.follow.failures import NotStoppedThere
+from projections.grants import GrantError
 from projections.log_tree.evidence import WrongEvidence
 from projections.log_tree.notes import WrongNote
 from projections.log_tree.proofs import NotProvable
@@ -42,6 +43,7 @@ EXIT_INTERRUPTED: Final = 130
 _TELLING: Final = (
     Differs,
     DomainError,
+    GrantError,
     MissingExtra,
     NeverCaughtUp,
     NotProvable,

@@ -23,7 +23,7 @@ from projections.rebuild.rebuild import Rebuilt
 from projections.rebuild.rebuild import rebuild as rebuild_tables
 from projections.rebuild.verify import Verification
 from projections.rebuild.verify import verify as verify_tables
-from projections.settings import database_settings
+from projections.settings import owner_settings
 
 DEFAULT_BATCH: Final = 5000
 DEFAULT_WORKERS: Final = min(4, os.cpu_count() or 1)
@@ -84,7 +84,7 @@ def rebuild(
     as_json: AsJson = False,
 ) -> None:
     """Build new tables beside the live ones, verify them and swap them in."""
-    url, started = database_settings().url, time.monotonic()
+    url, started = owner_settings().url, time.monotonic()
     with show_progress("start", unit="events", as_json=as_json) as progress:
         report = _Phases(progress).report
         build = partial(rebuild_tables, report=report, batch_events=batch, workers=workers)

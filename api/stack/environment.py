@@ -9,9 +9,11 @@ from msgspec import Struct
 from api.stack.addresses import LOOPBACK, check_addresses
 from api.stack.credentials import Credentials
 from api.stack.errors import MissingSettings
+from api.stack.postgres import DatabaseAccess
 from api.stack.seaweedfs import REGION, S3Access
 from domain.settings import WrongSettings
 
+OWNER_URL: Final = "DATABASE_OWNER_URL"
 BUCKET: Final = "nova-photos"
 _ENVIRONMENTS: Final = frozenset({"development", "production"})
 _PRODUCTION_NEEDS: Final = (
@@ -34,7 +36,7 @@ _UNNEEDED: Final[Mapping[str, frozenset[str]]] = {
 class EmbeddedServers(Struct):
     """Addresses of the embedded servers; None for one that is not needed."""
 
-    database_url: str | None = None
+    database: DatabaseAccess | None = None
     s3: S3Access | None = None
     # Where other devices reach the store; None if only this machine can.
     public_s3_url: str | None = None
@@ -93,7 +95,8 @@ def services_environ(
 ) -> dict[str, str]:
     """The environment of the services: `environ`, with defaults for what it does not set.
 
-    The port and the folder for temporary files always override it.
+    It never names the owner of the tables, which no service needs. The port and the folder for
+    temporary files always override it.
     """
     defaults = {
         "APP_ENV": "development",
@@ -106,8 +109,8 @@ def services_environ(
     }
     if not {"AUDIT_SIGNING_KEY", "AUDIT_PUBLIC_KEY"} & environ.keys():
         defaults |= credentials.audit_keys()
-    if servers.database_url is not None:
-        defaults["DATABASE_URL"] = servers.database_url
+    if servers.database is not None:
+        defaults["DATABASE_URL"] = servers.database.services_url
     if servers.s3 is not None:
         defaults |= {
             "S3_ENDPOINT_URL": servers.s3.endpoint_url,
@@ -124,7 +127,15 @@ def services_environ(
         for name in ("NO_PROXY", "no_proxy")
     }
     own = {"APP_PORT": str(port), "TMPDIR": str(temporary)}
-    return defaults | dict(environ) | directly | own
+    variables = defaults | dict(environ) | directly | own
+    return {name: value for name, value in variables.items() if name != OWNER_URL}
+
+
+def owner_environ(environ: Mapping[str, str], servers: EmbeddedServers) -> dict[str, str]:
+    """What the commands that create or replace tables need besides the services' environment."""
+    if servers.database is not None:
+        return {OWNER_URL: servers.database.owner_url}
+    return {OWNER_URL: environ[OWNER_URL]} if OWNER_URL in environ else {}
 
 
 def needed_by(service: str, environ: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from api.stack import addresses, environment
 from api.stack.addresses import LOOPBACK
 from api.stack.child import Child, run_to_end
 from api.stack.credentials import load_credentials
+from api.stack.database import SERVICES as SERVICES_ROLE
 from api.stack.errors import StackError
 from api.stack.folder import StackFolder, locked_folder
 from api.stack.ports import choose_ports, require_free
@@ -43,11 +44,14 @@ class LocalStack:
         *,
         folder: StackFolder,
         environ: Mapping[str, str],
+        operators_environ: Mapping[str, str],
         url: str,
         metrics_ports: Mapping[str, int],
     ) -> None:
         self.folder = folder.path
+        # What the services get, and what the commands of operators need.
         self.environ = environ
+        self.operators_environ = operators_environ
         self.url = url
         self._logs = folder.log
         self.metrics_ports = metrics_ports
@@ -114,10 +118,18 @@ async def local_stack(
                     public_url=public_url,
                     temporary=private.temporary,
                 )
-                await _migrate(migrate, private, environ=variables)
-                stack = _stack(supervisor, private, environ=variables, services=services)
+                operators = variables | environment.owner_environ(given, servers)
+                grants = ("--grant", SERVICES_ROLE) if servers.database else ()
+                await _migrate((*migrate, *grants), private, environ=operators)
+                stack = _stack(
+                    supervisor,
+                    private,
+                    environ=variables,
+                    operators_environ=operators,
+                    services=services,
+                )
                 await _start_services(stack, supervisor, services)
-                with shared_environ(private, variables):
+                with shared_environ(private, operators):
                     yield stack
 
 
@@ -147,7 +159,7 @@ async def _start_servers(
     servers = environment.EmbeddedServers()
 
     async def postgres() -> None:
-        servers.database_url = await start_postgres(
+        servers.database = await start_postgres(
             supervisor, folder, credentials=credentials, port=ports["postgres"], report=report
         )
 
@@ -187,6 +199,7 @@ def _stack(
     folder: StackFolder,
     *,
     environ: Mapping[str, str],
+    operators_environ: Mapping[str, str],
     services: Mapping[str, Sequence[str]],
 ) -> LocalStack:
     ports = choose_ports([f"metrics-{name}" for name in services], folder.ports)
@@ -195,6 +208,7 @@ def _stack(
         supervisor,
         folder=folder,
         environ=environ,
+        operators_environ=operators_environ,
         url=f"http://{host}:{environ['APP_PORT']}",
         metrics_ports={name: ports[f"metrics-{name}"] for name in services},
     )

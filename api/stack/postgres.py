@@ -1,5 +1,6 @@
 """The embedded PostgreSQL 18: a cluster created once, and the server as a child process."""
 
+import hmac
 import shutil
 import stat
 from collections.abc import Mapping
@@ -14,23 +15,30 @@ import psutil
 import psycopg
 from anyio import from_thread
 from anyio.to_thread import run_sync
-from psycopg import sql
+from msgspec import Struct
 
 from api.stack.account import allow_reading, allow_traversal, chown_tree, postgres_account
 from api.stack.child import Account, Child, run_to_end
 from api.stack.credentials import Credentials
+from api.stack.database import DATABASE, SERVICES, prepare_database
 from api.stack.errors import INSTALL_LOCAL, ServersUnavailable
 from api.stack.folder import StackFolder
 from api.stack.supervisor import Report, Supervisor
 
-USER: Final = "nova"
-DATABASE: Final = "nova"
+OWNER: Final = "nova"
 INITDB_WITHIN_SECONDS: Final = 120
 CONNECT_WITHIN_SECONDS: Final = 2
 # After a crash, the server replays its write-ahead log before it accepts connections.
 READY_WITHIN_SECONDS: Final = 120
 # English messages and UTC, whatever the locale of the machine: people send us the logs.
 _ENVIRON: Final[Mapping[str, str]] = {"LC_ALL": "C", "TZ": "UTC"}
+
+
+class DatabaseAccess(Struct, frozen=True, kw_only=True):
+    """The URLs of the database: as the role of the services, and as the superuser that migrates."""
+
+    services_url: str
+    owner_url: str
 
 
 async def start_postgres(
@@ -41,8 +49,8 @@ async def start_postgres(
     port: int,
     report: Report,
     durable: bool = True,
-) -> str:
-    """Start the server, with an empty database on first use; returns the URL of the database.
+) -> DatabaseAccess:
+    """Start the server, with an empty database on first use.
 
     It listens on 127.0.0.1 only, without a unix socket, and requires the password.
     `durable=False` trades crash safety for speed, for tests only.
@@ -57,7 +65,7 @@ async def start_postgres(
             folder, programs, password=credentials.postgres_password, account=account
         )
     await run_sync(_remove_stale_pid_file, folder.postgres)
-    url = f"postgresql://{USER}:{credentials.postgres_password}@127.0.0.1:{port}"
+    owner = f"postgresql://{OWNER}:{credentials.postgres_password}@127.0.0.1:{port}"
     child = Child(
         name="postgres",
         argv=_argv(programs, folder.postgres, port=port, durable=durable),
@@ -66,12 +74,20 @@ async def start_postgres(
         account=account,
         stop_signal=SIGINT,  # fast shutdown: does not wait for clients
         orphan_signal=SIGINT,
-        is_ready=partial(_accepts, f"{url}/postgres"),
+        is_ready=partial(_accepts, f"{owner}/postgres"),
         ready_within_seconds=READY_WITHIN_SECONDS,
     )
     await supervisor.start(child, stage=0)
-    await _ensure_database(f"{url}/postgres")
-    return f"{url}/{DATABASE}"
+    # The same at every start, and it does not lead back to the owner's.
+    password = hmac.digest(
+        credentials.postgres_password.encode(), SERVICES.encode(), "sha256"
+    ).hex()
+    with anyio.fail_after(READY_WITHIN_SECONDS):
+        await prepare_database(f"{owner}/postgres", services_password=password)
+    return DatabaseAccess(
+        services_url=f"postgresql://{SERVICES}:{password}@127.0.0.1:{port}/{DATABASE}",
+        owner_url=f"{owner}/{DATABASE}",
+    )
 
 
 def _programs() -> Path:
@@ -166,7 +182,7 @@ def _initdb_argv(programs: Path, draft: Path, password_file: Path) -> tuple[str,
     return (
         str(programs / "initdb"),
         f"--pgdata={draft}",
-        f"--username={USER}",
+        f"--username={OWNER}",
         f"--pwfile={password_file}",
         "--auth=scram-sha-256",
         "--encoding=UTF8",
@@ -187,16 +203,3 @@ async def _accepts(url: str) -> bool:
         return False
     await connection.close()
     return True
-
-
-async def _ensure_database(url: str) -> None:
-    with anyio.fail_after(READY_WITHIN_SECONDS):
-        connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
-        async with connection:
-            known = await connection.execute(
-                "SELECT FROM pg_database WHERE datname = %(name)s", {"name": DATABASE}
-            )
-            if await known.fetchone() is None:
-                await connection.execute(
-                    sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE))
-                )

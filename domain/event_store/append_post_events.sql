@@ -1,6 +1,8 @@
 -- Appends events of one post, and the jobs they lead to, and returns their positions in order.
 -- The EXCLUSIVE lock makes positions appear in commit order, so that no follower skips an event;
 -- readers are not blocked. It is taken inside one statement and never waits for a client.
+-- It runs as the owner of the log, so that a role which may append can neither change nor remove
+-- events. Its search path ends with pg_temp, or a caller's temporary table could stand in for ours.
 
 CREATE OR REPLACE FUNCTION append_post_events(
     post_id        uuid,
@@ -9,7 +11,7 @@ CREATE OR REPLACE FUNCTION append_post_events(
     states         bytea[],
     jobs           jsonb,
     queue_capacity integer
-) RETURNS SETOF bigint LANGUAGE plpgsql AS $$
+) RETURNS SETOF bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     -- Of the waiting jobs, so many may be of one user: none fills the queue alone.
     user_capacity CONSTANT integer := greatest(5, queue_capacity / 10);
@@ -49,3 +51,5 @@ BEGIN
     NOTIFY post_events;
 END;
 $$;
+
+REVOKE EXECUTE ON FUNCTION append_post_events FROM PUBLIC;

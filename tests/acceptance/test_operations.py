@@ -34,9 +34,9 @@ class Operator:
 
     def __init__(self, stack: LocalStack, folder: Path) -> None:
         self.folder = folder
-        self.url = stack.environ["DATABASE_URL"]
+        self.url = stack.operators_environ["DATABASE_OWNER_URL"]
         self.environ = {
-            **stack.environ,
+            **stack.operators_environ,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(folder),
             "COLUMNS": "110",

@@ -105,7 +105,7 @@ def test_a_run_that_was_interrupted_is_finished_by_the_next_while_live_posts_go_
 ) -> None:
     posts = published_posts(app, jpeg, POSTS)
     for post_id in posts:
-        pretend_older(stack.environ["DATABASE_URL"], post_id)
+        pretend_older(stack.operators_environ["DATABASE_OWNER_URL"], post_id)
     log = Log(stack, posts)
     user = ("--user", str(app.user_id))
 
@@ -148,7 +148,7 @@ def test_only_posts_of_this_user_since_that_time_are_made_again(
     [of_another] = published_posts(other_app, jpeg, 1)
     posts = [before, after, of_another]
     for post_id in posts:
-        pretend_older(stack.environ["DATABASE_URL"], post_id)
+        pretend_older(stack.operators_environ["DATABASE_OWNER_URL"], post_id)
     user = ("--user", str(app.user_id))
     log = Log(stack, posts)
 

@@ -42,7 +42,7 @@ class Saboteur:
 
     def __init__(self, stack: LocalStack, store: FaultyStoreThread, app: App, photo: bytes) -> None:
         self.environ = {
-            **stack.environ,
+            **stack.operators_environ,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "COLUMNS": "110",
             "API": f"{stack.url}/api/v1",
@@ -122,7 +122,7 @@ class Saboteur:
 
     def stop_the_projection(self) -> None:
         """Append an unreadable event."""
-        append_poison(self._stack.environ["DATABASE_URL"])
+        append_poison(self._stack.operators_environ["DATABASE_OWNER_URL"])
         wait_until(lambda: self._count("projection_failures") == len(PROJECTIONS))
         with psycopg.connect(self._stack.environ["DATABASE_URL"]) as connection:
             row = connection.execute("SELECT position FROM projection_failures").fetchone()

@@ -30,7 +30,7 @@ def test_posts_of_older_recipes_are_made_again_and_no_others(
     assert (
         "Reprocessed 0 of 1 posts" in run_nova("reprocess", "--user", user, **stack.environ).stdout
     )
-    pretend_older(stack.environ["DATABASE_URL"], published)
+    pretend_older(stack.operators_environ["DATABASE_OWNER_URL"], published)
     done = run_nova("reprocess", "--user", user, "--json", **stack.environ)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
@@ -49,7 +49,7 @@ def test_a_post_that_cannot_be_made_again_is_named_and_stays(
     key = original_key(UUID(published))
     client.delete_object(Bucket=stack.environ["S3_BUCKET_NAME"], Key=key)
     client.close()
-    pretend_older(stack.environ["DATABASE_URL"], published)
+    pretend_older(stack.operators_environ["DATABASE_OWNER_URL"], published)
     done = run_nova("reprocess", "--user", str(app.user_id), **stack.environ)
     assert done.returncode == 1
     assert f"{published}  original_missing: The photo is no longer there." in done.stdout

@@ -15,7 +15,7 @@ from api.migrate import FOLDERS, migrate
 from projections.migrate import MIGRATIONS_FOLDER, Applied, apply_migrations
 from projections.sql_functions import find_functions
 
-NOTHING = Applied(migrations=[], functions=[])
+NOTHING = Applied(migrations=[], functions=[], granted=[])
 FUNCTIONS = """
 SELECT proname, prosrc FROM pg_proc WHERE proname LIKE 'procrastinate%' ORDER BY 1, 2
 """

@@ -141,14 +141,16 @@ def test_data_and_secrets_survive_a_restart_beside_another_stack(
         assert before["JWT_SECRET"] != running.stack.environ["JWT_SECRET"]
         assert not set(first.stack.pids.values()) & set(running.stack.pids.values())
         put_object(before, bucket="photos", key="a", body=b"pixels")
-        with psycopg.connect(before["DATABASE_URL"], autocommit=True) as connection:
+        with psycopg.connect(
+            first.stack.operators_environ["DATABASE_OWNER_URL"], autocommit=True
+        ) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
         assert len(running_in(folder)) >= 2
     assert not running_in(folder)
     with run_stack(folder) as second:
         assert second.stack.environ == before
         assert get_object(before, bucket="photos", key="a") == b"pixels"
-        with psycopg.connect(before["DATABASE_URL"]) as connection:
+        with psycopg.connect(second.stack.operators_environ["DATABASE_OWNER_URL"]) as connection:
             assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
     assert all(map(is_running, running.stack.pids.values()))
 
