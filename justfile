@@ -98,6 +98,10 @@ bench-load *ARGS:
 bench-soak *ARGS:
     pytest benchmarks/test_soak.py --benchmark-enable --capture=no --quiet "$@"
 
+# Measure appends on a durable server, by what a commit takes and how many write at once.
+bench-log *ARGS:
+    pytest benchmarks/test_log.py --benchmark-enable --capture=no --quiet "$@"
+
 # Measure following, rebuilding, the audit trail and its checkpoints, at up to a million events.
 bench-projections *ARGS:
     pytest benchmarks/test_projections.py benchmarks/test_audit.py benchmarks/test_log_tree.py --benchmark-enable --capture=no --quiet "$@"

@@ -19,7 +19,7 @@ FROM pg_proc AS ours JOIN pg_language AS language ON language.oid = ours.prolang
 WHERE ours.proname = ANY (%(names)s) AND ours.pronamespace = current_schema()::regnamespace
 """
 _DEFINITIONS: Final = f"SELECT ours.proname, pg_get_functiondef(ours.oid) {_OURS}"
-_DROPS: Final = f"SELECT format('DROP FUNCTION %%s', ours.oid::regprocedure) {_OURS}"
+_DROPS: Final = f"SELECT format('DROP ROUTINE %%s', ours.oid::regprocedure) {_OURS}"
 # Of PL/pgSQL the syntax is checked, of SQL also that the tables and functions it names exist.
 _CHECKS: Final = f"SELECT format('SELECT %%s(%%s)', lanvalidator::regproc, ours.oid) {_OURS}"
 

@@ -1,9 +1,9 @@
 """The recorder: the library's PostgreSQL recorder with an append of one statement.
 
-The statement calls the SQL function `append_post_events`, which takes the table lock (positions
-appear in commit order, so no follower skips an event), checks the queue's capacity, inserts the
-events, queues their jobs and notifies. All of it runs inside the server: a client that stalls or
-dies never holds the lock.
+The statement calls the SQL procedure `append_durably`. It takes the table lock (positions appear in
+commit order, so no follower skips an event), checks the queue's capacity, inserts the events,
+queues their jobs and notifies, and waits for the disk after it has released the lock. All of it
+runs inside the server: a client that stalls or dies never holds the lock.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ from eventsourcing.postgres import (
 from eventsourcing.utils import Environment
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from domain.errors import QueueFull, UserQueueFull
@@ -40,15 +40,17 @@ QUEUE_FULL_SQLSTATE: Final = "NV001"
 USER_QUEUE_FULL_SQLSTATE: Final = "NV002"
 
 _APPEND = """
-SELECT position FROM append_post_events(
+CALL append_durably(
     %(post_id)s, %(versions)s, %(topics)s, %(states)s, %(jobs)s, %(queue_capacity)s
-) AS position
+)
 """
 _READ_BACK = """
 SELECT notification_id AS position, state FROM post_events
 WHERE originator_id = %(post_id)s AND originator_version = ANY (%(versions)s)
 ORDER BY originator_version
 """
+# What an earlier attempt stored may not have reached the disk; what is written now comes after it.
+_WAIT_UNTIL_DURABLE = "SELECT pg_logical_emit_message(true, 'nova', '')"
 # Each transaction is one short statement, which takes milliseconds unless it is stuck.
 _LIMIT_TRANSACTIONS = """
 SELECT set_config(name, '3s', false) FROM pg_settings
@@ -131,10 +133,12 @@ class Recorder(PostgresApplicationRecorder):
         }
         with self.datastore.get_connection() as connection:
             try:
-                return _positions(connection.execute(_APPEND, parameters, prepare=True))
+                called = connection.execute(_APPEND, parameters, prepare=True).fetchone()
+                return called["positions"] if called else []
             except psycopg.errors.UniqueViolation as conflict:
                 stored = connection.execute(_READ_BACK, parameters).fetchall()
                 if [bytes(row["state"]) for row in stored] == parameters["states"]:
+                    connection.execute(_WAIT_UNTIL_DURABLE)
                     return [row["position"] for row in stored]
                 raise VersionTaken from conflict
             except psycopg.DatabaseError as error:
@@ -143,10 +147,6 @@ class Recorder(PostgresApplicationRecorder):
                 if error.sqlstate == USER_QUEUE_FULL_SQLSTATE:
                     raise UserQueueFull(capacity=int(error.diag.message_detail or 0)) from error
                 raise
-
-
-def _positions(cursor: psycopg.Cursor[DictRow]) -> list[int]:
-    return [row["position"] for row in cursor]
 
 
 class Factory(PostgresFactory):

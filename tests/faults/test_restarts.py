@@ -1,12 +1,13 @@
 """PostgreSQL restarts again and again under writers: what was acknowledged is there, once."""
 
-import os
 import random
 import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
+import psutil
 import psycopg
 import pytest
 from anyio.from_thread import start_blocking_portal
@@ -20,7 +21,7 @@ from tests.histories import create_post
 from tests.servers import temporary_stack_folder
 
 RESTARTS = rounds(100, brief=6)
-WRITERS = 4
+WRITERS = 16
 READY_WITHIN_SECONDS = 30
 
 
@@ -37,6 +38,26 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalStack]:
 
 def _silent(_: str) -> None:
     """A hundred restarts are no news."""
+
+
+def shut_down(server: psutil.Process) -> None:
+    """Stop the server in order."""
+    server.send_signal(signal.SIGINT)
+
+
+def abort(server: psutil.Process) -> None:
+    """Stop the server at once; what is in its memory only is lost."""
+    server.send_signal(signal.SIGQUIT)
+
+
+def kill_all(server: psutil.Process) -> None:
+    """Kill the server and all its processes, as a machine does that stops."""
+    for process in (server, *server.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+STOPS = (kill_all, abort, kill_all, shut_down)
 
 
 class Writer(threading.Thread):
@@ -82,8 +103,7 @@ def test_no_acknowledged_event_is_lost_however_often_the_server_restarts(
     try:
         for restart in range(RESTARTS):
             time.sleep(instants.uniform(0.1, 0.5))
-            how = signal.SIGQUIT if restart % 2 else signal.SIGINT
-            os.kill(stack.pids["postgres"], how)
+            STOPS[restart % len(STOPS)](psutil.Process(stack.pids["postgres"]))
             time.sleep(0.05)
             wait_ready(url)
     finally:

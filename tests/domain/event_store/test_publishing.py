@@ -1,13 +1,16 @@
 """Publishing on a real PostgreSQL: commands in, events and jobs stored, each exactly once."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.rows import scalar_row
 
+from domain.decisions import decide
 from domain.errors import (
     EventStoreUnavailable,
     PostAlreadyExists,
@@ -17,7 +20,7 @@ from domain.errors import (
     VersionConflict,
 )
 from domain.event_store.publishing import Publishing
-from domain.event_store.recorder import VersionTaken
+from domain.event_store.recorder import Recorder, VersionTaken
 from domain.events import topic_of
 from domain.jobs import jobs_after
 from tests.histories import confirm_upload, create_post, publishing_commands
@@ -26,6 +29,23 @@ CUT_OFF = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
+
+
+STORE = """
+SELECT append_post_events(
+    %(originator_id)s, ARRAY[%(originator_version)s], ARRAY[%(topic)s], ARRAY[%(state)s], '[]', NULL
+)
+"""
+
+
+@pytest.fixture
+def durable_publishing(database_url: str) -> Iterator[Publishing]:
+    """The writer, on a database whose commits wait, as they do on any server but that of tests."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = on").format(name))
+    with Publishing(database_url) as publishing:
+        yield publishing
 
 
 def ask(url: str, query: Any) -> list[Any]:
@@ -167,6 +187,29 @@ def test_an_append_whose_reply_was_lost_is_recognised_as_stored(
     row = publishing.mapper.to_stored_event(uploaded)  # type: ignore[arg-type]
     assert publishing.recorder.insert_events([row]) == [2]
     assert len(ask(database_url, "SELECT id FROM procrastinate_jobs")) == 1
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_an_append_that_is_recognised_as_stored_is_durable(
+    durable_publishing: Publishing, attempt: int
+) -> None:
+    del attempt
+    recorder = durable_publishing.recorder
+    assert isinstance(recorder, Recorder)
+    (created,) = decide(None, create_post())
+    row = durable_publishing.mapper.to_stored_event(created)  # type: ignore[arg-type]
+    # As when the statement was ended between its two commits.
+    with recorder.datastore.get_connection() as connection:
+        connection.execute("SET synchronous_commit = off")
+        connection.execute(STORE, vars(row))
+        connection.execute("RESET synchronous_commit")
+        written = connection.execute("SELECT pg_current_wal_insert_lsn() AS lsn").fetchone()
+    recorder.insert_events([row])
+    with recorder.datastore.get_connection() as connection:
+        flushed = connection.execute(
+            "SELECT pg_current_wal_flush_lsn() >= %(lsn)s::pg_lsn AS is_flushed", written
+        ).fetchone()
+    assert flushed == {"is_flushed": True}
 
 
 def test_an_append_that_is_repeated_while_the_queue_is_full_is_recognised_as_stored(
