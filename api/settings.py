@@ -39,6 +39,13 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
         default=5, name="APP_SHUTDOWN_DELAY_SECONDS"
     )
     serves_docs: bool = field(default=True, name="APP_DOCS")
+    hsts_seconds: Annotated[int, Meta(ge=0)] = field(default=0, name="APP_HSTS_SECONDS")
+    cors_allow_origins: str = field(default="*", name="CORS_ALLOW_ORIGINS")
+
+    @property
+    def cors_origins(self) -> tuple[str, ...]:
+        """The origins whose scripts may read responses; `*` is any."""
+        return tuple(each.strip() for each in self.cors_allow_origins.split(",") if each.strip())
 
 
 class ConnectionSettings(Struct, frozen=True, kw_only=True):

@@ -22,13 +22,17 @@ class Origin(Struct, frozen=True, kw_only=True):
 
 
 def origin_of_request(*, actor: str, at: datetime, correlation_id: UUID) -> Origin:
-    """The origin of a command that no event caused: the request itself is the cause."""
+    """The origin of a command that no event caused: the request itself is the cause.
+
+    Clients choose correlation ids, so two users may send the same one; causes are never shared.
+    """
+    command_id = uuid4()
     return Origin(
-        command_id=uuid4(),
+        command_id=command_id,
         actor=actor,
         at=at,
         correlation_id=correlation_id,
-        causation_id=correlation_id,
+        causation_id=command_id,
     )
 
 

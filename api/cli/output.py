@@ -47,9 +47,19 @@ def print_json(value: object, *, err: bool = False) -> None:
     typer.echo(msgspec.json.encode(value), err=err)
 
 
+def escape_control(text: str) -> str:
+    """Replace what a terminal would obey or hide, such as ESC and changes of direction, by escapes.
+
+    Texts of users reach the tables: an older log holds file names as they were sent.
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows below their column names, or one block per row where that is too wide."""
-    rows = list(rows)
+    rows = [[escape_control(cell) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(columns, *rows, strict=True)]
     if console.is_terminal and sum(widths) + _GAP * (len(widths) - 1) > console.width:
         _print_blocks(columns, rows)

@@ -15,6 +15,7 @@ from api.http.authentication.bearer import bearer_middleware
 from api.http.authentication.tokens import TokenVerifier
 from api.http.bodies import JsonRequest
 from api.http.connections.limits import BODY_BYTES
+from api.http.headers import add_security_headers
 from api.http.limits.middleware import add_limits, limit_by
 from api.http.methods import MethodsMiddleware
 from api.http.observability.correlation import HEADER, add_correlation_id
@@ -22,6 +23,7 @@ from api.http.openapi.config import openapi_config
 from api.http.openapi.schemas import StructSchemas
 from api.http.problems.pages import problems_router
 from api.http.problems.responses import respond_with_problem
+from api.http.queries import require_known_parameters
 from api.http.resources import Resources, open_resources
 from api.http.routes.audit import audit_router
 from api.http.routes.capabilities import read_capabilities
@@ -65,6 +67,7 @@ def create_app(
 
     api = Router(
         API_PATH,
+        before_request=require_known_parameters,
         route_handlers=[
             uploads_router,
             posts_router,
@@ -81,10 +84,10 @@ def create_app(
         lifespan=[lifespan],
         dependencies={"resources": Provide(resources, sync_to_thread=False)},
         middleware=[limit_by("address"), bearer_middleware(verifier), limit_by("user")],
-        before_send=[add_correlation_id, add_limits],
+        before_send=[add_correlation_id, add_limits, add_security_headers(settings.server)],
         exception_handlers={Exception: respond_with_problem},
         cors_config=CORSConfig(
-            allow_origins=["*"],
+            allow_origins=list(settings.server.cors_origins),
             expose_headers=[
                 "ETag",
                 "Link",

@@ -11,6 +11,7 @@ ApiError
 ├── InvalidUploadToken      the token was not issued for this upload
 ├── InvalidBody             fields of the request's body are invalid
 ├── IdempotencyKeyReused     the key was sent with another body
+├── NotJson                 the request's body is of another type
 ├── InvalidCursor           the cursor was not issued by this API
 ├── InvalidQuery            the query parameters contradict each other or cannot be answered
 ├── InsufficientRole        the route requires another role
@@ -114,6 +115,13 @@ class InvalidBody(ApiError):
 
 class IdempotencyKeyReused(ApiError):
     """The idempotency key was sent before, with another body."""
+
+
+class NotJson(ApiError):
+    """The request's body is of another type."""
+
+    def __init__(self) -> None:
+        super().__init__("Send JSON with Content-Type: application/json.")
 
 
 class InvalidCursor(ApiError):

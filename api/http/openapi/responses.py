@@ -19,17 +19,18 @@ from api.http.errors import (
     InvalidBody,
     InvalidQuery,
     InvalidToken,
+    NotJson,
     TooManyRequests,
 )
 from api.http.problems.problem import MEDIA_TYPE, Problem, ProblemType
 from api.http.problems.types import DATABASE_UNAVAILABLE, PROBLEM_TYPES
 
 # What any request to a path can be answered with, and any that carries a token.
-_ANY: Final = (MethodNotAllowedException, Exception)
+_ANY: Final = (InvalidQuery, MethodNotAllowedException, Exception)
 _AUTHENTICATED: Final = (InvalidToken, IdentityProviderUnavailable)
 _LIMITED: Final = (TooManyRequests,)
 # What a request with a body can be answered with.
-BODY: Final = (InvalidBody, RequestEntityTooLarge)
+BODY: Final = (InvalidBody, NotJson, RequestEntityTooLarge)
 QUERY: Final = (InvalidQuery,)
 PATH: Final = (NotFoundException,)
 

@@ -30,6 +30,7 @@ from api.http.errors import (
     InvalidUploadToken,
     LimitsUnavailable,
     MalformedRequest,
+    NotJson,
     NotUploaded,
     NotYetReadable,
     PostNotPending,
@@ -160,7 +161,7 @@ PROBLEM_TYPES: Final[Mapping[type[Exception], ProblemType]] = {
         "invalid-query",
         HTTPStatus.BAD_REQUEST,
         "Invalid query parameters",
-        "A query parameter has a wrong value, or two contradict each other.",
+        "A query parameter has a wrong value, is unknown or repeated, or contradicts another.",
         sample="Pass either as_of or version.",
     ),
     InsufficientRole: ProblemType(
@@ -270,6 +271,13 @@ PROBLEM_TYPES: Final[Mapping[type[Exception], ProblemType]] = {
         "invalid field.",
         sample="Correct the fields listed in errors.",
         errors=[FieldError(pointer="#/file_size", detail="Expected `int`, got `str`")],
+    ),
+    NotJson: ProblemType(
+        "not-json",
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "Request body is not JSON",
+        "The `Content-Type` of the request is not `application/json`.",
+        sample=str(NotJson()),
     ),
     ClientException: ProblemType(
         "invalid-request",

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from unicodedata import category
 
 from msgspec.structs import replace
 
@@ -24,6 +25,11 @@ TOKEN_LIFETIME: Final = timedelta(hours=1)
 DUPLICATES_WITHIN: Final = timedelta(days=1)
 # A pending post that is returned must live long enough to be uploaded.
 MIN_URL_LIFETIME: Final = timedelta(minutes=1)
+# Control and format characters, line and paragraph separators.
+_UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
+# Format characters that Persian and Indic scripts and emoji need.
+_JOINERS: Final = "\u200c\u200d"
+_UNNAMED: Final = "unnamed"
 
 
 async def announce(
@@ -77,6 +83,15 @@ def _accepted_content_type(data: InitUpload, settings: ApiSettings) -> ContentTy
     return content_types[data.content_type]
 
 
+def printable_name(filename: str) -> str:
+    """The name without control characters, line breaks and changes of direction.
+
+    They would move a terminal's cursor, or show `gpj.exe` as `exe.jpg`, to whoever reads the log.
+    """
+    kept = (each for each in filename if category(each) not in _UNPRINTABLE or each in _JOINERS)
+    return "".join(kept) or _UNNAMED
+
+
 async def _create_post(
     data: InitUpload,
     content_type: ContentType,
@@ -94,7 +109,7 @@ async def _create_post(
         user_id=request.user.id,
         caption=data.caption,
         alt=data.alt,
-        filename=data.filename,
+        filename=printable_name(data.filename),
         content_type=content_type,
         file_size=data.file_size,
         sha256=data.sha256,

@@ -35,7 +35,8 @@ class InitUpload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     filename: Annotated[
         str,
         Meta(
-            description="The name of the file, for the history.",
+            description="The name of the file, for the history. Control characters and changes "
+            "of direction are removed.",
             examples=["IMG_0001.jpg"],
             min_length=1,
             max_length=255,

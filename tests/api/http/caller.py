@@ -31,6 +31,12 @@ class Caller:
     async def post(self, path: str, content: object) -> httpx.Response:
         return await self._http.post(path, json=content, headers=self._headers)
 
+    async def post_with(self, path: str, content: object, **headers: str) -> httpx.Response:
+        return await self._http.post(path, json=content, headers={**self._headers, **headers})
+
+    async def post_bytes(self, path: str, content: bytes, **headers: str) -> httpx.Response:
+        return await self._http.post(path, content=content, headers={**self._headers, **headers})
+
     async def send(
         self, method: str, path: str, content: object = None, **headers: str
     ) -> httpx.Response:

@@ -73,6 +73,7 @@ def test_the_types_that_clients_rely_on_never_change() -> None:
         ("malformed-request", 400),
         ("method-not-allowed", 405),
         ("not-found", 404),
+        ("not-json", 415),
         ("not-uploaded", 409),
         ("not-yet-readable", 503),
         ("object-store-unavailable", 503),

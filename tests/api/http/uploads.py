@@ -24,9 +24,9 @@ def announcement(**changes: Any) -> dict[str, Any]:
     }
 
 
-async def open_upload(caller: Caller) -> dict[str, Any]:
+async def open_upload(caller: Caller, **changed: Any) -> dict[str, Any]:
     """The answer of `upload/init`."""
-    answer = await caller.post("/api/v1/posts/upload/init", announcement())
+    answer = await caller.post("/api/v1/posts/upload/init", announcement(**changed))
     assert answer.status_code == 201, answer.text
     opened: dict[str, Any] = answer.json()
     return opened
