@@ -94,6 +94,10 @@ bench-damage *ARGS:
 bench-load *ARGS:
     pytest benchmarks/test_load.py benchmarks/test_waiting.py benchmarks/test_reading.py benchmarks/test_many_workers.py --benchmark-enable --capture=no --quiet "$@"
 
+# Attack the API with idle, slow and oversized requests, beside a client that behaves.
+bench-hostile *ARGS:
+    pytest benchmarks/test_hostile.py --benchmark-enable --capture=no --quiet "$@"
+
 # Run for ten minutes at 70 % of the workers' capacity, and check that nothing grows.
 bench-soak *ARGS:
     pytest benchmarks/test_soak.py --benchmark-enable --capture=no --quiet "$@"
