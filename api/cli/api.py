@@ -6,6 +6,7 @@ from api.http.server import run_api
 from api.logs import configure_logs
 from api.settings import api_settings
 from api.telemetry import start_telemetry
+from projections.log_tree.keys import open_verifier
 
 
 @friendly_errors()
@@ -13,6 +14,8 @@ def api() -> None:
     """Run one API process."""
     configure_logs()
     settings = api_settings()
+    # A wrong key is named before anything starts.
+    open_verifier(settings.log)
     start_telemetry("api", settings.telemetry)
     url = f"http://{settings.server.host}:{settings.server.port}"
     with logged_process("api", url=url, environment=settings.environment):

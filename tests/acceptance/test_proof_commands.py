@@ -193,6 +193,20 @@ def test_a_wrong_signing_key_is_named(publishing: Publishing, database_url: str)
     assert "AUDIT_SIGNING_KEY is wrong" in wrong.stderr
 
 
+def test_a_wrong_key_of_the_log_is_named_before_a_process_starts(database_url: str) -> None:
+    environ = {
+        "DATABASE_URL": database_url,
+        "S3_BUCKET_NAME": "photos",
+        "JWT_SECRET": "a secret that is long enough for anybody",
+        "AUDIT_PUBLIC_KEY": "no key",
+        "AUDIT_SIGNING_KEY": "no key",
+    }
+    for verb, name in (("api", "AUDIT_PUBLIC_KEY"), ("projector", "AUDIT_SIGNING_KEY")):
+        started = run_nova(verb, **environ)
+        assert started.returncode == 2
+        assert f"{name} is wrong" in started.stderr
+
+
 def test_media_are_derived_again_from_the_stored_original(
     stack: LocalStack, app: App, jpeg: bytes
 ) -> None:

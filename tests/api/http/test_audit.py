@@ -9,11 +9,13 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 import pytest
+from msgspec.structs import replace
 
+from api.settings import ApiSettings
 from domain.event_store.publishing import Publishing
 from projections.audit import events as audit
 from projections.queries.past_posts import post_after
-from tests.api.http.caller import Caller
+from tests.api.http.caller import Caller, client_of_api
 from tests.api.http.problem_answers import problem
 from tests.api.http.uploads import open_upload, published_post, upload
 from tests.fake_object_store import FakeObjectStore
@@ -99,6 +101,32 @@ async def test_a_history_says_of_each_event_whether_it_matches_the_sealed_log(
     history = (await auditor.get(f"/api/v1/posts/{post_id}/events")).json()
     assert history["items"] == []
     assert [found["what"] for found in history["findings"]] == ["removed"] * 6
+
+
+@pytest.fixture
+def trusting(settings: ApiSettings) -> ApiSettings:
+    """Settings that name the key of the log."""
+    log = replace(settings.log, public_key=str(SIGNER.verifier()))
+    return replace(settings, log=log)
+
+
+async def test_with_a_public_key_only_what_it_signed_counts(
+    trusting: ApiSettings,
+    store: FakeObjectStore,
+    publishing: Publishing,
+    connections: Connections,
+) -> None:
+    async with client_of_api(trusting, store) as http:
+        owner = Caller(http, user_id=uuid4())
+        post_id = await published_post(owner, store, publishing)
+        await sealed(connections, SIGNER)
+        history = (await owner.get(f"/api/v1/posts/{post_id}/events")).json()
+        assert {item["verdict"] for item in history["items"]} == {"sealed"}
+        assert history["signed_by"] == str(SIGNER.verifier())
+        await tamper(connections, "UPDATE log_checkpoints SET signature = NULL")
+        history = (await owner.get(f"/api/v1/posts/{post_id}/events")).json()
+        assert {item["verdict"] for item in history["items"]} == {"unproven"}
+        assert history["findings"][0]["detail"] == "no signed checkpoint covers it"
 
 
 async def test_strangers_learn_nothing_of_the_history_of_a_post(
