@@ -1,6 +1,7 @@
 """A fake object store in memory; the same contract suite holds it and SeaweedFS."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from transcoder.errors import (
@@ -8,6 +9,7 @@ from transcoder.errors import (
     ObjectStoreUnavailable,
     OriginalMissing,
 )
+from transcoder.object_store.parts import Part, PresignedPart, checksum_of
 from transcoder.object_store.protocol import (
     Announced,
     ListedObject,
@@ -23,6 +25,8 @@ class FakeObjectStore:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.put_with: dict[str, NewObject] = {}
+        self.parts: dict[str, dict[int, bytes]] = {}
+        self.checksums: dict[str, str] = {}
         self.down = False
         self.failures_to_come = 0
         self.changed_at = datetime.now(UTC)
@@ -30,6 +34,44 @@ class FakeObjectStore:
     def arrive(self, key: str, content: bytes) -> None:
         """What a client's PUT does."""
         self.objects.setdefault(key, content)
+
+    def arrive_part(self, key: str, number: int, content: bytes) -> None:
+        """What a client's PUT of a part does."""
+        self.parts[key][number] = content
+
+    async def presign_parts(
+        self,
+        announced: Announced,
+        parts: Sequence[Part],
+        *,
+        lifetime: timedelta,  # noqa: ARG002 - nothing expires here
+    ) -> list[PresignedPart]:
+        self._answer("presign_parts", announced.key)
+        stored = self.parts.setdefault(announced.key, {})
+        return [
+            PresignedPart(
+                part=part,
+                url=None
+                if part.number in stored
+                else f"https://fake.example/{announced.key}?partNumber={part.number}",
+                headers={"x-amz-checksum-sha256": part.sha256},
+            )
+            for part in parts
+        ]
+
+    async def complete_parts(self, key: str, parts: Sequence[Part]) -> None:
+        self._answer("complete_parts", key)
+        stored = self.parts.get(key, {})
+        found = [stored.get(part.number, b"") for part in parts]
+        sha256s = [hashlib.sha256(content).hexdigest() for content in found]
+        if key not in self.objects and sha256s == [part.sha256 for part in parts]:
+            self.objects[key] = b"".join(found)
+            self.checksums[key] = checksum_of(parts)
+            del self.parts[key]
+
+    async def abort_parts(self, key: str) -> None:
+        self._answer("abort_parts", key)
+        self.parts.pop(key, None)
 
     async def presign_upload(self, announced: Announced, *, lifetime: timedelta) -> PresignedUpload:
         self._answer("presign_upload", announced.key)
@@ -44,8 +86,9 @@ class FakeObjectStore:
         content = self.objects.get(key)
         if content is None:
             return None
-        sha256 = hashlib.sha256(content).hexdigest()
-        return StoredObject(file_size=len(content), sha256=sha256)
+        checksum = self.checksums.get(key)
+        sha256 = None if checksum else hashlib.sha256(content).hexdigest()
+        return StoredObject(file_size=len(content), sha256=sha256, checksum_of_parts=checksum)
 
     async def download(self, announced: Announced) -> bytes:
         self._answer("download", announced.key)

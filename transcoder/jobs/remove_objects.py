@@ -1,4 +1,4 @@
-"""The removal job: deletes the original of a deleted post, and all variants ever stored of it."""
+"""The removal job: deletes the original of a deleted post, or its parts, and all its variants."""
 
 import structlog
 
@@ -27,6 +27,7 @@ class ObjectRemoval:
         if post.status != "deleted":
             return
         _log.info("removing_objects")
+        await self._store.abort_parts(post.image_key)
         await self._store.remove(post.image_key)
         while page := await self._store.list_page(variants_prefix(post.id)):
             for found in page:

@@ -1,11 +1,13 @@
 """The object store: the protocol that the service needs."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol, Self
 
 from msgspec import Struct
 
 from domain.post import Post
+from transcoder.object_store.parts import Part, PresignedPart
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 LISTED_AT_ONCE: Final = 1000
@@ -39,10 +41,14 @@ class PresignedUpload(Struct, frozen=True, kw_only=True):
 
 
 class StoredObject(Struct, frozen=True, kw_only=True):
-    """An object's size and SHA-256 as the store knows them: hex, or None if it has none."""
+    """An object's size and SHA-256 as the store knows them: hex, or None if it has none.
+
+    Of an object made of parts, it knows instead a checksum of theirs: see `parts.checksum_of`.
+    """
 
     file_size: int
     sha256: str | None
+    checksum_of_parts: str | None = None
 
 
 class ListedObject(Struct, frozen=True, kw_only=True):
@@ -72,6 +78,20 @@ class ObjectStore(Protocol):
 
     async def presign_upload(self, announced: Announced, *, lifetime: timedelta) -> PresignedUpload:
         """Sign a write-once PUT of exactly the announced bytes."""
+        ...
+
+    async def presign_parts(
+        self, announced: Announced, parts: Sequence[Part], *, lifetime: timedelta
+    ) -> list[PresignedPart]:
+        """Sign a PUT of exactly the announced bytes for each part that is not stored yet."""
+        ...
+
+    async def complete_parts(self, key: str, parts: Sequence[Part]) -> None:
+        """Make an object of the parts, unless there is one or parts are missing; idempotent."""
+        ...
+
+    async def abort_parts(self, key: str) -> None:
+        """Remove the stored parts of an object that was not completed; idempotent."""
         ...
 
     async def stat(self, key: str) -> StoredObject | None:

@@ -6,8 +6,7 @@ Presigned PUTs sign the content type, the length, the SHA-256 and `if-none-match
 accepts the announced bytes only, and only once.
 """
 
-import base64
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
@@ -24,12 +23,14 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from transcoder.errors import ObjectStoreUnavailable
+from transcoder.object_store.checksums import to_base64, to_hex
 from transcoder.object_store.content import (
     CONNECT_TIMEOUT_SECONDS,
     READ_TIMEOUT_SECONDS,
     S3Content,
     open_content,
 )
+from transcoder.object_store.parts import Part, PresignedPart
 from transcoder.object_store.protocol import (
     LISTED_AT_ONCE,
     Announced,
@@ -38,6 +39,7 @@ from transcoder.object_store.protocol import (
     PresignedUpload,
     StoredObject,
 )
+from transcoder.object_store.s3_parts import S3Parts
 from transcoder.settings import ObjectStoreSettings
 
 if TYPE_CHECKING:
@@ -135,13 +137,14 @@ class S3ObjectStore:
         self._client = client
         self._presigner = presigner
         self._content = content
+        self._parts = S3Parts(client, bucket=bucket)
         self._bucket = bucket
         self._region = region
 
     async def presign_upload(self, announced: Announced, *, lifetime: timedelta) -> PresignedUpload:
         """See `ObjectStore.presign_upload`; takes a millisecond of CPU and no request."""
         expires_at = datetime.now(UTC) + lifetime
-        checksum = _to_base64(announced.sha256)
+        checksum = to_base64(announced.sha256)
         url = await self._presigner.generate_presigned_url(
             "put_object",
             Params={
@@ -174,10 +177,31 @@ class S3ObjectStore:
                 if _code(error) in _MISSING:
                     return None
                 raise
+        # That of an object of parts is a checksum of checksums: `-` and their number follow it.
         checksum = head.get("ChecksumSHA256")
+        of_parts = checksum if checksum and "-" in checksum else None
         return StoredObject(
-            file_size=head["ContentLength"], sha256=_to_hex(checksum) if checksum else None
+            file_size=head["ContentLength"],
+            sha256=to_hex(checksum) if checksum and not of_parts else None,
+            checksum_of_parts=of_parts,
         )
+
+    async def presign_parts(
+        self, announced: Announced, parts: Sequence[Part], *, lifetime: timedelta
+    ) -> list[PresignedPart]:
+        """See `ObjectStore.presign_parts`; two requests, and four for a new upload."""
+        with _translated_errors("presign_parts", announced.key):
+            return await self._parts.presign(announced, parts, lifetime=lifetime)
+
+    async def complete_parts(self, key: str, parts: Sequence[Part]) -> None:
+        """See `ObjectStore.complete_parts`."""
+        with _translated_errors("complete_parts", key):
+            await self._parts.complete(key, parts)
+
+    async def abort_parts(self, key: str) -> None:
+        """See `ObjectStore.abort_parts`."""
+        with _translated_errors("abort_parts", key):
+            await self._parts.abort(key)
 
     async def download(self, announced: Announced) -> bytes:
         """See `ObjectStore.download`."""
@@ -268,11 +292,3 @@ def _translated_errors(operation: str, key: str) -> Iterator[None]:
 
 def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _to_base64(sha256_hex: str) -> str:
-    return base64.b64encode(bytes.fromhex(sha256_hex)).decode()
-
-
-def _to_hex(sha256_base64: str) -> str:
-    return base64.b64decode(sha256_base64).hex()

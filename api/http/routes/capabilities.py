@@ -17,12 +17,16 @@ from api.http.schemas.capabilities import (
     UploadLimits,
     VariantView,
 )
-from api.http.schemas.fields import MAX_ALT_CHARACTERS, MAX_CAPTION_CHARACTERS
-from api.http.schemas.uploads import DEFAULT_URL_SECONDS
+from api.http.schemas.fields import (
+    DEFAULT_URL_SECONDS,
+    MAX_ALT_CHARACTERS,
+    MAX_CAPTION_CHARACTERS,
+)
 from api.settings import ApiSettings
 from domain.formats import ContentType, accepted_content_types
 from domain.photo_limits import PHOTO_LIMITS
 from domain.recipes import MAX_SIDE, RECIPE_VERSION, RECIPES, VARIANT_CONTENT_TYPE
+from transcoder.object_store.parts import PART_BYTES
 
 # Settings change with a deployment only; a client that revalidates costs next to nothing.
 CACHE_CONTROL: Final = "public, max-age=60"
@@ -55,6 +59,7 @@ def _capabilities(settings: ApiSettings) -> Capabilities:
         upload=UploadLimits(
             min_bytes=settings.uploads.min_bytes,
             max_bytes=settings.uploads.max_bytes,
+            part_bytes=PART_BYTES,
             max_pixels=settings.photos.max_pixels,
             max_side=MAX_SIDE,
             max_caption_characters=MAX_CAPTION_CHARACTERS,

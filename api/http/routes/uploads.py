@@ -34,6 +34,8 @@ from api.http.openapi.responses import BODY, LOCATION, PATH, POLL_AFTER, QUERY, 
 from api.http.openapi.tags import UPLOADS
 from api.http.resources import Resources, UseResources
 from api.http.routes.announcements import announce
+from api.http.routes.originals import check_stored
+from api.http.routes.parts import presign_parts
 from api.http.routes.responses import path_of, readable_status, respond_accepted
 from api.http.schemas.posts import PostAccepted
 from api.http.schemas.uploads import (
@@ -184,7 +186,7 @@ async def complete_upload(
     request: AuthenticatedRequest,
     resources: UseResources,
 ) -> Response[PostAccepted]:
-    """Complete an upload after the PUT: the photo is queued for transcoding. Idempotent.
+    """Complete an upload after every PUT: the photo is queued for transcoding. Idempotent.
 
     Repeat it if the response was lost or was a 429 or 503. Then poll `Location` until the status is
     `published`, within a second or so, or `failed`.
@@ -195,7 +197,7 @@ async def complete_upload(
     if post.status == "pending":
         # A completed upload stays completed, however late the client retries.
         check_expiry(post.id, expires_at)
-        await _check_stored(resources, post)
+        await check_stored(resources, post, part_sha256=data.part_sha256)
     outcome = await resources.writer.execute(
         ConfirmUpload(origin=command_origin(request), post_id=post.id),
         known=post,
@@ -223,12 +225,8 @@ def _upload_token(resources: Resources, post: Post) -> str:
     return create_upload_token(secret, post.id, expires_at=post.upload_expires_at)
 
 
-async def _check_stored(resources: Resources, post: Post) -> None:
-    stored = await resources.store.stat(post.image_key)
-    if stored is None or (stored.file_size, stored.sha256) != (post.file_size, post.sha256):
-        raise NotUploaded(file_size=post.file_size, sha256=post.sha256)
-
-
 uploads_router = Router(
-    "/", route_handlers=[init_upload, renew_url, complete_upload], tags=[UPLOADS.name]
+    "/",
+    route_handlers=[init_upload, renew_url, presign_parts, complete_upload],
+    tags=[UPLOADS.name],
 )

@@ -24,6 +24,10 @@ class UploadLimits(Struct, frozen=True, kw_only=True):
 
     min_bytes: Annotated[int, Meta(description="Smallest file, in bytes.", examples=[100_000])]
     max_bytes: Annotated[int, Meta(description="Largest file, in bytes.", examples=[50_000_000])]
+    part_bytes: Annotated[
+        int,
+        Meta(description="The size of the parts of an upload in parts.", examples=[8_000_000]),
+    ]
     max_pixels: Annotated[int, Meta(description="Most pixels.", examples=[110_000_000])]
     max_side: Annotated[int, Meta(description="Longest side, in pixels.", examples=[65_500])]
     max_caption_characters: Annotated[

@@ -21,6 +21,12 @@ NO_NUL: Final = r"^[^\x00]*$"
 
 Time: TypeAlias = Annotated[datetime, Meta(tz=True)]
 
+_SHA256_CHARACTERS: Final = 64
+# Bodies are at most 64 KiB.
+_MAX_PARTS: Final = 900
+# How long a presigned URL lives unless the client asks for longer.
+DEFAULT_URL_SECONDS: Final = 15 * 60
+
 POST_ID: Final = "0b9c5e0e-6a53-4c0f-9a7b-1f2d3c4b5a69"
 USER_ID: Final = "5f3759df-0000-4000-8000-000000000001"
 SHA256: Final = "1f3870be274f6c49b3e31a0c6728957f1f3870be274f6c49b3e31a0c6728957f"
@@ -104,6 +110,37 @@ UrlExpiry: TypeAlias = Annotated[
     Meta(
         description="When `presigned_url` expires. A PUT must have started by then.",
         examples=["2026-03-01T08:15:00Z"],
+    ),
+]
+Sha256: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="The SHA-256 of the file in lower-case hexadecimal.",
+        examples=[SHA256],
+        min_length=_SHA256_CHARACTERS,
+        max_length=_SHA256_CHARACTERS,
+        pattern=r"^[0-9a-f]{64}$",
+    ),
+]
+PartSha256: TypeAlias = Annotated[
+    list[
+        Annotated[
+            str,
+            Meta(
+                description="The SHA-256 of one part in lower-case hexadecimal.",
+                examples=[SHA256],
+                min_length=_SHA256_CHARACTERS,
+                max_length=_SHA256_CHARACTERS,
+                pattern=r"^[0-9a-f]{64}$",
+            ),
+        ]
+    ],
+    Meta(
+        description="The SHA-256 of each part, in the order of the file. `part_bytes` of "
+        "`GET /api/v1/capabilities` is the size of every part but the last one.",
+        examples=[[SHA256]],
+        min_length=1,
+        max_length=_MAX_PARTS,
     ),
 ]
 NameOfVariant: TypeAlias = Annotated[

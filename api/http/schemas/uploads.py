@@ -1,19 +1,21 @@
 """Schemas of uploads."""
 
-from typing import Annotated, Final, Literal, TypeAlias, get_args
+from typing import Annotated, Literal, TypeAlias, get_args
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
 from api.http.schemas.fields import (
+    DEFAULT_URL_SECONDS,
     MAX_INTEGER,
     NO_NUL,
-    SHA256,
     Alt,
     Caption,
     ExpiresIn,
+    PartSha256,
     PostId,
     PresignedUrl,
+    Sha256,
     TokenExpiry,
     UploadHeaders,
     UploadToken,
@@ -21,10 +23,6 @@ from api.http.schemas.fields import (
 )
 from domain.formats import ContentType
 from domain.post import ReadableStatus
-
-_SHA256_CHARACTERS: Final = 64
-# How long a presigned URL lives unless the client asks for longer.
-DEFAULT_URL_SECONDS: Final = 15 * 60
 
 OnDuplicate: TypeAlias = Literal["create", "return"]
 
@@ -62,16 +60,7 @@ class InitUpload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             le=MAX_INTEGER,
         ),
     ]
-    sha256: Annotated[
-        str,
-        Meta(
-            description="The SHA-256 of the file in lower-case hexadecimal.",
-            examples=[SHA256],
-            min_length=_SHA256_CHARACTERS,
-            max_length=_SHA256_CHARACTERS,
-            pattern=r"^[0-9a-f]{64}$",
-        ),
-    ]
+    sha256: Sha256
     caption: Caption | None = None
     alt: Alt | None = None
     expires_in: ExpiresIn = DEFAULT_URL_SECONDS
@@ -140,7 +129,8 @@ class UrlRenewed(Struct, frozen=True, kw_only=True):
 
 
 class CompleteUpload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Completes an upload after the PUT."""
+    """Completes an upload after the PUT; one in parts with the same hashes as `upload/parts`."""
 
     post_id: PostId
     upload_token: UploadToken
+    part_sha256: PartSha256 | None = None

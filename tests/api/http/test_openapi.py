@@ -11,6 +11,7 @@ from api.http.problems.problem import Problem
 from api.http.problems.types import PROBLEM_TYPES
 from api.http.schemas.capabilities import Capabilities
 from api.http.schemas.health import Health
+from api.http.schemas.parts import PartsPresigned, PresignParts
 from api.http.schemas.posts import EditPost, PostPage
 from api.http.schemas.uploads import CompleteUpload, InitUpload, RenewUrl, UploadOpened
 from projections.audit.histories import PostHistory
@@ -23,6 +24,7 @@ def test_operations_have_short_names() -> None:
     assert {name for name, _ in operations()} == {
         "initUpload",
         "renewUploadUrl",
+        "presignParts",
         "completeUpload",
         "getPost",
         "listPosts",
@@ -69,6 +71,8 @@ def test_every_schema_and_field_is_described_with_an_example() -> None:
         InitUpload,
         UploadOpened,
         RenewUrl,
+        PresignParts,
+        PartsPresigned,
         CompleteUpload,
         EditPost,
         PostPage,
@@ -111,7 +115,7 @@ def test_numbers_are_exact_in_javascript() -> None:
 
 def test_bodies_take_no_other_fields_and_enums_are_enums() -> None:
     schemas = document()["components"]["schemas"]
-    for name in ("InitUpload", "RenewUrl", "CompleteUpload", "EditPost"):
+    for name in ("InitUpload", "RenewUrl", "PresignParts", "CompleteUpload", "EditPost"):
         assert schemas[name]["additionalProperties"] is False
     assert "image/jpeg" in schemas["InitUpload"]["properties"]["content_type"]["enum"]
     status = schemas["PostView"]["properties"]["status"]

@@ -27,6 +27,7 @@ async def test_an_upload_that_never_completed_is_closed_and_its_object_removed(
     for post_id in (expired, completed):
         publishing.execute(create_post(post_id))
         store.arrive(original_key(post_id), CONTENT)
+    store.parts[original_key(expired)] = {1: CONTENT}
     publishing.execute(confirm_upload(completed))
     await catch_up(connections, POSTS, position=None)
     writer = in_threads(publishing)
@@ -42,6 +43,7 @@ async def test_an_upload_that_never_completed_is_closed_and_its_object_removed(
     assert publishing.post(expired).status == "deleted"
     assert publishing.post(completed).status != "deleted"
     assert list(store.objects) == [original_key(completed)]
+    assert store.parts == {}
 
 
 async def test_the_objects_of_a_deleted_post_are_removed(
