@@ -1,4 +1,4 @@
-"""Fixtures: a phone's photo, as pixels and as a JPEG with what a phone stores in it."""
+"""Fixtures: a phone's photo, as pixels and as a JPEG with all that a phone adds; a large photo."""
 
 import io
 
@@ -26,4 +26,13 @@ def jpeg(picture: Image.Image) -> bytes:
     exif.get_ifd(0x8825)[1] = "N"
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=90, exif=exif)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="session")
+def large_photo() -> bytes:
+    """A PNG of noise, 9 MB: of two parts."""
+    noise = np.random.default_rng(11).integers(0, 255, (1500, 2000, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(noise).save(out, "PNG", compress_level=1)
     return out.getvalue()

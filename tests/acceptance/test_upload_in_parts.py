@@ -1,16 +1,13 @@
 """A large photo goes up in parts on the real stack: a cut connection costs one of them."""
 
 import hashlib
-import io
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any, Final
 
 import httpx
-import numpy as np
 import psycopg
 import pytest
-from PIL import Image
 
 from api.stack.local import LocalStack
 from tests.acceptance.app import App
@@ -21,13 +18,10 @@ PART: Final = 8_000_000
 
 
 @pytest.fixture(scope="module")
-def photo() -> bytes:
-    """A PNG of noise, of two parts."""
-    noise = np.random.default_rng(11).integers(0, 255, (1500, 2000, 3), dtype=np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(noise).save(out, "PNG", compress_level=1)
-    assert PART < len(out.getvalue()) < 2 * PART
-    return out.getvalue()
+def photo(large_photo: bytes) -> bytes:
+    """A photo of two parts."""
+    assert PART < len(large_photo) < 2 * PART
+    return large_photo
 
 
 def pieces(content: bytes) -> list[bytes]:

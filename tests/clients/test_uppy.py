@@ -1,7 +1,12 @@
-"""Uppy's own plugin @uppy/aws-s3 publishes photos from Chromium, through connections that break."""
+"""docs/clients.md: its JavaScript publishes photos from Chromium, through connections that break.
+
+Uppy and its plugin @uppy/aws-s3 are those of npm.
+"""
 
 import io
 import json
+import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +26,8 @@ from tests.clients.pages import Reported, serve_pages
 from tests.faults.faulty_store import run_proxy
 
 HERE: Final = Path(__file__).parent
+DOCUMENT: Final = (HERE.parents[1] / "docs" / "clients.md").read_text()
+UPLOADER, PARTS = re.findall(r"```js\n(.*?)```", DOCUMENT, re.DOTALL)
 BUNDLE_WITHIN_SECONDS: Final = 60
 UPLOADED_WITHIN_SECONDS: Final = 180
 PHOTOS: Final = 20
@@ -47,11 +54,17 @@ def chromium(tools: Path) -> Chromium:
 
 @pytest.fixture(scope="session")
 def script(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The page's script, with Uppy as npm has it."""
-    bundle = tmp_path_factory.mktemp("uppy") / "page.js"
-    esbuild = (tools / "esbuild", HERE / "uppy_page.js", "--bundle", "--format=esm")
+    """The page's script, with that of the document, and Uppy as npm has it."""
+    folder = tmp_path_factory.mktemp("page")
+    shutil.copy(HERE / "uppy_page.js", folder)
+    (folder / "uploader.js").write_text(UPLOADER)
+    (folder / "parts.js").write_text(PARTS)
+    (folder / "node_modules").symlink_to(tools.parent)
+    bundle = folder / "bundle.js"
+    esbuild = (str(tools / "esbuild"), "uppy_page.js", "--bundle", "--format=esm")
     subprocess.run(
-        [*map(str, esbuild), f"--outfile={bundle}", "--log-level=warning"],
+        [*esbuild, f"--outfile={bundle}", "--log-level=warning"],
+        cwd=folder,
         check=True,
         timeout=BUNDLE_WITHIN_SECONDS,
     )
@@ -80,10 +93,15 @@ class Browser:
         self._token = app.token
 
     def upload(
-        self, photos: dict[str, bytes], *, store: CuttingProxy, api: CuttingProxy, retries: int = 0
+        self,
+        photos: dict[str, bytes],
+        *,
+        store: CuttingProxy,
+        api: CuttingProxy,
+        **more: object,
     ) -> Any:
         """What the page reports; at its first report of failures, the store recovers."""
-        order = {"api": self._stack.url, "token": self._token, "retries": retries}
+        order = {"api": self._stack.url, "token": self._token, "retries": 0, **more}
         files = {
             "/index.html": PAGE,
             "/page.js": self._script,
@@ -148,6 +166,7 @@ def test_twenty_photos_and_five_cut_connections_make_twenty_published_posts(
     assert all(file["complete"] and not file.get("error") for file in result["files"])
     # The browser itself sends the length.
     assert result["headers"] == ["content-type", "if-none-match", "x-amz-checksum-sha256"]
+    assert result["longest"] == [True, False]
     assert published(app) == [*photos]
 
 
@@ -165,3 +184,16 @@ def test_a_file_that_failed_and_is_retried_makes_one_post(
     assert [file["complete"] for file in result["files"]] == [True]
     assert api.seen["init"] == 1
     assert published(app) == [*photos]
+
+
+def test_a_cut_connection_costs_one_part(
+    browser: Browser, stack: LocalStack, app: App, large_photo: bytes
+) -> None:
+    opened = app.init(large_photo, content_type="image/png")
+    store, api = before_store(stack, {("PUT", 2): "reset"}), before_api(stack, {})
+
+    result = browser.upload({"large.png": large_photo}, store=store, api=api, opened=opened)
+
+    assert result["post_id"] == opened["post_id"]
+    assert (store.refused, store.seen["PUT"]) == (1, 3)
+    assert app.wait_until_final(opened["post_id"])["status"] == "published"
