@@ -11,6 +11,7 @@ ADDRESSES_PER_USER: Final = 10
 _BY_OPERATION: Final[dict[str, RouteClass]] = {
     "initUpload": "init",
     "renewUploadUrl": "init",
+    "presignParts": "init",
     "completeUpload": "complete",
     "retryPost": "retry",
     "editPost": "edit",

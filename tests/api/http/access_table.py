@@ -123,6 +123,10 @@ def _body_of(route: str, post_id: UUID) -> dict[str, Any] | None:
         "POST /api/v1/posts/upload/init": announcement(),
         "POST /api/v1/posts/upload/complete": {"post_id": str(post_id), "upload_token": token},
         "POST /api/v1/posts/{post_id}/upload/presign": {"upload_token": token},
+        "POST /api/v1/posts/{post_id}/upload/parts": {
+            "upload_token": token,
+            "part_sha256": ["a" * 64],
+        },
         "PATCH /api/v1/posts/{post_id}": {"caption": "Changed"},
     }
     return bodies.get(route)
