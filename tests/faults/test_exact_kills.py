@@ -69,25 +69,23 @@ main()
 """
 # A worker that has the first pictures rendered by processes that die at a step.
 DYING_IMAGE_PROCESSES = """
-import functools, pathlib, sys
-from tests.faults import dying_renderer
-from transcoder.processes import pool
-from transcoder.processes import renderer
+import pathlib, sys
+from tests.faults import dying_image_process
+from transcoder.processes import image_process, pool
 
 pictures, step, deaths = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 
-class Renderer:
-    prepare = staticmethod(renderer.prepare)
-
-    @property
-    def render_in_sandbox(self):
+class DyingImageProcess(image_process.ImageProcess):
+    async def render(self, content, content_type):
         with pictures.open("a") as begun:
             begun.write(".")
         is_fatal = len(pictures.read_text()) <= deaths
-        render_fatally = functools.partial(dying_renderer.render_until, step)
-        return render_fatally if is_fatal else renderer.render_in_sandbox
+        fatal = content + dying_image_process.FATAL
+        return await super().render(fatal if is_fatal else content, content_type)
 
-pool.renderer = Renderer()
+program = (sys.executable, "-P", "-m", dying_image_process.__name__, step)
+image_process.PROGRAM = program
+pool.ImageProcess = DyingImageProcess
 sys.argv = ["nova", "worker"]
 from api.cli.main import main
 main()

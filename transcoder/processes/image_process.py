@@ -15,6 +15,7 @@ from transcoder.errors import RendererCrashed, TranscoderError
 from transcoder.processes import claims, messages
 from transcoder.rendering import Limits, Rendering
 
+PROGRAM: Final = (sys.executable, "-P", "-m", "transcoder.processes")
 # What a process needs to run, and what tunes its memory and arithmetic. All other variables, such
 # as credentials, never reach it.
 _KEPT_VARIABLES: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"})
@@ -30,7 +31,7 @@ class ImageProcess:
     def __init__(self, limits: Limits) -> None:
         # Not in a thread: the process is killed when the thread that started it ends.
         self._process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-P", "-m", "transcoder.processes", msgspec.json.encode(limits)],
+            [*PROGRAM, msgspec.json.encode(limits)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=_environ(),
