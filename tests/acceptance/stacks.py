@@ -15,8 +15,12 @@ def run_local_stack(
     *,
     services: Mapping[str, Sequence[str]] = SERVICES,
 ) -> Iterator[LocalStack]:
-    """Run a stack with these settings until the block ends; other tests need the other cores."""
-    environ = {"WORKER_CONCURRENCY": "1", "LIMITS": "false", **(environ or {})}
+    """Run a stack with these settings until the block ends; other tests need the other cores.
+
+    A test is one user, who may fill a tenth of the queue.
+    """
+    defaults = {"WORKER_CONCURRENCY": "1", "LIMITS": "false", "JOB_QUEUE_CAPACITY": "1000"}
+    environ = {**defaults, **(environ or {})}
     with temporary_stack_folder() as folder, start_blocking_portal() as portal:
         context = local_stack(
             folder=folder, port=None, environ=environ, report=print, services=services

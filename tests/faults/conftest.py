@@ -13,7 +13,7 @@ from tests.faults.patient_app import PatientApp
 @pytest.fixture(scope="package")
 def stack() -> Iterator[LocalStack]:
     """One stack for all faults: its supervisor starts again what was killed."""
-    with run_local_stack({"JOB_QUEUE_CAPACITY": "1000"}) as stack:
+    with run_local_stack() as stack:
         yield stack
 
 
