@@ -28,7 +28,7 @@ def main() -> None:
     """Append for so long."""
     how, writers, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     if how == "statement":
-        vars(recorder)["_APPEND"] = STATEMENT
+        setattr(recorder, "_APPEND", STATEMENT)  # noqa: B010 - private to the recorder
     url = os.environ["DATABASE_URL"]
     with Publishing(url, pool_size=writers) as publishing, ThreadPoolExecutor(writers) as threads:
         # Every writer has its connection before the time counts.

@@ -40,8 +40,9 @@ def checkpoint(
 ) -> None:
     """Export the latest checkpoint. Store it where database administrators cannot change it."""
     old = checkpoint_of(_read(since)).checkpoint if since else None
-    signer = log_signer()
-    evidence = run_on_database(lambda connection: export_checkpoint(connection, signer, since=old))
+    evidence = run_on_database(
+        lambda connection: export_checkpoint(connection, log_signer(), since=old)
+    )
     _write(str(evidence), out)
     _report("checkpoint", evidence, out)
 
@@ -67,9 +68,9 @@ def prove(
     """Export the proof that an event, or each event of a post, is in the log."""
     if (position is None) == (post_id is None):
         raise typer.BadParameter("pass either POSITION or --post POST_ID")
-    signer = log_signer()
 
     async def query(session: AuditSession) -> list[InclusionProof]:
+        signer = log_signer()
         # The proof holds the event's bytes, as a history does.
         post = str(post_id) if post_id else None
         await session.record("nova audit prove", position=position, post_id=post)

@@ -16,7 +16,7 @@ PublicKey = Annotated[
         "--public-key",
         exists=True,
         dir_okay=False,
-        help="Key that must have signed it: a verifier key (C2SP), PEM or base64.",
+        help="Key that must have signed it, as a verifier key (C2SP), PEM or base64.",
         metavar="FILE",
     ),
 ]

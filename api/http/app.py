@@ -9,7 +9,7 @@ from litestar import Litestar, Router
 from litestar.config.compression import CompressionConfig
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
-from litestar.types import ControllerRouterHandler
+from litestar.types import ControllerRouterHandler, Middleware
 
 from api.http.authentication.bearer import bearer_middleware
 from api.http.authentication.tokens import TokenVerifier
@@ -83,7 +83,7 @@ def create_app(
         route_handlers=routes,
         lifespan=[lifespan],
         dependencies={"resources": Provide(resources, sync_to_thread=False)},
-        middleware=[limit_by("address"), bearer_middleware(verifier), limit_by("user")],
+        middleware=_middleware(settings, verifier),
         before_send=[add_correlation_id, add_limits, add_security_headers(settings.server)],
         exception_handlers={Exception: respond_with_problem},
         cors_config=CORSConfig(
@@ -114,3 +114,11 @@ def create_app(
     )
     app.asgi_handler = MethodsMiddleware(app.asgi_handler, routes=app.routes)
     return app
+
+
+def _middleware(settings: ApiSettings, verifier: TokenVerifier) -> list[Middleware]:
+    """Who asks, and, unless they are switched off, the limits of the address and of the user."""
+    bearer = bearer_middleware(verifier)
+    if not settings.limits.are_on:
+        return [bearer]
+    return [limit_by("address"), bearer, limit_by("user")]

@@ -7,7 +7,7 @@ from dotenv import dotenv_values
 
 from api.settings import ApiSettings, api_settings
 from domain.settings import WrongSettings, load_settings, variable_names
-from projections.settings import AuditSettings, ProjectorSettings
+from projections.settings import AuditSettings, OwnerSettings, ProjectorSettings
 from transcoder.settings import WorkerSettings
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
@@ -19,7 +19,7 @@ REQUIRED = {
 
 
 def test_the_example_lists_every_setting_and_nothing_else() -> None:
-    structs = (ProjectorSettings, WorkerSettings, ApiSettings, AuditSettings)
+    structs = (ProjectorSettings, OwnerSettings, WorkerSettings, ApiSettings, AuditSettings)
     known = {name for struct in structs for name in variable_names(struct)}
     assert set(dotenv_values(EXAMPLE)) == known
 

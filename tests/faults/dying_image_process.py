@@ -24,10 +24,10 @@ def die_at(step: str) -> None:
     def render_until(content: bytes, content_type: ContentType, limits: Limits) -> Rendering:
         if content.endswith(FATAL):
             # Loaded by then; before, it would be loaded ahead of the sandbox.
-            vars(sys.modules["transcoder.processing.pipeline"])[step] = _die
+            setattr(sys.modules["transcoder.processing.pipeline"], step, _die)
         return render(content, content_type, limits)
 
-    vars(renderer)["render_in_sandbox"] = render_until
+    renderer.render_in_sandbox = render_until
 
 
 def _die(*_: object) -> None:

@@ -63,9 +63,11 @@ async def test_the_server_misses_a_session_with_a_duty_within_three_seconds(
 async def test_a_connection_whose_task_is_cancelled_in_a_transaction_is_closed(
     database_url: str,
 ) -> None:
+    opened = []
     with anyio.CancelScope() as scope:
         async with connected(database_url) as connection, connection.transaction():
+            opened.append(connection)
             await connection.execute("SELECT 1")
             scope.cancel()
             await anyio.sleep_forever()
-    assert connection.closed
+    assert [each.closed for each in opened] == [True]

@@ -91,8 +91,8 @@ class S3Parts:
         """The ids of the open uploads of an object, the oldest first."""
         page = await self._client.list_multipart_uploads(Bucket=self._bucket, Prefix=key)
         # The prefix finds longer keys, too.
-        found = [each for each in page.get("Uploads", ()) if each["Key"] == key]
-        return [each["UploadId"] for each in sorted(found, key=_age)]
+        found = [each for each in page.get("Uploads", ()) if each.get("Key") == key]
+        return [each.get("UploadId", "") for each in sorted(found, key=_age)]
 
     async def _stored(self, key: str, upload_id: str) -> dict[int, _StoredPart]:
         """The stored parts, by number: at most 1,000 are listed, and no original has as many."""

@@ -1,6 +1,6 @@
 """Users: whom the claims of a token name, and the role they have."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias, get_args
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -12,6 +12,7 @@ Role: TypeAlias = Literal["user", "operator", "auditor"]
 
 # Of several roles in one claim, the first of these counts.
 ROLES: Final[tuple[Role, ...]] = ("operator", "auditor", "user")
+_LEAST: Final[Role] = "user"
 _BY_NAME: Final[dict[str, Role]] = {role: role for role in ROLES}
 assert set(ROLES) == set(get_args(Role))  # noqa: S101 - a new role needs its place
 
@@ -63,8 +64,7 @@ def role_of(claims: Mapping[str, Any], *, role_claim: str) -> Role:
         case str() as name if name in _BY_NAME:
             return _BY_NAME[name]
         case list() as names:
-            named: Iterator[Role] = (role for role in ROLES if role in names)
-            return next(named, "user")
+            return next((role for role in ROLES if role in names), _LEAST)
         case _:
             raise InvalidToken
 

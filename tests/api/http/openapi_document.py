@@ -15,8 +15,8 @@ OPEN: Final = frozenset({"getCapabilities", "getHealth", "getLiveness", "getRead
 
 
 def app_without_servers(**environ: str) -> Litestar:
-    """An application whose lifespan is never entered."""
-    required = {"DATABASE_URL": "postgresql:///none", "S3_BUCKET_NAME": "none"}
+    """An application whose lifespan is never entered, which keeps no buckets of tokens either."""
+    required = {"DATABASE_URL": "postgresql:///none", "S3_BUCKET_NAME": "none", "LIMITS": "false"}
     return create_app(load_settings(ApiSettings, {**required, "JWT_SECRET": SECRET, **environ}))
 
 

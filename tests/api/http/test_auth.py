@@ -16,7 +16,7 @@ from api.http.errors import InvalidToken
 from api.settings import ApiSettings, IdentitySettings
 from domain.settings import WrongSettings, load_settings
 from tests.api.http.caller import SECRET, client_of_api
-from tests.api.http.crafted_tokens import IGNORED_CLAIMS, OWNER, REFUSED_CLAIMS, forged_tokens
+from tests.api.http.crafted_tokens import IGNORED_CLAIMS, NOW, OWNER, REFUSED_CLAIMS, forged_tokens
 from tests.api.http.identity_provider import AUDIENCE, ISSUER, SigningKey, claims_with
 from tests.api.http.problem_answers import problem
 from tests.fake_object_store import FakeObjectStore
@@ -72,7 +72,8 @@ async def test_a_signed_token_with_wrong_claims_is_refused(
 async def test_a_token_with_odd_but_harmless_claims_is_that_of_a_user(
     claims: dict[str, object],
 ) -> None:
-    verified = await provider_only(KEYS["ES256"]).verify(KEYS["ES256"].sign(**claims))
+    with time_machine.travel(NOW):
+        verified = await provider_only(KEYS["ES256"]).verify(KEYS["ES256"].sign(**claims))
     assert verified.user.role == "user"
 
 

@@ -14,7 +14,7 @@ import resource
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,7 +38,7 @@ class Targets:
         self.folder = Path(facts["folder"])
 
 
-def _attacks(at: Targets) -> dict[str, Callable[[], object]]:
+def _attacks(at: Targets) -> Mapping[str, Callable[[], object]]:
     file, other = at.folder / "file", at.folder / "other"
     proc = Path(f"/proc/{at.victim}")
     return {
