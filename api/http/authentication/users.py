@@ -64,7 +64,7 @@ def role_of(claims: Mapping[str, Any], *, role_claim: str) -> Role:
         case str() as name if name in _BY_NAME:
             return _BY_NAME[name]
         case list() as names:
-            return next((role for role in ROLES if role in names), _LEAST)
+            return next((role for name, role in _BY_NAME.items() if name in names), _LEAST)
         case _:
             raise InvalidToken
 
