@@ -12,7 +12,6 @@ Role: TypeAlias = Literal["user", "operator", "auditor"]
 
 # Of several roles in one claim, the first of these counts.
 ROLES: Final[tuple[Role, ...]] = ("operator", "auditor", "user")
-_LEAST: Final[Role] = "user"
 _BY_NAME: Final[dict[str, Role]] = {role: role for role in ROLES}
 assert set(ROLES) == set(get_args(Role))  # noqa: S101 - a new role needs its place
 
@@ -64,9 +63,16 @@ def role_of(claims: Mapping[str, Any], *, role_claim: str) -> Role:
         case str() as name if name in _BY_NAME:
             return _BY_NAME[name]
         case list() as names:
-            return next((role for name, role in _BY_NAME.items() if name in names), _LEAST)
+            return _highest_of(names)
         case _:
             raise InvalidToken
+
+
+def _highest_of(names: list[Any]) -> Role:
+    for role in ROLES:
+        if role in names:
+            return role
+    return "user"
 
 
 def _claim_at(claims: Mapping[str, Any], path: str) -> object:
