@@ -30,6 +30,9 @@ def test_a_process_logs_what_it_is_and_that_it_stopped(
         wait_until(lambda: "starting" in log.read_text())
         if verb == "api":
             wait_until(lambda: answers(port))
+        elif verb == "projector":
+            # The stack's own one leads.
+            wait_until(lambda: "standing_by" in log.read_text())
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     finally:

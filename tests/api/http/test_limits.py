@@ -116,17 +116,19 @@ async def test_limits_can_be_switched_off(
 
 
 async def test_processes_share_their_buckets_on_a_server(
-    settings: ApiSettings, store: FakeObjectStore
+    settings: ApiSettings, store: FakeObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Or else requests pass without a token on a machine that is busy.
+    monkeypatch.setattr(buckets, "STORE_WITHIN_SECONDS", 30.0)
     with valkey() as server:
         url = f"redis://{server.host}:{server.port}/0"
-        shared = limited(settings, REDIS_URL=url, LIMIT_READ_PER_MINUTE="4")
+        shared = limited(settings, REDIS_URL=url, LIMIT_READ_PER_MINUTE="2")
         async with client_of_api(shared, store) as one, client_of_api(shared, store) as two:
             user_id = uuid4()
             callers = [Caller(http, user_id=user_id) for http in (one, two)]
-            answers = [await callers[each % 2].get(READ) for each in range(5)]
-            assert [answer.status_code for answer in answers] == [200] * 4 + [429]
-            assert answers[0].headers["ratelimit"].startswith('"read";r=3;')
+            answers = [await callers[each % 2].get(READ) for each in range(3)]
+            assert [answer.status_code for answer in answers] == [200] * 2 + [429]
+            assert answers[0].headers["ratelimit"].startswith('"read";r=1;')
 
 
 async def test_while_the_server_is_down_reads_go_on_and_no_upload_is_opened(
