@@ -25,11 +25,13 @@ from domain.commands import (
     RetryPost,
 )
 from domain.errors import (
+    PermanentlyFailed,
     PostAlreadyExists,
     PostNotFailed,
     PostNotFound,
     PostNotProcessing,
     PostNotPublished,
+    RetriesExhausted,
     UploadExpired,
 )
 from domain.events import (
@@ -45,6 +47,7 @@ from domain.events import (
     PostUploaded,
     VariantReady,
 )
+from domain.failures import MAX_OWNER_RETRIES, PERMANENT_CODES
 from domain.post import Post
 from domain.recipes import variants_of
 from domain.variants import StoredVariant
@@ -209,7 +212,17 @@ def _retry(post: Post, command: RetryPost) -> list[Event]:
         return []
     if post.status != "failed":
         raise PostNotFailed(post.id, status=post.status)
+    if command.user_id is not None:
+        _limit_owner(post)
     return [PostRetried(**_next(post, command.origin))]
+
+
+def _limit_owner(post: Post) -> None:
+    """Refuse retries that cannot help or are too many; operators have no such limit."""
+    if post.failure and post.failure.code in PERMANENT_CODES:
+        raise PermanentlyFailed(post.id, code=post.failure.code)
+    if post.owner_retries >= MAX_OWNER_RETRIES:
+        raise RetriesExhausted(post.id, limit=MAX_OWNER_RETRIES)
 
 
 def _reprocess_post(post: Post, command: ReprocessPost) -> list[Event]:

@@ -6,6 +6,8 @@ DomainError
 ├── UploadExpired          the upload was not completed in time
 ├── PostNotProcessing      a variant for a post that is not processing
 ├── PostNotFailed          a retry of a post that has not failed
+├── PermanentlyFailed      a retry of a post whose failure no retry can mend
+├── RetriesExhausted       a retry of a post that its owner has retried too often
 ├── PostNotPublished       reprocessing of a post that is not published
 ├── QueueFull              the queue has no room for the event's job
 ├── UserQueueFull          the queue has no more room for jobs of this user
@@ -62,6 +64,24 @@ class PostNotFailed(DomainError):
         super().__init__(f"post {post_id} is {status}, not failed")
         self.post_id = post_id
         self.status = status
+
+
+class PermanentlyFailed(DomainError):
+    """The post's photo fails again however often it is retried; `code` is that of its failure."""
+
+    def __init__(self, post_id: UUID, *, code: str) -> None:
+        super().__init__(f"post {post_id} failed for good: {code}")
+        self.post_id = post_id
+        self.code = code
+
+
+class RetriesExhausted(DomainError):
+    """The owner has retried the post `limit` times, the most there is."""
+
+    def __init__(self, post_id: UUID, *, limit: int) -> None:
+        super().__init__(f"post {post_id} was retried {limit} times by its owner")
+        self.post_id = post_id
+        self.limit = limit
 
 
 class PostNotPublished(DomainError):

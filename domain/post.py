@@ -49,6 +49,7 @@ class Post(Struct, frozen=True, kw_only=True):
     dominant_colour: str | None
     failure: PostFailed | None
     retries: int
+    owner_retries: int
     created_at: datetime
     updated_at: datetime
     published_at: datetime | None
@@ -84,7 +85,7 @@ def evolve(post: Post | None, event: Event) -> Post:
         case PostFailed():
             return replace(post, status="failed", failure=event)
         case PostRetried():
-            return replace(post, status="processing", failure=None, retries=post.retries + 1)
+            return _retried(post, event)
         case PostReprocessed():
             return replace(
                 post,
@@ -132,7 +133,19 @@ def _created(event: PostCreated) -> Post:
         dominant_colour=None,
         failure=None,
         retries=0,
+        owner_retries=0,
         created_at=event.recorded_at,
         updated_at=event.recorded_at,
         published_at=None,
+    )
+
+
+def _retried(post: Post, event: PostRetried) -> Post:
+    is_by_owner = event.actor == f"user:{post.user_id}"
+    return replace(
+        post,
+        status="processing",
+        failure=None,
+        retries=post.retries + 1,
+        owner_retries=post.owner_retries + is_by_owner,
     )

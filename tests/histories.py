@@ -113,8 +113,8 @@ def record_variant(
     )
 
 
-def fail_post(post_id: UUID, *, code: str = "corrupt_image") -> FailPost:
-    """Give the photo up."""
+def fail_post(post_id: UUID, *, code: str = "internal_error") -> FailPost:
+    """Give the photo up, for a reason that a retry may mend."""
     return FailPost(
         origin=origin(actor="system:transcoder"),
         post_id=post_id,
@@ -126,8 +126,9 @@ def fail_post(post_id: UUID, *, code: str = "corrupt_image") -> FailPost:
 
 
 def retry_post(post_id: UUID, *, user_id: UUID | None = OWNER) -> RetryPost:
-    """Try it once more."""
-    return RetryPost(origin=origin(), post_id=post_id, user_id=user_id)
+    """Try it once more, as a user or, without one, as an operator."""
+    actor = f"user:{user_id}" if user_id else "cli:operator@host"
+    return RetryPost(origin=origin(actor=actor), post_id=post_id, user_id=user_id)
 
 
 def reprocess_post(post_id: UUID, *, recipe_version: int = LATER_RECIPE_VERSION) -> ReprocessPost:

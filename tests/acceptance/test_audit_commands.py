@@ -97,7 +97,7 @@ def test_events_are_filtered_ordered_and_limited(database_url: str, published: U
     assert told("--since", "2999-01-01") == []
     assert len(told("--until", "2026-11-23T12:00:00+00:00", "--since", "2000-01-01")) == 0
     shown = run_audit("events", url=database_url)
-    assert "code=corrupt_image" in shown.stdout
+    assert "code=internal_error" in shown.stdout
 
 
 def test_an_export_is_every_event_in_order_and_a_file_only_when_complete(
@@ -128,11 +128,11 @@ def test_stats_and_slo_tell_the_same_to_people_and_machines(
     measured = run_audit("slo", "--json", "--plot", plot, url=database_url)
     slo = json.loads(measured.stdout)
     assert slo["complete_to_published"]["count"] == 1
-    assert slo["failures"] == {"corrupt_image": 1}
+    assert slo["failures"] == {"internal_error": 1}
     assert slo["not_recorded"] == ["projection"]
     assert ET.parse(plot).getroot().tag.endswith("svg")  # noqa: S314 - we have just drawn it
     shown = run_audit("slo", url=database_url).stdout
-    for told in ("within 2 s: 100.00%", "corrupt_image 1", "not recorded in events: projection"):
+    for told in ("within 2 s: 100.00%", "internal_error 1", "not recorded in events: projection"):
         assert told in shown
     run_audit("slo", "--plot", tmp_path / "slo.png", url=database_url)
     assert (tmp_path / "slo.png").read_bytes().startswith(b"\x89PNG")

@@ -51,7 +51,7 @@ async def test_what_is_unfinished_is_listed_with_its_reason(
     found = {UUID(row["post_id"]): row for row in map(json.loads, listed)}
     assert set(found) == {waiting, failed}
     assert (found[waiting]["state"], found[waiting]["attempts"]) == ("waiting", 0)
-    assert (found[failed]["state"], found[failed]["code"]) == ("failed", "corrupt_image")
+    assert (found[failed]["state"], found[failed]["code"]) == ("failed", "internal_error")
     assert found[failed]["attempts"] == 1
     assert "The photo is damaged." in run_jobs(database_url, "list").stdout
     assert "No unfinished posts." in run_jobs(database_url, "list", "--code", "too_large").stdout

@@ -11,17 +11,20 @@ from msgspec.structs import replace
 from domain.commands import Command
 from domain.decisions import decide
 from domain.errors import (
+    PermanentlyFailed,
     PostAlreadyExists,
     PostNotFailed,
     PostNotFound,
     PostNotProcessing,
     PostNotPublished,
     QueueFull,
+    RetriesExhausted,
     UploadExpired,
     UserQueueFull,
     VersionConflict,
 )
 from domain.events import PostFailed, PostPublished, PostUploaded, VariantReady, topic_of
+from domain.failures import MAX_OWNER_RETRIES, PERMANENT_CODES
 from domain.lifecycle import replay
 from domain.post import fold
 from domain.recipes import MEDIUM, ORIGINAL, RECIPE_SETS, THUMBNAIL, variants_of
@@ -212,6 +215,30 @@ def test_only_its_owner_and_operators_can_have_a_photo_tried_again() -> None:
     failed, _ = after(CREATED, UPLOADED, fail_post(POST_ID))
     with pytest.raises(PostNotFound):
         decide(failed, retry_post(POST_ID, user_id=uuid4()))
+
+
+@pytest.mark.parametrize("code", sorted(PERMANENT_CODES))
+def test_a_failure_that_lies_in_the_photo_is_retried_by_operators_only(code: str) -> None:
+    failed, _ = after(CREATED, UPLOADED, fail_post(POST_ID, code=code))
+    with pytest.raises(PermanentlyFailed) as refused:
+        decide(failed, retry_post(POST_ID))
+    assert refused.value.code == code
+    assert decide(failed, retry_post(POST_ID, user_id=None)) != []
+
+
+def test_an_owner_retries_a_post_five_times_and_an_operator_without_end() -> None:
+    failing = (retry_post(POST_ID), fail_post(POST_ID))
+    by_operator = (retry_post(POST_ID, user_id=None), fail_post(POST_ID))
+    start = (CREATED, UPLOADED, fail_post(POST_ID), *by_operator)
+    fourth, _ = after(*start, *failing * (MAX_OWNER_RETRIES - 1))
+    assert decide(fourth, retry_post(POST_ID)) != []
+    fifth, _ = after(*start, *failing * MAX_OWNER_RETRIES)
+    with pytest.raises(RetriesExhausted) as refused:
+        decide(fifth, retry_post(POST_ID))
+    assert refused.value.limit == MAX_OWNER_RETRIES == 5
+    assert decide(fifth, retry_post(POST_ID, user_id=None)) != []
+    with pytest.raises(PostNotFound):
+        decide(fifth, retry_post(POST_ID, user_id=uuid4()))
 
 
 def test_what_has_not_failed_is_not_tried_again() -> None:

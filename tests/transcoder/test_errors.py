@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from domain.failures import PERMANENT_CODES
 from transcoder import errors
 from transcoder.errors import (
     ChecksumMismatch,
@@ -28,6 +29,7 @@ from transcoder.errors import (
     TooMuchMemory,
     TranscoderError,
     UnexpectedFailure,
+    codes,
 )
 from transcoder.processes import messages
 
@@ -116,6 +118,10 @@ def test_what_is_permanent_gets_one_attempt_and_what_may_pass_gets_more(
     assert error.retryable == isinstance(error, RetryableFailure)
     assert (error.max_attempts > 1) == error.retryable
     assert not (error.retryable and isinstance(error, PermanentFailure))
+
+
+def test_owners_are_told_to_retry_exactly_what_the_worker_would_retry() -> None:
+    assert codes(PermanentFailure) == PERMANENT_CODES
 
 
 def test_the_tree_in_the_docstring_names_every_error() -> None:

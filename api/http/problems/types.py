@@ -45,11 +45,14 @@ from api.http.errors import (
 from api.http.problems.problem import FieldError, ProblemType
 from domain.errors import (
     EventStoreUnavailable,
+    PermanentlyFailed,
     PostNotFailed,
     PostNotFound,
+    RetriesExhausted,
     UploadExpired,
     VersionConflict,
 )
+from domain.failures import MAX_OWNER_RETRIES
 from transcoder.errors import ObjectStoreUnavailable
 
 # A restarted server is back by then.
@@ -90,6 +93,20 @@ PROBLEM_TYPES: Final[Mapping[type[Exception], ProblemType]] = {
         "Post has not failed",
         "Only a failed post can be retried, and this one is pending or published.",
         "Retry failed posts only.",
+    ),
+    PermanentlyFailed: ProblemType(
+        "permanently-failed",
+        HTTPStatus.CONFLICT,
+        "Photo cannot be published",
+        "The photo fails again however often it is retried: `failure` of the post says why.",
+        "Show failure.message of the post, and let the user upload another photo.",
+    ),
+    RetriesExhausted: ProblemType(
+        "retries-exhausted",
+        HTTPStatus.CONFLICT,
+        "Post retried too often",
+        f"The owner has retried this post {MAX_OWNER_RETRIES} times, and it has failed each time.",
+        "Upload the photo again, or ask the operator, who can still retry the post.",
     ),
     UploadExpired: ProblemType(
         "upload-expired",

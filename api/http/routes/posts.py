@@ -39,7 +39,13 @@ from api.http.resources import Resources, UseResources
 from api.http.routes.responses import link_to_next, respond_accepted, respond_with_etag
 from api.http.schemas.posts import EditPost, PostAccepted, PostPage, PostView, view_of
 from domain.commands import CaptionPost, DeletePost, RetryPost
-from domain.errors import PostNotFailed, PostNotFound, VersionConflict
+from domain.errors import (
+    PermanentlyFailed,
+    PostNotFailed,
+    PostNotFound,
+    RetriesExhausted,
+    VersionConflict,
+)
 from domain.post import ReadableStatus
 from projections.queries.posts import (
     PageStart,
@@ -161,6 +167,8 @@ async def delete_post(
         *PATH,
         PostNotFound,
         PostNotFailed,
+        PermanentlyFailed,
+        RetriesExhausted,
         TooManyWaitingPhotos,
         TranscodeQueueFull,
         VersionConflict,
@@ -170,7 +178,10 @@ async def delete_post(
 async def retry_post(
     post_id: PostIdPath, request: AuthenticatedRequest, resources: UseResources
 ) -> Response[PostAccepted]:
-    """Retry your own failed post without uploading the photo again."""
+    """Retry your own failed post without uploading the photo again.
+
+    Refused for failures that lie in the photo, and after five retries of one post.
+    """
     outcome = await resources.writer.execute(
         RetryPost(origin=command_origin(request), post_id=post_id, user_id=request.user.id),
         queue_capacity=resources.settings.uploads.queue_capacity,

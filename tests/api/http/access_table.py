@@ -30,7 +30,7 @@ from tests.histories import (
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "security.md"
 NO_POST: Final = "–"
-STATES: Final = ("pending", "processing", "published", "failed", "deleted", "absent")
+STATES: Final = ("pending", "processing", "published", "failed", "damaged", "deleted", "absent")
 CALLERS: Final = ("anonymous", "owner", "another user", "auditor", "operator")
 _ROLES: Final[dict[str, Role]] = {"auditor": "auditor", "operator": "operator"}
 
@@ -87,6 +87,7 @@ def _after_creation(post_id: UUID) -> dict[str, list[Command]]:
         "processing": [confirm_upload(post_id)],
         "published": publishing_commands(post_id)[1:],
         "failed": [confirm_upload(post_id), fail_post(post_id, code="render_timed_out")],
+        "damaged": [confirm_upload(post_id), fail_post(post_id, code="corrupt_image")],
         "deleted": [delete_post(post_id)],
     }
 

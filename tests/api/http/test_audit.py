@@ -201,7 +201,7 @@ async def test_a_failed_post_shows_its_failure_as_the_post_itself_does(
     await open_upload(owner)
     shown = (await owner.get(f"/api/v1/posts/{post_id}/state?version=3")).json()
     assert shown == (await owner.get(f"/api/v1/posts/{post_id}")).json()
-    assert shown["failure"]["code"] == "corrupt_image"
+    assert shown["failure"]["code"] == "internal_error"
 
 
 @pytest.mark.parametrize(

@@ -68,11 +68,11 @@ async def test_a_failed_post_tells_its_owner_why_and_others_nothing(
     publishing.execute(fail_post(UUID(post_id)))
     await open_upload(owner)
     post = (await owner.get(f"/api/v1/posts/{post_id}")).json()
-    assert post["failure"] == {"code": "corrupt_image", "message": "The photo is damaged."}
+    assert post["failure"] == {"code": "internal_error", "message": "The photo is damaged."}
     assert problem(await stranger.get(f"/api/v1/posts/{post_id}")) == (404, "post-not-found")
 
 
-@pytest.mark.parametrize("code", ["corrupt_image", "internal_error"])
+@pytest.mark.parametrize("code", ["cancelled", "internal_error"])
 async def test_the_owner_has_a_failed_photo_tried_again(
     owner: Caller, stranger: Caller, store: FakeObjectStore, publishing: Publishing, code: str
 ) -> None:
@@ -88,6 +88,30 @@ async def test_the_owner_has_a_failed_photo_tried_again(
     assert (post["status"], "failure" in post) == ("processing", False)
     history = (await owner.get(f"{path}/events")).json()["items"]
     assert [event["type"] for event in history][-2:] == ["post.failed", "post.retried"]
+
+
+async def test_a_photo_that_can_never_be_published_is_not_tried_again(
+    owner: Caller, store: FakeObjectStore, publishing: Publishing
+) -> None:
+    post_id = (await upload(owner, store))["post_id"]
+    publishing.execute(fail_post(UUID(post_id), code="corrupt_image"))
+    answer = await owner.post(f"/api/v1/posts/{post_id}/retry", None)
+    assert problem(answer) == (409, "permanently-failed")
+
+
+async def test_a_photo_is_tried_again_five_times(
+    owner: Caller, store: FakeObjectStore, publishing: Publishing, database_url: str
+) -> None:
+    post_id = (await upload(owner, store))["post_id"]
+    retry = f"/api/v1/posts/{post_id}/retry"
+    publishing.execute(fail_post(UUID(post_id)))
+    for _ in range(5):
+        with psycopg.connect(database_url) as connection:
+            # As if a worker had run it.
+            connection.execute("DELETE FROM procrastinate_jobs")
+        assert (await owner.post(retry, None)).status_code == 202
+        publishing.execute(fail_post(UUID(post_id)))
+    assert problem(await owner.post(retry, None)) == (409, "retries-exhausted")
 
 
 async def test_a_published_photo_is_not_tried_again(

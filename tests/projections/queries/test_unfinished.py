@@ -113,7 +113,7 @@ async def test_each_filter_lists_exactly_its_posts(
         (UnfinishedFilter(post_id=late), {late}),
         (UnfinishedFilter(state="waiting"), {early, late}),
         (UnfinishedFilter(state="failed"), {failed}),
-        (UnfinishedFilter(code="corrupt_image"), {failed}),
+        (UnfinishedFilter(code="internal_error"), {failed}),
         (UnfinishedFilter(code="out_of_memory"), set()),
         (UnfinishedFilter(since=at[late]), {late, failed}),
         (UnfinishedFilter(until=at[late]), {early}),
