@@ -8,15 +8,14 @@ from functools import partial
 from typing import Final
 
 import anyio
-import psycopg
 import structlog
 from msgspec import Struct
 from procrastinate import App
-from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from domain.event_store.outages import FIRST_PAUSE_SECONDS, Pauses, outage_of
 from domain.event_store.publishing import Publishing
 from domain.jobs import BULK_QUEUE, DUTIES_QUEUE, HOUSEKEEPING_QUEUE, TRANSCODE_QUEUE
 from transcoder.jobs.metrics import count_job
@@ -114,21 +113,37 @@ class _LaneAtWork:
             self._worker.stop()  # type: ignore[no-untyped-call]
 
     async def keep_working(self) -> None:
-        """Restart the lane whenever the queue ends it because the database went away.
+        """Restart the lane whenever the queue ends it, with the pauses of `Pauses`.
 
         Its jobs have been handed back, or are taken over as stalled.
         """
-        name = self._lane.queue_name
+        pauses = Pauses()
         while not self._is_draining.is_set():
             self._worker = self._new_worker()
+            started = anyio.current_time()
+            pause_seconds = FIRST_PAUSE_SECONDS
             try:
                 await self._worker.run()  # type: ignore[no-untyped-call]
-            except (ConnectorException, psycopg.OperationalError) as error:
-                _log.warning("database_lost", lane=name, error=str(error.__cause__ or error))
-            with anyio.move_on_after(POLL_SECONDS):
+            except Exception as error:  # noqa: BLE001 - whatever ends a lane, its worker goes on
+                ran_seconds = anyio.current_time() - started
+                pause_seconds = pauses.after(error, ran_seconds=ran_seconds)
+                self._log_error(error, pause_seconds=pause_seconds)
+            with anyio.move_on_after(pause_seconds):
                 await self._is_draining.wait()
                 return
-            _log.info("lane_restarted", lane=name)
+            _log.info("lane_restarted", lane=self._lane.queue_name)
+
+    def _log_error(self, error: Exception, *, pause_seconds: float) -> None:
+        outage = outage_of(error)
+        _log.warning(
+            "lane_ended",
+            lane=self._lane.queue_name,
+            error=str(error.__cause__ or error),
+            advice=outage.advice,
+            pause_seconds=pause_seconds,
+            # Of a condition that passes, the traceback says nothing.
+            exc_info=None if outage.is_temporary else error,
+        )
 
     def _new_worker(self) -> Worker:
         return Worker(

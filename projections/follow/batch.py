@@ -8,6 +8,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 
 from domain.event_store.mapper import UnreadableEvent
+from domain.event_store.outages import is_refused
 from projections.connection import fetch_value
 from projections.follow.projection import Projection
 from projections.log.reading import LoggedEvent, LogRow, decode_log, read_log
@@ -76,7 +77,9 @@ async def project_until_refused(
     """
     try:
         return await project_batch(connection, projection)
-    except (psycopg.DataError, psycopg.IntegrityError):
+    except psycopg.Error as error:
+        if not is_refused(error):
+            raise
         for _ in range(BATCH_EVENTS):
             await project_batch(connection, projection, limit=1)
         return await project_batch(connection, projection, limit=1)

@@ -7,7 +7,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from projections.follow.batch import project_until_refused
-from projections.follow.failures import POISON
+from projections.follow.failures import is_poison
 from projections.follow.projection import Projection
 from projections.log.reading import head_position
 
@@ -32,7 +32,9 @@ async def catch_up(
             batch = await project_until_refused(connection, projection)
             while batch.events and batch.position < target:
                 batch = await project_until_refused(connection, projection)
-        except POISON as error:
+        except Exception as error:
+            if not is_poison(error):
+                raise
             # The write is stored, so failing it would be wrong; the runner stops on this event,
             # too, and records it.
             _log.warning("not_caught_up", projection=projection.name, error=str(error))

@@ -8,10 +8,8 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 
 from domain.event_store.mapper import UnreadableEvent
+from domain.event_store.outages import is_refused
 from projections.connection import fetch_one, fetch_value, fetch_values
-
-# Errors that one event causes and that a retry does not cure.
-POISON: Final = (UnreadableEvent, psycopg.DataError, psycopg.IntegrityError)
 
 # The event after the tracking position is the one that cannot be projected.
 _RECORD: Final = """
@@ -65,6 +63,17 @@ class NotStoppedThere(Exception):
         super().__init__(f"projection {name} is not stopped at position {position}")
         self.name = name
         self.position = position
+
+
+def is_poison(error: Exception) -> bool:
+    """Whether one event causes the error, so that no retry cures it."""
+    match error:
+        case UnreadableEvent():
+            return True
+        case psycopg.Error():
+            return is_refused(error)
+        case _:
+            return False
 
 
 async def record_failure(connection: AsyncConnection[object], name: str, error: Exception) -> None:

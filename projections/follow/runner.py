@@ -6,10 +6,10 @@ leads, the others stand by. An event that cannot be projected stops the projecti
 retries or skips.
 """
 
+from functools import partial
 from typing import Final, NoReturn
 
 import anyio
-import psycopg
 import structlog
 from psycopg import AsyncConnection
 
@@ -17,45 +17,30 @@ from domain.events import topic_of
 from projections.connection import connected, limit_transactions
 from projections.follow.backlogs import Backlogs
 from projections.follow.batch import BATCH_EVENTS, Batch, project_until_refused
-from projections.follow.failures import POISON, failure_of, record_failure
+from projections.follow.failures import failure_of, is_poison, record_failure
 from projections.follow.leadership import RUNNER_LOCK, name_session, try_to_lead
 from projections.follow.metrics import ACTIVE, BATCH_SECONDS, EVENTS, STOPS
 from projections.follow.projection import Projection
 from projections.log.reading import CHANNEL
+from projections.restarts import keep_running
 
 # The longest that a lost notification delays a read table.
 POLL_SECONDS: Final = 1.0
-RECONNECT_SECONDS: Final = 1.0
 # Larger batches are catching up: a line for each of their events would drown the log.
 LOG_UP_TO_EVENTS: Final = 20
-
-# A transaction that exceeds its time limit loses its session.
-CONNECTION_LOST: Final = (
-    psycopg.OperationalError,
-    psycopg.errors.TransactionTimeout,
-    psycopg.errors.IdleInTransactionSessionTimeout,
-)
 
 _log = structlog.get_logger(__name__)
 
 
 async def follow(url: str, projection: Projection, backlogs: Backlogs | None = None) -> NoReturn:
-    """Keep `projection` up to date until cancelled, across lost connections.
+    """Keep `projection` up to date until cancelled, whatever happens to the database.
 
     Stands by while another runner leads. All runners of a process share its `backlogs`. An event
     that cannot be projected is recorded as the projection's failure; nothing after it is projected
-    until that failure is cleared.
-
-    Raises:
-        psycopg.Error: the database refused a connection or a statement.
+    until that failure is cleared. After any other error it starts again, see `keep_running`.
     """
-    backlogs = backlogs or Backlogs()
-    while True:
-        try:
-            await _follow_on_one_connection(url, projection, backlogs)
-        except CONNECTION_LOST as error:
-            _log.warning("connection_lost", projection=projection.name, error=str(error))
-            await anyio.sleep(RECONNECT_SECONDS)
+    run = partial(_follow_on_one_connection, url, projection, backlogs or Backlogs())
+    await keep_running(run, loop="projection", projection=projection.name)
 
 
 async def _follow_on_one_connection(
@@ -96,7 +81,9 @@ async def _follow_to_the_end(
             events = await _project_and_count(connection, projection)
             backlogs.note(projection, is_behind=events >= BATCH_EVENTS)
             has_more = events > 0 if projection.is_urgent else events >= BATCH_EVENTS
-    except POISON as error:
+    except Exception as error:
+        if not is_poison(error):
+            raise
         STOPS.labels(projection.name).inc()
         await record_failure(connection, projection.name, error)
         _log.exception("projection_stopped", projection=projection.name)

@@ -16,6 +16,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from domain.event_store.outages import is_temporary
 from domain.jobs import transcode_job
 from transcoder.queue.queued_jobs import enqueue, lost_jobs, requeue_lost
 
@@ -41,7 +42,7 @@ async def rescue_lost_posts(
     """Queue every job and every post that has been idle for this long; `connection` autocommits.
 
     Raises:
-        psycopg.OperationalError: the database does not answer.
+        psycopg.Error: the database cannot do it now.
     """
     for lost in await lost_jobs(connection, idle_for=idle_for):
         with _logging(lost.post_id):
@@ -61,9 +62,9 @@ async def rescue_lost_posts(
 def _logging(post_id: str) -> Iterator[None]:
     try:
         yield
-    except psycopg.OperationalError:
-        raise
-    except psycopg.DatabaseError:
+    except psycopg.Error as error:
+        if is_temporary(error):
+            raise
         _log.exception("post_not_rescued", post_id=post_id)
     else:
         _log.warning("rescued_post", post_id=post_id)

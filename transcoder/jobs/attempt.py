@@ -149,5 +149,5 @@ async def _note(
     try:
         async with connections.connection(timeout=NOTE_WITHIN_SECONDS) as connection:
             await note_failure(connection, job.id or 0, error.code)
-    except psycopg.OperationalError as lost:
+    except psycopg.Error as lost:
         _log.warning("failure_not_noted", error=str(lost))

@@ -20,6 +20,8 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Status
 from procrastinate.manager import JobManager
 
+from domain.event_store.outages import is_temporary
+
 RETRY_WITHIN_SECONDS: Final = 20.0
 
 _RETRY: Final = """
@@ -35,14 +37,13 @@ UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker_id)s
 _log = structlog.get_logger(__name__)
 
 
-def _is_connection_lost(error: Exception) -> bool:
-    """Whether the database did not reply: retrying is safe, also when it did what it was told."""
-    is_from_queue = isinstance(error, ConnectorException)
-    return is_from_queue and isinstance(error.__cause__, psycopg.OperationalError)
+def _is_temporary(error: Exception) -> bool:
+    """Whether the database cannot do it now: a retry is safe, also if it did what it was told."""
+    return isinstance(error, ConnectorException) and is_temporary(error)
 
 
-_retry_lost = stamina.retry(
-    on=_is_connection_lost,
+_retry_temporary = stamina.retry(
+    on=_is_temporary,
     attempts=None,
     timeout=RETRY_WITHIN_SECONDS,
     wait_initial=0.1,
@@ -53,7 +54,7 @@ _retry_lost = stamina.retry(
 class PersistentJobManager(JobManager):
     """Replaces the library's own."""
 
-    @_retry_lost
+    @_retry_temporary
     async def finish_job_by_id_async(self, job_id: int, status: Status, delete_job: bool) -> None:  # noqa: FBT001 - the library's signature
         """See `JobManager`; a job that is gone has ended already."""
         try:
@@ -61,7 +62,7 @@ class PersistentJobManager(JobManager):
         except ConnectorException as error:
             _pass_if_ended(error, job_id)
 
-    @_retry_lost
+    @_retry_temporary
     async def retry_job_by_id_async(
         self,
         job_id: int,
