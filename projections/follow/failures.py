@@ -20,9 +20,13 @@ SELECT projection, (
 FROM projection_positions AS tracking WHERE projection = %(projection)s
 ON CONFLICT (projection) DO UPDATE
 SET position = excluded.position, error = excluded.error, failed_at = now()
+RETURNING position
 """
+# What a newer process has projected since, an older one's failure stops no more.
 _GET: Final = """
-SELECT position, error, failed_at FROM projection_failures WHERE projection = %(projection)s
+SELECT failure.position, error, failed_at
+FROM projection_failures AS failure JOIN projection_positions AS tracking USING (projection)
+WHERE projection = %(projection)s AND failure.position > tracking.position
 """
 _CLEAR: Final = """
 DELETE FROM projection_failures WHERE projection = %(projection)s RETURNING position
@@ -76,9 +80,11 @@ def is_poison(error: Exception) -> bool:
             return False
 
 
-async def record_failure(connection: AsyncConnection[object], name: str, error: Exception) -> None:
-    """Record that the next event of the log stopped this projection."""
-    await connection.execute(_RECORD, {"projection": name, "error": _summary(error)})
+async def record_failure(connection: AsyncConnection[object], name: str, error: Exception) -> int:
+    """Record that the next event of the log stopped this projection; the event's position."""
+    failed = {"projection": name, "error": _summary(error)}
+    position: int = await fetch_value(connection, _RECORD, failed)
+    return position
 
 
 async def failure_of(connection: AsyncConnection[object], name: str) -> Failure | None:

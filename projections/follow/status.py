@@ -31,7 +31,8 @@ SELECT tracking.projection, tracking.position, head.position AS head,
         WHERE skip.projection = tracking.projection) AS skipped_events
 FROM projection_positions AS tracking
 CROSS JOIN (SELECT coalesce(max(notification_id), 0) AS position FROM post_events) AS head
-LEFT JOIN projection_failures AS failure ON failure.projection = tracking.projection
+LEFT JOIN projection_failures AS failure
+    ON failure.projection = tracking.projection AND failure.position > tracking.position
 LEFT JOIN pg_locks AS held
     ON held.locktype = 'advisory' AND held.granted AND held.objsubid = 2
    AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
