@@ -12,6 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from api.http.limits.buckets import Buckets, open_buckets
 from api.http.observability.metrics import DatabaseCollector
+from api.http.probe import Probe
 from api.http.writer import Writer
 from api.settings import ApiSettings
 from domain.event_store.publishing import Publishing
@@ -33,6 +34,7 @@ class Resources(Struct, frozen=True, kw_only=True):
     store: ObjectStore
     writer: Writer
     buckets: Buckets
+    probe: Probe
     log_verifier: Verifier | None
 
     def media_url(self, request: Request[Any, Any, Any]) -> str:
@@ -83,5 +85,6 @@ async def resources_with(store: ObjectStore, settings: ApiSettings) -> AsyncIter
                     store=store,
                     writer=writer,
                     buckets=buckets,
+                    probe=Probe(connections, store, buckets),
                     log_verifier=open_verifier(settings.log),
                 )

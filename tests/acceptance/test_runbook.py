@@ -12,11 +12,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import psycopg
 import pytest
 
+from api.http.authentication.tokens import create_token
+from api.http.authentication.users import User
 from api.stack import supervisor
 from api.stack.local import SERVICES, LocalStack
 from api.stack.seaweedfs import S3Access
@@ -46,6 +49,7 @@ class Saboteur:
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "COLUMNS": "110",
             "API": f"{stack.url}/api/v1",
+            "TOKEN": create_token(stack.environ["JWT_SECRET"], User(id=uuid4(), role="operator")),
             "METRICS": stack.metrics_urls["api"],
         }
         self._stack = stack

@@ -1,5 +1,6 @@
 """Authentication: a bearer token on every path that is not public."""
 
+from contextlib import suppress
 from typing import Any, Final
 
 from litestar.connection import ASGIConnection
@@ -12,7 +13,7 @@ from litestar.openapi.spec import Components, SecurityRequirement, SecuritySchem
 from litestar.types import ASGIApp
 
 from api.http.authentication.tokens import TokenVerifier
-from api.http.errors import InvalidToken
+from api.http.errors import IdentityProviderUnavailable, InvalidToken
 
 SCHEME_NAME: Final = "BearerToken"
 SECURITY: Final[SecurityRequirement] = {SCHEME_NAME: []}
@@ -28,9 +29,11 @@ SECURITY_COMPONENTS: Final = Components(
         )
     }
 )
+# A token that is sent must be valid, but none needs to be.
+OPTIONAL_PATHS: Final = frozenset({"/api/v1/health", "/api/v1/health/ready"})
 # Every other path requires a token.
 PUBLIC_PATHS: Final = [
-    "^/api/v1/health",
+    "^/api/v1/health/live$",
     "^/api/v1/capabilities$",
     "^/docs",
     "^/problems(/|$)",
@@ -62,6 +65,22 @@ class BearerMiddleware(AbstractAuthenticationMiddleware):
             InvalidToken: it has none, or several, or it is not valid.
             IdentityProviderUnavailable: it cannot be verified now.
         """
+        if connection.scope.get("path_template") in OPTIONAL_PATHS:
+            return await self._authenticate_if_possible(connection)
+        return await self._authenticate(connection)
+
+    async def _authenticate_if_possible(
+        self, connection: ASGIConnection[Any, Any, Any, Any]
+    ) -> AuthenticationResult:
+        # An identity provider that is down takes no instance out of service.
+        if "authorization" in connection.headers:
+            with suppress(IdentityProviderUnavailable):
+                return await self._authenticate(connection)
+        return AuthenticationResult(user=None, auth=None)
+
+    async def _authenticate(
+        self, connection: ASGIConnection[Any, Any, Any, Any]
+    ) -> AuthenticationResult:
         verified = await self._verifier.verify(_token_of(connection))
         return AuthenticationResult(user=verified.user, auth=verified)
 

@@ -14,6 +14,7 @@ from litestar.openapi.spec import (
 )
 from litestar.openapi.spec.enums import OpenAPIFormat
 
+from api.http.authentication.bearer import SECURITY
 from api.http.observability.correlation import HEADER
 from api.http.problems.problem import MEDIA_TYPE
 
@@ -77,6 +78,16 @@ class OpenOperation(ApiOperation):
         """Override the security requirement of the document."""
         super().__post_init__()
         self.security = []
+
+
+@dataclass
+class OptionalTokenOperation(ApiOperation):
+    """An operation that tells callers with a token more than others."""
+
+    def __post_init__(self) -> None:
+        """Override the security requirement of the document: none, or the usual one."""
+        super().__post_init__()
+        self.security = [{}, SECURITY]
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 State: TypeAlias = Literal["up", "down"]
 
@@ -27,20 +27,25 @@ class LagView(Struct, frozen=True, kw_only=True):
 
 
 class Health(Struct, frozen=True, kw_only=True):
-    """The state of each dependency. Figures are null while the database is down."""
+    """The state of the service and, for operators only, of each dependency.
+
+    Figures are null while the database is down.
+    """
 
     status: Annotated[State, Meta(description="Whether both dependencies respond.")]
-    database: Annotated[State, Meta(description="Whether PostgreSQL responds.")]
-    object_store: Annotated[State, Meta(description="Whether the object store responds.")]
+    database: Annotated[State | UnsetType, Meta(description="Whether PostgreSQL responds.")] = UNSET
+    object_store: Annotated[
+        State | UnsetType, Meta(description="Whether the object store responds.")
+    ] = UNSET
     limits: Annotated[
-        State,
+        State | UnsetType,
         Meta(
             description="Whether the store of the rate limits responds. Without it, no upload is "
             "opened, and everything else goes on."
         ),
-    ]
-    queue: QueueView | None
-    projection: LagView | None
+    ] = UNSET
+    queue: QueueView | UnsetType | None = UNSET
+    projection: LagView | UnsetType | None = UNSET
 
 
 class Liveness(Struct, frozen=True, kw_only=True):

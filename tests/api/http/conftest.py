@@ -48,5 +48,10 @@ def stranger(http: httpx.AsyncClient) -> Caller:
 
 
 @pytest.fixture
+def operator(http: httpx.AsyncClient) -> Caller:
+    return Caller(http, user_id=uuid4(), role="operator")
+
+
+@pytest.fixture
 def auditor(http: httpx.AsyncClient) -> Caller:
     return Caller(http, user_id=uuid4(), role="auditor")

