@@ -11,6 +11,7 @@ DomainError
 ├── PostNotPublished       reprocessing of a post that is not published
 ├── QueueFull              the queue has no room for the event's job
 ├── UserQueueFull          the queue has no more room for jobs of this user
+├── PostChanged            the post is no longer as the client has seen it
 ├── VersionConflict        concurrent writers kept changing the post
 └── EventStoreUnavailable  the event store did not answer
 """
@@ -107,6 +108,15 @@ class UserQueueFull(DomainError):
     def __init__(self, *, capacity: int) -> None:
         super().__init__(f"{capacity} jobs of the user are waiting already")
         self.capacity = capacity
+
+
+class PostChanged(DomainError):
+    """The post is at another `version` than the client has seen; nothing was stored."""
+
+    def __init__(self, post_id: UUID, *, version: int) -> None:
+        super().__init__(f"post {post_id} is at version {version} now")
+        self.post_id = post_id
+        self.version = version
 
 
 class VersionConflict(DomainError):

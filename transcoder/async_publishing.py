@@ -53,6 +53,7 @@ class AsyncPublishing:
         command: Command,
         *,
         known: Post | None = None,
+        expected_version: int | None = None,
         queue_capacity: int | None = None,
         lane: Lane = "live",
     ) -> Outcome:
@@ -62,6 +63,7 @@ class AsyncPublishing:
                 self._publishing.execute,
                 command,
                 known=known,
+                expected_version=expected_version,
                 queue_capacity=queue_capacity,
                 lane=lane,
             )

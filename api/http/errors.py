@@ -183,6 +183,10 @@ class TranscodeQueueFull(ApiError):
         self.seconds = seconds
 
 
+class PreconditionFailed(ApiError):
+    """`If-Match` names no ETag that the resource has now."""
+
+
 class NotYetReadable(ApiError):
     """The change is stored, but reads do not show it yet."""
 

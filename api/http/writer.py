@@ -85,7 +85,12 @@ class Writer:
         return events
 
     async def execute(
-        self, command: Command, *, known: Post | None = None, queue_capacity: int | None = None
+        self,
+        command: Command,
+        *,
+        known: Post | None = None,
+        expected_version: int | None = None,
+        queue_capacity: int | None = None,
     ) -> Outcome:
         """Execute a command and return once every later read shows its effect.
 
@@ -99,7 +104,10 @@ class Writer:
         started = time.time_ns()
         try:
             outcome = await self._publishing.execute(
-                command, known=known, queue_capacity=queue_capacity
+                command,
+                known=known,
+                expected_version=expected_version,
+                queue_capacity=queue_capacity,
             )
         except PostNotFound:
             # Just deleted by another request: no read may show it after this response.

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from domain.commands import Command, CreatePost
 from domain.decisions import decide
-from domain.errors import EventStoreUnavailable, PostNotFound, VersionConflict
+from domain.errors import EventStoreUnavailable, PostChanged, PostNotFound, VersionConflict
 from domain.event_store.mapper import EventMapper
 from domain.event_store.recorder import Factory, Recorder, VersionTaken
 from domain.events import Event
@@ -54,6 +54,7 @@ class Publishing(Application[UUID]):
         command: Command,
         *,
         known: Post | None = None,
+        expected_version: int | None = None,
         queue_capacity: int | None = None,
         lane: Lane = "live",
     ) -> Outcome:
@@ -62,6 +63,7 @@ class Publishing(Application[UUID]):
         Args:
             command: idempotent, so it may be executed any number of times.
             known: the post as the caller has just read it, to save a read.
+            expected_version: refuse the command if the post is at another one.
             queue_capacity: refuse a command that adds a job while this many are waiting.
             lane: the lane of the jobs that the command leads to.
 
@@ -75,6 +77,7 @@ class Publishing(Application[UUID]):
         for _ in range(CONFLICT_ATTEMPTS):
             post = post if is_read else fold(self.history(command.post_id))
             events = decide(post, command)
+            _require_version(post, expected_version)
             after = _after(post, events)
             jobs = [job for event in events for job in jobs_after(event, after, lane=lane)]
             try:
@@ -136,6 +139,11 @@ def _translated_errors() -> Iterator[None]:
         yield
     except PersistenceError as error:
         raise EventStoreUnavailable(str(error)) from error
+
+
+def _require_version(post: Post | None, expected: int | None) -> None:
+    if post is not None and expected is not None and post.version != expected:
+        raise PostChanged(post.id, version=post.version)
 
 
 def _after(post: Post | None, events: Sequence[Event]) -> Post:

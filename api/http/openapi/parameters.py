@@ -61,6 +61,16 @@ IDEMPOTENCY_KEY_HEADER: Final = HeaderParameter(
     max_length=255,
 )
 
+IF_MATCH_HEADER: Final = HeaderParameter(
+    name="If-Match",
+    description="The `ETag` of the post as the client has seen it: if the post has changed since, "
+    "the request is refused with 412.",
+    examples=[Example(value='W/"1f3870be274f6c49b3e31a0c6728957f"')],
+    schema_extra={"one_of": None, "type": OpenAPIType.STRING},
+    min_length=1,
+    max_length=1000,
+)
+
 AS_OF_QUERY: Final = _optional("The time, with a time zone.", "2026-03-01T08:00:01Z", **_TIME)
 VERSION_QUERY: Final = _optional("The number of events.", 2, ge=0, le=MAX_INTEGER, type=_INTEGER)
 

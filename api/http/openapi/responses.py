@@ -36,7 +36,8 @@ PATH: Final = (NotFoundException,)
 
 ETAG: Final = ResponseHeader(
     name="ETag",
-    description="Send it as `If-None-Match` to get 304 while nothing has changed.",
+    description="Send it as `If-None-Match` to get 304 while nothing has changed, or as `If-Match` "
+    "with a change that must not apply to anything else.",
     value='W/"1f3870be274f6c49b3e31a0c6728957f"',
     documentation_only=True,
 )
@@ -71,7 +72,7 @@ POLL_AFTER: Final = ResponseHeader(
     documentation_only=True,
 )
 NOT_MODIFIED: Final[Mapping[int, ResponseSpec]] = {
-    304: ResponseSpec(None, description="Not modified since the response with this ETag.")
+    304: ResponseSpec(None, description="Not modified since the response with this ETag."),
 }
 
 

@@ -34,6 +34,7 @@ from api.http.errors import (
     NotUploaded,
     NotYetReadable,
     PostNotPending,
+    PreconditionFailed,
     QuotaExceeded,
     RequestTooSlow,
     TooManyConnections,
@@ -46,6 +47,7 @@ from api.http.problems.problem import FieldError, ProblemType
 from domain.errors import (
     EventStoreUnavailable,
     PermanentlyFailed,
+    PostChanged,
     PostNotFailed,
     PostNotFound,
     RetriesExhausted,
@@ -79,6 +81,14 @@ DATABASE_UNAVAILABLE: Final = _unavailable(
     "API are idempotent, and so is `upload/init` with an `Idempotency-Key`.",
 )
 
+PRECONDITION_FAILED: Final = ProblemType(
+    "precondition-failed",
+    HTTPStatus.PRECONDITION_FAILED,
+    "Resource has changed",
+    "The `ETag` of the resource is none of those in `If-Match`. Nothing is stored.",
+    "Read the resource again, and repeat the request with its new ETag if it still applies.",
+)
+
 PROBLEM_TYPES: Final[Mapping[type[Exception], ProblemType]] = {
     PostNotFound: ProblemType(
         "post-not-found",
@@ -108,6 +118,8 @@ PROBLEM_TYPES: Final[Mapping[type[Exception], ProblemType]] = {
         f"The owner has retried this post {MAX_OWNER_RETRIES} times, and it has failed each time.",
         "Upload the photo again, or ask the operator, who can still retry the post.",
     ),
+    PreconditionFailed: PRECONDITION_FAILED,
+    PostChanged: PRECONDITION_FAILED,
     UploadExpired: ProblemType(
         "upload-expired",
         HTTPStatus.GONE,

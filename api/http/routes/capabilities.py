@@ -5,6 +5,7 @@ from typing import Any, Final
 from litestar import Request, Response, get
 from msgspec.structs import asdict
 
+from api.http.errors import PreconditionFailed
 from api.http.openapi.operations import OpenOperation
 from api.http.openapi.responses import CACHE, ETAG, NOT_MODIFIED, problem_responses
 from api.http.openapi.tags import SERVICE
@@ -40,7 +41,10 @@ CACHE_CONTROL: Final = "public, max-age=60"
     tags=[SERVICE.name],
     operation_class=OpenOperation,
     response_headers=[ETAG, CACHE],
-    responses={**NOT_MODIFIED, **problem_responses(is_open=True, uses_database=False)},
+    responses={
+        **NOT_MODIFIED,
+        **problem_responses(PreconditionFailed, is_open=True, uses_database=False),
+    },
     sync_to_thread=False,
 )
 def read_capabilities(

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from litestar import Request, Response, get
 
-from api.http.routes.responses import matches_etag
+from api.http.routes.responses import matches_etag, require_match
 
 CLIENTS_PATH: Final = "/clients"
 _FILES: Final = Path(__file__).parents[1] / "clients"
@@ -26,6 +26,7 @@ def read_nova_uppy(request: Request[Any, Any, Any]) -> Response[bytes | None]:
         # Pages of every origin import it, and a browser's cache may share one response.
         "Access-Control-Allow-Origin": "*",
     }
+    require_match(request, headers["ETag"])
     if matches_etag(request, headers["ETag"]):
         return Response(None, status_code=304, headers=headers)
     return Response(content, media_type="text/javascript", headers=headers)

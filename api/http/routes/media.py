@@ -7,7 +7,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from api.http.resources import Resources, UseResources
-from api.http.routes.responses import matches_etag
+from api.http.routes.responses import matches_etag, require_match
 from domain.keys import is_variant_key
 from projections.queries.posts import Image, get_image
 from transcoder.object_store.protocol import IMMUTABLE
@@ -27,6 +27,7 @@ async def read_media(
         # without an Origin, must serve fetch and canvas later.
         "Access-Control-Allow-Origin": "*",
     }
+    require_match(request, headers["ETag"])
     if matches_etag(request, headers["ETag"]):
         return Response(None, status_code=304, headers=headers)
     content = await resources.store.read(image.key)

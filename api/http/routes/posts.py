@@ -11,11 +11,18 @@ from litestar.params import JSONBody
 from litestar.status_codes import HTTP_202_ACCEPTED
 
 from api.http.authentication.requests import AuthenticatedRequest, command_origin
-from api.http.errors import InvalidCursor, NotYetReadable, TooManyWaitingPhotos, TranscodeQueueFull
+from api.http.errors import (
+    InvalidCursor,
+    NotYetReadable,
+    PreconditionFailed,
+    TooManyWaitingPhotos,
+    TranscodeQueueFull,
+)
 from api.http.openapi.operations import ApiOperation
 from api.http.openapi.parameters import (
     CURSOR_QUERY,
     DEFAULT_PAGE,
+    IF_MATCH_HEADER,
     LIMIT_QUERY,
     STATUS_QUERY,
     USER_ID_QUERY,
@@ -36,11 +43,17 @@ from api.http.openapi.responses import (
 )
 from api.http.openapi.tags import POSTS
 from api.http.resources import Resources, UseResources
-from api.http.routes.responses import link_to_next, respond_accepted, respond_with_etag
+from api.http.routes.responses import (
+    link_to_next,
+    require_match_of,
+    respond_accepted,
+    respond_with_etag,
+)
 from api.http.schemas.posts import EditPost, PostAccepted, PostPage, PostView, view_of
 from domain.commands import CaptionPost, DeletePost, RetryPost
 from domain.errors import (
     PermanentlyFailed,
+    PostChanged,
     PostNotFailed,
     PostNotFound,
     RetriesExhausted,
@@ -63,7 +76,7 @@ from projections.queries.posts import (
     summary="Read a post",
     operation_class=ApiOperation,
     response_headers=[ETAG, CACHE, VARY],
-    responses={**NOT_MODIFIED, **problem_responses(*PATH, PostNotFound)},
+    responses={**NOT_MODIFIED, **problem_responses(*PATH, PostNotFound, PreconditionFailed)},
 )
 async def read_post(
     post_id: PostIdPath, request: AuthenticatedRequest, resources: UseResources
@@ -83,7 +96,7 @@ async def read_post(
     summary="List posts",
     operation_class=ApiOperation,
     response_headers=[ETAG, CACHE, VARY, LINK],
-    responses={**NOT_MODIFIED, **problem_responses(*QUERY, InvalidCursor)},
+    responses={**NOT_MODIFIED, **problem_responses(*QUERY, InvalidCursor, PreconditionFailed)},
 )
 async def read_posts(
     request: AuthenticatedRequest,
@@ -116,15 +129,22 @@ async def read_posts(
     response_description="The post as it is now.",
     summary="Change the caption or the alternative text",
     operation_class=ApiOperation,
-    responses=problem_responses(*BODY, *PATH, PostNotFound, VersionConflict, NotYetReadable),
+    responses=problem_responses(
+        *BODY, *PATH, PostNotFound, PostChanged, VersionConflict, NotYetReadable
+    ),
 )
 async def edit_post(
     post_id: PostIdPath,
     data: JSONBody[EditPost],
     request: AuthenticatedRequest,
     resources: UseResources,
+    if_match: Annotated[str | None, IF_MATCH_HEADER] = None,
 ) -> PostView:
-    """Change the texts of your own post, in any status. The history keeps the earlier ones."""
+    """Change the texts of your own post, in any status. The history keeps the earlier ones.
+
+    Send the post's `ETag` as `If-Match` to overwrite no change that you have not seen.
+    """
+    expected_version = await _expected_version(request, resources, post_id, if_match=if_match)
     await resources.writer.execute(
         CaptionPost(
             origin=command_origin(request),
@@ -132,7 +152,8 @@ async def edit_post(
             user_id=request.user.id,
             caption=data.caption,
             alt=data.alt,
-        )
+        ),
+        expected_version=expected_version,
     )
     row = await _readable(resources, post_id, reader_id=request.user.id)
     return view_of(row, media_url=resources.media_url(request))
@@ -144,14 +165,19 @@ async def edit_post(
     response_description="The post is deleted.",
     summary="Delete a post",
     operation_class=ApiOperation,
-    responses=problem_responses(*PATH, PostNotFound, VersionConflict, NotYetReadable),
+    responses=problem_responses(*PATH, PostNotFound, PostChanged, VersionConflict, NotYetReadable),
 )
 async def delete_post(
-    post_id: PostIdPath, request: AuthenticatedRequest, resources: UseResources
+    post_id: PostIdPath,
+    request: AuthenticatedRequest,
+    resources: UseResources,
+    if_match: Annotated[str | None, IF_MATCH_HEADER] = None,
 ) -> None:
     """Delete your own post. It disappears from every read at once."""
+    expected_version = await _expected_version(request, resources, post_id, if_match=if_match)
     await resources.writer.execute(
-        DeletePost(origin=command_origin(request), post_id=post_id, user_id=request.user.id)
+        DeletePost(origin=command_origin(request), post_id=post_id, user_id=request.user.id),
+        expected_version=expected_version,
     )
 
 
@@ -169,6 +195,7 @@ async def delete_post(
         PostNotFailed,
         PermanentlyFailed,
         RetriesExhausted,
+        PostChanged,
         TooManyWaitingPhotos,
         TranscodeQueueFull,
         VersionConflict,
@@ -176,14 +203,19 @@ async def delete_post(
     ),
 )
 async def retry_post(
-    post_id: PostIdPath, request: AuthenticatedRequest, resources: UseResources
+    post_id: PostIdPath,
+    request: AuthenticatedRequest,
+    resources: UseResources,
+    if_match: Annotated[str | None, IF_MATCH_HEADER] = None,
 ) -> Response[PostAccepted]:
     """Retry your own failed post without uploading the photo again.
 
     Refused for failures that lie in the photo, and after five retries of one post.
     """
+    expected_version = await _expected_version(request, resources, post_id, if_match=if_match)
     outcome = await resources.writer.execute(
         RetryPost(origin=command_origin(request), post_id=post_id, user_id=request.user.id),
+        expected_version=expected_version,
         queue_capacity=resources.settings.uploads.queue_capacity,
     )
     return respond_accepted(outcome.post)
@@ -195,6 +227,17 @@ async def _readable(resources: Resources, post_id: UUID, *, reader_id: UUID) -> 
     if row is None:
         raise PostNotFound(post_id)
     return row
+
+
+async def _expected_version(
+    request: AuthenticatedRequest, resources: Resources, post_id: UUID, *, if_match: str | None
+) -> int | None:
+    """The version of the post that `If-Match` names; None without it."""
+    if if_match is None:
+        return None
+    row = await _readable(resources, post_id, reader_id=request.user.id)
+    require_match_of(request, view_of(row, media_url=resources.media_url(request)))
+    return row.version
 
 
 def _cursor(row: ReadablePost) -> str:

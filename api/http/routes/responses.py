@@ -9,6 +9,7 @@ import msgspec
 from litestar import MediaType, Request, Response
 from litestar.status_codes import HTTP_202_ACCEPTED
 
+from api.http.errors import PreconditionFailed
 from api.http.schemas.posts import PostAccepted
 from domain.post import Post, ReadableStatus
 
@@ -33,13 +34,17 @@ def respond_with_etag(
     vary: str | None = "Authorization",
     link: str | None = None,
 ) -> Response[Content]:
-    """Respond with JSON, or with 304 if the client has it already."""
+    """Respond with JSON, or with 304 if the client has it already.
+
+    Raises:
+        PreconditionFailed: `If-Match` names another representation.
+    """
     encoded = msgspec.json.encode(content)
-    # Weak, for the same JSON may be compressed or not.
-    etag = f'W/"{hashlib.sha256(encoded).hexdigest()[:32]}"'
+    etag = _etag_of(encoded)
     optional = {"Vary": vary, "Link": link}
     headers = {name: value for name, value in optional.items() if value is not None}
     headers |= {"ETag": etag, "Cache-Control": cache_control}
+    require_match(request, etag)
     if matches_etag(request, etag):
         return Response(cast("Content", None), status_code=304, headers=headers)
     # Litestar passes bytes on as they are.
@@ -70,6 +75,37 @@ def link_to_next(request: Request[Any, Any, Any], **changed: object) -> str:
 
 def matches_etag(request: Request[Any, Any, Any], etag: str) -> bool:
     """Whether the client has this representation already (`If-None-Match`)."""
-    known = request.headers.get("If-None-Match", "").split(",")
+    return _names(request.headers.get("If-None-Match", ""), etag)
+
+
+def require_match(request: Request[Any, Any, Any], etag: str) -> None:
+    """Check the precondition of a request that has one (`If-Match`).
+
+    Weak tags count, although RFC 9110 has servers compare strongly: ours differ only where the
+    JSON does, and are weak for the sake of compression, by us or by a proxy.
+
+    Raises:
+        PreconditionFailed: the resource has another ETag.
+    """
+    wanted = request.headers.get("If-Match")
+    if wanted is not None and not _names(wanted, etag):
+        raise PreconditionFailed
+
+
+def require_match_of(request: Request[Any, Any, Any], content: object) -> None:
+    """Check `If-Match` against the ETag that a response with this content would have.
+
+    Raises:
+        PreconditionFailed: it has another ETag.
+    """
+    require_match(request, _etag_of(msgspec.json.encode(content)))
+
+
+def _etag_of(encoded: bytes) -> str:
+    # Weak, for the same JSON may be compressed or not.
+    return f'W/"{hashlib.sha256(encoded).hexdigest()[:32]}"'
+
+
+def _names(tags: str, etag: str) -> bool:
     wanted = {etag.removeprefix("W/"), "*"}
-    return any(each.strip().removeprefix("W/") in wanted for each in known)
+    return any(each.strip().removeprefix("W/") in wanted for each in tags.split(","))

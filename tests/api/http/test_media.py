@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from domain.event_store.publishing import Publishing
 from domain.keys import variant_key
 from tests.api.http.caller import Caller
+from tests.api.http.problem_answers import problem
 from tests.api.http.uploads import CONTENT, open_upload, upload
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import record_variant
@@ -75,3 +76,17 @@ async def test_originals_and_anything_else_are_never_served(
     store.arrive(key, CONTENT)
     for hidden in (key, "variants/../" + key, "%2e%2e/secrets", "", "variants/none.jpg", "%00"):
         assert (await http.get(f"/media/{hidden}")).status_code == 404
+
+
+async def test_a_range_of_another_representation_is_answered_with_the_whole_variant(
+    http: httpx.AsyncClient, path: str
+) -> None:
+    answer = await http.get(path, headers={"Range": "bytes=5-9", "If-Range": '"another"'})
+    assert (answer.status_code, answer.content) == (200, PICTURE)
+
+
+async def test_a_variant_is_not_served_as_another_one(http: httpx.AsyncClient, path: str) -> None:
+    etag = (await http.get(path)).headers["etag"]
+    assert (await http.get(path, headers={"If-Match": etag})).status_code == 200
+    refused = await http.get(path, headers={"If-Match": '"another"'})
+    assert problem(refused) == (412, "precondition-failed")

@@ -81,6 +81,7 @@ def test_the_types_that_clients_rely_on_never_change() -> None:
         ("post-not-failed", 409),
         ("post-not-found", 404),
         ("post-not-pending", 409),
+        ("precondition-failed", 412),
         ("queue-full", 503),
         ("retries-exhausted", 409),
         ("request-timeout", 408),
