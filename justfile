@@ -65,6 +65,18 @@ mutants *ARGS:
 docs:
     python -m tests.architecture.generated
 
+# Write a software bill of materials (CycloneDX 1.5): every wheel that an image ships, with its hashes.
+sbom *ARGS:
+    uv export --frozen --no-dev --all-extras --format cyclonedx1.5 --preview-features sbom-export --quiet --output-file "${1:-sbom.json}"
+
+# Look the locked dependencies up in the OSV database of vulnerabilities; needs the network.
+audit-dependencies *ARGS:
+    #!/usr/bin/env bash
+    uv audit --frozen --no-dev --preview-features audit-command "$@" && exit
+    code=$?
+    [ $code -eq 1 ] || echo "Not audited: no vulnerability was looked up. Run it where the OSV database can be reached." >&2
+    exit $code
+
 # Check whether pi-heif can replace pillow-heif yet; needs the network, and fails when it can.
 pi-heif:
     python -m tests.architecture.pi_heif
