@@ -14,6 +14,7 @@ DomainError
 ├── PostChanged            the post is no longer as the client has seen it
 ├── VersionConflict        concurrent writers kept changing the post
 └── EventStoreUnavailable  the event store did not answer
+    └── SequenceBehind     the next position is not above the log: `nova migrate` mends it
 """
 
 from datetime import datetime
@@ -130,3 +131,7 @@ class VersionConflict(DomainError):
 
 class EventStoreUnavailable(DomainError):
     """The event store did not answer, in spite of retries."""
+
+
+class SequenceBehind(EventStoreUnavailable):
+    """The next position is not above the log; nothing was stored, and `nova migrate` mends it."""

@@ -17,6 +17,7 @@ from procrastinate.schema import SchemaManager
 from yoyo import get_backend, read_migrations
 
 from projections.grants import grant, granted_roles
+from projections.position_sequence import Mended, mend_sequence
 from projections.sql_functions import create_missing, read_definitions, replace_all
 
 MIGRATIONS_FOLDER: Final = Path(__file__).parent / "migrations"
@@ -30,12 +31,14 @@ SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', f
 class Applied(Struct, frozen=True, kw_only=True):
     """What changed: names of migrations in their order, and of functions that are new or differ.
 
-    `granted` names the roles besides the owner that may run the services.
+    `granted` names the roles besides the owner that may run the services; `mended` is what was
+    done to the sequence of positions.
     """
 
     migrations: list[str]
     functions: list[str]
     granted: list[str]
+    mended: Mended | None = None
 
 
 def apply_migrations(url: str, functions: Sequence[Path], *, roles: Sequence[str] = ()) -> Applied:
@@ -58,11 +61,12 @@ def apply_migrations(url: str, functions: Sequence[Path], *, roles: Sequence[str
         create_missing(connection, functions)
         migrations = _apply_migrations(url)
         replace_all(connection, functions)
+        mended = mend_sequence(connection)
         for role in sorted(granted):
             grant(connection, role)
         after = read_definitions(connection, functions)
     changed = [name for name, text in sorted(after.items()) if before.get(name) != text]
-    return Applied(migrations=migrations, functions=changed, granted=sorted(granted))
+    return Applied(migrations=migrations, functions=changed, granted=sorted(granted), mended=mended)
 
 
 def _apply_migrations(url: str) -> list[str]:

@@ -30,6 +30,9 @@ def migrate(
         typer.echo(f"applied {name}")
     counts = f"{len(applied.migrations)} migrations, {len(applied.functions)} functions applied"
     typer.echo(f"The database is up to date ({counts}).")
+    if applied.mended:
+        was, now = applied.mended.was, applied.mended.now
+        typer.echo(f"The next position was behind the log: moved from {was} to {now}.")
     for role in applied.granted:
         typer.echo(f"Role {role} may run the services.")
     anyio.run(prepare_bucket, settings.object_store)

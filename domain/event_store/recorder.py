@@ -30,7 +30,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from domain.errors import QueueFull, UserQueueFull
+from domain.errors import QueueFull, SequenceBehind, UserQueueFull
 from domain.jobs import Job
 
 EVENTS_TABLE: Final = "post_events"
@@ -38,6 +38,7 @@ EVENTS_TABLE: Final = "post_events"
 CONNECTION_TIMEOUT_SECONDS: Final = 2.0
 QUEUE_FULL_SQLSTATE: Final = "NV001"
 USER_QUEUE_FULL_SQLSTATE: Final = "NV002"
+SEQUENCE_BEHIND_SQLSTATE: Final = "NV003"
 
 _APPEND = """
 CALL append_durably(
@@ -119,6 +120,7 @@ class Recorder(PostgresApplicationRecorder):
         Raises:
             QueueFull: `queue_capacity` jobs are waiting; nothing was stored.
             UserQueueFull: a tenth of `queue_capacity` are jobs of the same user, and five or more.
+            SequenceBehind: the next position is not above the log; nothing was stored.
             VersionTaken: another append took one of the versions; nothing was stored.
         """
         if not stored_events:
@@ -146,6 +148,8 @@ class Recorder(PostgresApplicationRecorder):
                     raise QueueFull(capacity=queue_capacity or 0) from error
                 if error.sqlstate == USER_QUEUE_FULL_SQLSTATE:
                     raise UserQueueFull(capacity=int(error.diag.message_detail or 0)) from error
+                if error.sqlstate == SEQUENCE_BEHIND_SQLSTATE:
+                    raise SequenceBehind(error.diag.message_primary) from error
                 raise
 
 

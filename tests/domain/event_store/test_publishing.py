@@ -16,6 +16,7 @@ from domain.errors import (
     PostAlreadyExists,
     PostNotFound,
     QueueFull,
+    SequenceBehind,
     UserQueueFull,
     VersionConflict,
 )
@@ -31,6 +32,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 
 
+SEQUENCE = "pg_get_serial_sequence('post_events', 'notification_id')"
 STORE = """
 SELECT append_post_events(
     %(originator_id)s, ARRAY[%(originator_version)s], ARRAY[%(topic)s], ARRAY[%(state)s], '[]', NULL
@@ -291,3 +293,41 @@ def test_history_cannot_be_changed_by_accident(
 def test_its_connections_are_told(publishing: Publishing) -> None:
     publishing.execute(create_post())
     assert publishing.connection_stats()["pool_size"] >= 1
+
+
+@pytest.mark.parametrize("copied", ["setval(seq, 1, false)", "setval(seq, 2)"])
+def test_a_position_at_or_below_the_head_is_refused_for_what_it_is(
+    publishing: Publishing, database_url: str, copied: str
+) -> None:
+    for _ in range(3):
+        publishing.execute(create_post())
+    ask(database_url, f"SELECT {copied} FROM {SEQUENCE} AS seq".encode())
+    with pytest.raises(SequenceBehind, match=r"not above the head of the log, 3: run nova migrate"):
+        publishing.execute(create_post())
+    assert ask(database_url, "SELECT max(notification_id) FROM post_events") == [3]
+
+
+def test_a_position_in_a_gap_of_the_log_is_refused(
+    publishing: Publishing, database_url: str
+) -> None:
+    publishing.execute(create_post())
+    ask(database_url, f"SELECT setval(seq, 40) FROM {SEQUENCE} AS seq".encode())
+    publishing.execute(create_post())
+    ask(database_url, f"SELECT setval(seq, 20) FROM {SEQUENCE} AS seq".encode())
+    with pytest.raises(SequenceBehind, match="the next position, 21"):
+        publishing.execute(create_post())
+
+
+@pytest.mark.parametrize(
+    "passed",
+    [
+        "UPDATE projection_positions SET position = 9 WHERE projection = 'usage' RETURNING 9",
+        "UPDATE log_sealing SET position = 9 RETURNING 9",
+    ],
+)
+def test_a_position_that_a_follower_has_passed_is_refused(
+    publishing: Publishing, database_url: str, passed: str
+) -> None:
+    ask(database_url, passed.encode())
+    with pytest.raises(SequenceBehind, match="the next position, 1, is not above"):
+        publishing.execute(create_post())
