@@ -28,6 +28,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     """Where the API listens, how long it keeps serving after SIGTERM, and whether /docs is on.
 
     `public_url` is where clients reach it; None means where each of them says that it did.
+    `trusted_proxies` may say whose request they pass on: addresses and networks, with commas.
     """
 
     host: str = field(default="127.0.0.1", name="APP_HOST")
@@ -40,6 +41,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     )
     serves_docs: bool = field(default=True, name="APP_DOCS")
     hsts_seconds: Annotated[int, Meta(ge=0)] = field(default=0, name="APP_HSTS_SECONDS")
+    trusted_proxies: str = field(default="127.0.0.1,::1", name="FORWARDED_ALLOW_IPS")
     cors_allow_origins: str = field(default="*", name="CORS_ALLOW_ORIGINS")
 
     @property

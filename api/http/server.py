@@ -38,6 +38,7 @@ def run_api(settings: ApiSettings) -> None:
         ws="none",
         lifespan="on",
         log_config=None,
+        forwarded_allow_ips=settings.server.trusted_proxies,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
