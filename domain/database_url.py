@@ -1,8 +1,10 @@
-"""The URL of the database: whether it is one, and network timeouts for it."""
+"""The connection string of the database, in any form that libpq reads: URL or key=value pairs."""
 
 import re
 from typing import Final
-from urllib.parse import parse_qs, urlencode
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 # A host that vanishes closes no connection: without these, a client would wait for 15 minutes.
 # tcp_user_timeout is in milliseconds, the others in seconds.
@@ -21,27 +23,33 @@ _UNENCODED: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|#")
 
 
 def is_database_url(url: str) -> bool:
-    """Whether libpq reads the URL as it is meant.
+    """Whether libpq reads the connection string as it is meant.
 
-    A password with characters that are not percent-encoded moves the limits between its parts, and
-    libpq would print some of it in its message.
+    In a URL, a password with characters that are not percent-encoded moves the limits between its
+    parts, and libpq would print some of it in its message.
     """
+    try:
+        conninfo_to_dict(url)
+    except ProgrammingError:
+        return False
     scheme, separator, rest = url.partition("://")
+    return _is_unambiguous(rest) if separator and scheme in _SCHEMES else True
+
+
+def _is_unambiguous(rest: str) -> bool:
     authority = re.split(r"[/?]", rest, maxsplit=1)[0]
     user, _, hosts = authority.rpartition("@")
     return (
-        scheme in _SCHEMES
-        and bool(separator)
-        and "@" not in user
-        and not _UNENCODED.search(url)
+        "@" not in user
+        and not _UNENCODED.search(rest)
         and all(_HOST.fullmatch(host) for host in hosts.split(","))
     )
 
 
-def with_timeouts(url: str) -> str:
-    """Add the timeouts that the URL does not set."""
-    # Not urlunsplit: it would drop the slashes of a URL without a host.
-    base, _, query = url.partition("?")
-    set_already = parse_qs(query, keep_blank_values=True)
-    missing = {name: value for name, value in _TIMEOUTS.items() if name not in set_already}
-    return f"{base}?{'&'.join(filter(None, (query, urlencode(missing))))}"
+def limited(url: str) -> str:
+    """The same database as key=value pairs, with the timeouts that the string does not set.
+
+    Raises:
+        psycopg.ProgrammingError: libpq cannot read it; the message may show parts of a password.
+    """
+    return make_conninfo("", **{**_TIMEOUTS, **conninfo_to_dict(url)})

@@ -22,7 +22,7 @@ from msgspec.inspect import (
 )
 from msgspec.structs import FieldInfo, fields, force_setattr
 
-from domain.database_url import is_database_url, with_timeouts
+from domain.database_url import is_database_url, limited
 
 SettingsT = TypeVar("SettingsT", bound=Struct)
 
@@ -32,8 +32,8 @@ WEB_URL: Final = "^https?://"
 SECURE_URL: Final = "^https://"
 _URL_STARTS: Final = {WEB_URL: "http:// or https://", SECURE_URL: "https://"}
 _NO_DATABASE_URL: Final = (
-    "DATABASE_URL is wrong: use postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with special "
-    "characters of the password percent-encoded (@ is %40)"
+    "{name} is wrong: use postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with special "
+    "characters of the password percent-encoded (@ is %40), or libpq's key=value pairs"
 )
 
 
@@ -50,20 +50,18 @@ class TelemetrySettings(Struct, frozen=True, kw_only=True):
 
 
 class DatabaseSettings(Struct, frozen=True, kw_only=True):
-    """The PostgreSQL that holds the events; `url` is a libpq URL with network timeouts."""
+    """The PostgreSQL that holds the events; `url` is libpq's key=value pairs, with timeouts."""
 
     url: str = field(name="DATABASE_URL")
     pool_size: Annotated[int, Meta(ge=1)] = field(default=10, name="DB_POOL_SIZE")
 
     def __post_init__(self) -> None:
-        """Check the URL, and add the timeouts that it does not set.
+        """Check the connection string, and add the timeouts that it does not set.
 
         Raises:
-            WrongSettings: it is no URL of a PostgreSQL; the message shows no part of it.
+            WrongSettings: libpq cannot read it; the message shows no part of it.
         """
-        if not is_database_url(self.url):
-            raise WrongSettings([_NO_DATABASE_URL])
-        force_setattr(self, "url", with_timeouts(self.url))
+        force_setattr(self, "url", read_database_url("DATABASE_URL", self.url))
 
 
 class WrongSettings(Exception):
@@ -72,6 +70,17 @@ class WrongSettings(Exception):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
+
+
+def read_database_url(name: str, url: str) -> str:
+    """The value of the variable `name` as libpq's key=value pairs, with network timeouts.
+
+    Raises:
+        WrongSettings: libpq cannot read it; the message shows no part of it.
+    """
+    if not is_database_url(url):
+        raise WrongSettings([_NO_DATABASE_URL.format(name=name)])
+    return limited(url)
 
 
 def load_settings(settings_type: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:

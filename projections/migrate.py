@@ -9,12 +9,14 @@ of processes start at once: one migrates, the others wait and find nothing to do
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from msgspec import Struct
 from procrastinate.schema import SchemaManager
-from yoyo import get_backend, read_migrations
+from psycopg.conninfo import conninfo_to_dict
+from yoyo import default_migration_table, read_migrations
+from yoyo.backends import PostgresqlPsycopgBackend
+from yoyo.connections import DatabaseURI
 
 from projections.grants import grant, granted_roles
 from projections.position_sequence import Mended, mend_sequence
@@ -85,5 +87,17 @@ def _migrations() -> Any:  # noqa: ANN401 - yoyo has no type hints
 
 
 def _backend(url: str) -> Any:  # noqa: ANN401 - as above
-    parts = urlsplit(url)
-    return get_backend(urlunsplit(parts._replace(scheme="postgresql+psycopg")))
+    # Not get_backend, which reads connection strings in its own way.
+    options = conninfo_to_dict(url)
+    database = DatabaseURI(
+        scheme="postgresql+psycopg",
+        username=None,
+        password=None,
+        hostname=None,
+        port=None,
+        database=options.pop("dbname", None),
+        args=options,
+    )
+    backend = PostgresqlPsycopgBackend(database, default_migration_table)
+    backend.init_database()
+    return backend

@@ -6,8 +6,12 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 from msgspec.structs import force_setattr
 
-from domain.database_url import with_timeouts
-from domain.settings import DatabaseSettings, TelemetrySettings, load_settings
+from domain.settings import (
+    DatabaseSettings,
+    TelemetrySettings,
+    load_settings,
+    read_database_url,
+)
 
 
 class LogNameSettings(Struct, frozen=True, kw_only=True):
@@ -47,13 +51,18 @@ class OwnerSettings(Struct, frozen=True, kw_only=True):
     own_url: str | None = field(default=None, name="DATABASE_OWNER_URL")
 
     def __post_init__(self) -> None:
-        """Add the timeouts that the URL does not set."""
+        """Check the connection string, and add the timeouts that it does not set.
+
+        Raises:
+            WrongSettings: libpq cannot read it; the message shows no part of it.
+        """
         if self.own_url is not None:
-            force_setattr(self, "own_url", with_timeouts(self.own_url))
+            own_url = read_database_url("DATABASE_OWNER_URL", self.own_url)
+            force_setattr(self, "own_url", own_url)
 
     @property
     def url(self) -> str:
-        """The libpq URL with the owner's role."""
+        """The connection string with the owner's role."""
         return self.own_url or self.database.url
 
 
