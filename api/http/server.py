@@ -5,6 +5,9 @@ after its response, so that load balancers and clients move to other processes f
 """
 
 import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
@@ -93,6 +96,16 @@ class Server(uvicorn.Server):
         """Close overdue connections, ten times a second; overrides uvicorn."""
         self.config.open_connections.close_overdue(asyncio.get_running_loop().time())
         return await super().on_tick(counter)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals while the server runs; overrides uvicorn, which raises SIGTERM again."""
+        with super().capture_signals():
+            yield
+            # It has drained, and the process ends like any other that has done its work.
+            self._captured_signals = [
+                each for each in self._captured_signals if each != signal.SIGTERM
+            ]
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Start to drain, or stop if draining already; overrides uvicorn."""
