@@ -16,7 +16,7 @@ from domain.settings import (
     load_settings,
 )
 from projections.settings import LogNameSettings
-from transcoder.settings import ObjectStoreSettings, PhotoSettings, PositiveInt
+from transcoder.settings import CorsSettings, ObjectStoreSettings, PhotoSettings, PositiveInt
 
 # HS256 takes no shorter one.
 Secret: TypeAlias = Annotated[str, Meta(min_length=32)]
@@ -42,12 +42,6 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     serves_docs: bool = field(default=True, name="APP_DOCS")
     hsts_seconds: Annotated[int, Meta(ge=0)] = field(default=0, name="APP_HSTS_SECONDS")
     trusted_proxies: str = field(default="127.0.0.1,::1", name="FORWARDED_ALLOW_IPS")
-    cors_allow_origins: str = field(default="*", name="CORS_ALLOW_ORIGINS")
-
-    @property
-    def cors_origins(self) -> tuple[str, ...]:
-        """The origins whose scripts may read responses; `*` is any."""
-        return tuple(each.strip() for each in self.cors_allow_origins.split(",") if each.strip())
 
 
 class ConnectionSettings(Struct, frozen=True, kw_only=True):
@@ -131,6 +125,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     photos: PhotoSettings
     uploads: UploadSettings
     server: ServerSettings
+    cors: CorsSettings
     identity: IdentitySettings
     connections: ConnectionSettings
     limits: LimitSettings

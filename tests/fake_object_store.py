@@ -121,9 +121,6 @@ class FakeObjectStore:
             for key in keys[:2]
         ]
 
-    async def prepare(self) -> None:
-        self._answer("prepare", "")
-
     async def ping(self) -> None:
         self._answer("ping", "")
 

@@ -24,6 +24,7 @@
 An error leaves an image process as its code and its facts, which are its constructor's arguments.
 """
 
+from collections.abc import Sequence
 from traceback import format_exception, format_exception_only
 from typing import ClassVar, Final, Self
 
@@ -201,6 +202,14 @@ class ObjectStoreUnavailable(RetryableFailure):
         super().__init__(f"the object store failed to {operation} {key}")
         self.operation = operation
         self.key = key
+
+
+class UnsuitableObjectStore(Exception):
+    """The object store lacks what publishing relies on; `missing` says what, for operators."""
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        super().__init__(f"this object store cannot be used, because it lacks {', '.join(missing)}")
+        self.missing = tuple(missing)
 
 
 class RendererCrashed(RetryableFailure):

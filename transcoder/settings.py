@@ -6,7 +6,13 @@ from typing import Annotated, Final, TypeAlias
 from msgspec import Meta, Struct, field
 
 from domain.recipes import MAX_PIXELS, MEGAPIXEL
-from domain.settings import WEB_URL, DatabaseSettings, TelemetrySettings, load_settings
+from domain.settings import (
+    WEB_URL,
+    DatabaseSettings,
+    TelemetrySettings,
+    WrongSettings,
+    load_settings,
+)
 from transcoder.rendering import Limits
 
 SECRETS: Final = (
@@ -14,6 +20,7 @@ SECRETS: Final = (
     "DATABASE_OWNER_URL",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
     "JWT_SECRET",
     "JWT_PREVIOUS_SECRET",
     "REDIS_URL",
@@ -23,7 +30,10 @@ PositiveInt: TypeAlias = Annotated[int, Meta(ge=1)]
 
 
 class ObjectStoreSettings(Struct, frozen=True, kw_only=True):
-    """Where originals and variants are stored. Without keys, the SDK uses the machine's role.
+    """Where originals and variants are stored.
+
+    Without keys, the SDK finds them as every AWS client does: a profile, a container's or a
+    machine's role. Temporary keys come with a session token.
 
     `public_endpoint_url` is what presigned URLs name, where clients reach the store elsewhere.
     """
@@ -36,6 +46,17 @@ class ObjectStoreSettings(Struct, frozen=True, kw_only=True):
     )
     access_key_id: str | None = field(default=None, name="AWS_ACCESS_KEY_ID")
     secret_access_key: str | None = field(default=None, name="AWS_SECRET_ACCESS_KEY")
+    session_token: str | None = field(default=None, name="AWS_SESSION_TOKEN")
+
+    def __post_init__(self) -> None:
+        """Check that keys come in pairs.
+
+        Raises:
+            WrongSettings: one of the two is missing.
+        """
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            missing = "AWS_ACCESS_KEY_ID" if self.secret_access_key else "AWS_SECRET_ACCESS_KEY"
+            raise WrongSettings([f"{missing} is not set, but the other half of the key is"])
 
 
 class PhotoSettings(Struct, frozen=True, kw_only=True):
@@ -51,6 +72,24 @@ class PhotoSettings(Struct, frozen=True, kw_only=True):
     def max_pixels(self) -> int:
         """The pixel limit."""
         return self.max_megapixels * MEGAPIXEL
+
+
+class CorsSettings(Struct, frozen=True, kw_only=True):
+    """The web pages whose scripts may upload to the bucket, and read responses of the API."""
+
+    cors_allow_origins: str = field(default="*", name="CORS_ALLOW_ORIGINS")
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins; `*` is any."""
+        return tuple(each.strip() for each in self.cors_allow_origins.split(",") if each.strip())
+
+
+class BucketSettings(Struct, frozen=True, kw_only=True):
+    """Settings of the command that prepares the bucket."""
+
+    object_store: ObjectStoreSettings
+    cors: CorsSettings
 
 
 class StorageSettings(Struct, frozen=True, kw_only=True):
@@ -86,6 +125,15 @@ def storage_settings() -> StorageSettings:
         WrongSettings: a variable is missing or wrong.
     """
     return load_settings(StorageSettings, os.environ)
+
+
+def bucket_settings() -> BucketSettings:
+    """Read the environment for the command that prepares the bucket.
+
+    Raises:
+        WrongSettings: a variable is missing or wrong.
+    """
+    return load_settings(BucketSettings, os.environ)
 
 
 def object_store_settings() -> ObjectStoreSettings:

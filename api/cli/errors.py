@@ -33,7 +33,7 @@ from projections.log_tree.sealing import CheckpointMissing
 from projections.rebuild.rebuild import RebuildRunning
 from projections.rebuild.swap import NeverCaughtUp
 from projections.rebuild.verify import Differs
-from transcoder.errors import ObjectStoreUnavailable
+from transcoder.errors import ObjectStoreUnavailable, UnsuitableObjectStore
 
 EXIT_WRONG: Final = 1
 EXIT_WRONG_USE: Final = 2
@@ -53,6 +53,7 @@ _TELLING: Final = (
     CheckpointMissing,
     StackError,
     UnknownProjection,
+    UnsuitableObjectStore,
     UnreadableEvent,
     WrongEvidence,
     WrongNote,

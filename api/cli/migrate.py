@@ -1,5 +1,6 @@
 """`nova migrate`: the database and the bucket at this version."""
 
+from functools import partial
 from typing import Annotated
 
 import anyio
@@ -8,8 +9,8 @@ import typer
 from api.cli.errors import friendly_errors
 from api.migrate import migrate as migrate_database
 from projections.settings import owner_settings
-from transcoder.object_store.s3 import prepare_bucket
-from transcoder.settings import storage_settings
+from transcoder.object_store.bucket import PreparedBucket, prepare_bucket
+from transcoder.settings import BucketSettings, bucket_settings
 
 
 @friendly_errors()
@@ -22,9 +23,13 @@ def migrate(
             metavar="ROLE",
         ),
     ] = None,
+    *,
+    skips_bucket: Annotated[
+        bool, typer.Option("--skip-bucket", help="Leave the bucket as it is.")
+    ] = False,
 ) -> None:
     """Bring the database and the bucket to this version. Safe to run at any time."""
-    settings = storage_settings()
+    settings = None if skips_bucket else bucket_settings()
     applied = migrate_database(owner_settings().url, roles=roles or ())
     for name in applied.migrations:
         typer.echo(f"applied {name}")
@@ -35,6 +40,18 @@ def migrate(
         typer.echo(f"The next position was behind the log: moved from {was} to {now}.")
     for role in applied.granted:
         typer.echo(f"Role {role} may run the services.")
-    anyio.run(prepare_bucket, settings.object_store)
-    bucket = settings.object_store.bucket
-    typer.echo(f"Bucket {bucket} is ready: private, with CORS and lifecycle.")
+    if settings is not None:
+        _prepare_bucket(settings)
+
+
+def _prepare_bucket(settings: BucketSettings) -> None:
+    prepare = partial(prepare_bucket, upload_origins=settings.cors.origins)
+    prepared = anyio.run(prepare, settings.object_store)
+    name = settings.object_store.bucket
+    typer.echo(f"Bucket {name} is {'created' if prepared.is_new else 'ready'}{_details(prepared)}.")
+
+
+def _details(prepared: PreparedBucket) -> str:
+    done = f"set {', '.join(prepared.changed)}" if prepared.changed else "nothing to change"
+    unknown = ", ".join(prepared.unknown)
+    return f": {done}" + (f"; this store has no {unknown}" if unknown else "")

@@ -84,10 +84,10 @@ def create_app(
         lifespan=[lifespan],
         dependencies={"resources": Provide(resources, sync_to_thread=False)},
         middleware=_middleware(settings, verifier),
-        before_send=[add_correlation_id, add_limits, add_security_headers(settings.server)],
+        before_send=[add_correlation_id, add_limits, add_security_headers(settings)],
         exception_handlers={Exception: respond_with_problem},
         cors_config=CORSConfig(
-            allow_origins=list(settings.server.cors_origins),
+            allow_origins=list(settings.cors.origins),
             expose_headers=[
                 "ETag",
                 "Link",

@@ -4,7 +4,7 @@ from typing import Final
 
 from litestar.types import BeforeMessageSendHookHandler, Message, Scope
 
-from api.settings import ServerSettings
+from api.settings import ApiSettings
 
 _ANY_ORIGIN: Final = ("*",)
 _API: Final = "/api/"
@@ -22,12 +22,12 @@ _NO_STORE: Final = (b"cache-control", b"no-store")
 _API_VARIES_BY: Final = b"Accept-Encoding, Authorization, Origin"
 
 
-def add_security_headers(settings: ServerSettings) -> BeforeMessageSendHookHandler:
+def add_security_headers(settings: ApiSettings) -> BeforeMessageSendHookHandler:
     """A hook that completes the headers of a response before it is sent."""
-    has_origins = settings.cors_origins != _ANY_ORIGIN
+    has_origins = settings.cors.origins != _ANY_ORIGIN
     defaults = [*_DEFAULTS]
-    if settings.hsts_seconds:
-        value = f"max-age={settings.hsts_seconds}; includeSubDomains"
+    if settings.server.hsts_seconds:
+        value = f"max-age={settings.server.hsts_seconds}; includeSubDomains"
         defaults.append((b"strict-transport-security", value.encode()))
 
     async def add(message: Message, scope: Scope) -> None:

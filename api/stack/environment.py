@@ -23,7 +23,9 @@ _PRODUCTION_NEEDS: Final = (
     "JWT_SECRET",
 )
 _API_SECRETS: Final = frozenset({"JWT_SECRET", "JWT_PREVIOUS_SECRET", "REDIS_URL"})
-_STORE_SECRETS: Final = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"})
+_STORE_SECRETS: Final = frozenset(
+    {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+)
 _LOG_SECRETS: Final = frozenset({"AUDIT_SIGNING_KEY"})
 _UNNEEDED: Final[Mapping[str, frozenset[str]]] = {
     "migrate": _API_SECRETS | _LOG_SECRETS,

@@ -123,10 +123,6 @@ class ObjectStore(Protocol):
         """List up to `LISTED_AT_ONCE` objects under `prefix` with keys after `after`, by key."""
         ...
 
-    async def prepare(self) -> None:
-        """Create the bucket if it is missing, and set its CORS and lifecycle rules."""
-        ...
-
     async def ping(self) -> None:
         """Return once the bucket answers."""
         ...

@@ -10,6 +10,7 @@ from api.settings import ApiSettings
 from tests.api.http.caller import Caller, client_of_api
 from tests.api.http.uploads import announcement
 from tests.fake_object_store import FakeObjectStore
+from transcoder.settings import CorsSettings
 
 pytestmark = pytest.mark.anyio
 
@@ -21,9 +22,9 @@ APP = "https://app.example"
 @pytest.fixture
 async def strict(settings: ApiSettings, store: FakeObjectStore) -> AsyncIterator[httpx.AsyncClient]:
     """An API for one web app, behind TLS."""
-    server = replace(settings.server, cors_allow_origins=f"{APP}, https://b.example")
-    server = replace(server, hsts_seconds=31_536_000)
-    async with client_of_api(replace(settings, server=server), store) as client:
+    server = replace(settings.server, hsts_seconds=31_536_000)
+    cors = CorsSettings(cors_allow_origins=f"{APP}, https://b.example")
+    async with client_of_api(replace(settings, server=server, cors=cors), store) as client:
         yield client
 
 

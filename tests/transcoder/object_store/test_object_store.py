@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 from msgspec.structs import replace
 
 from api.stack.seaweedfs import S3Access
@@ -17,6 +16,7 @@ from transcoder.errors import (
     ObjectStoreUnavailable,
     OriginalMissing,
 )
+from transcoder.object_store.bucket import prepare_bucket
 from transcoder.object_store.protocol import IMMUTABLE, Announced, NewObject, ObjectStore
 from transcoder.object_store.s3 import S3ObjectStore, open_s3
 from transcoder.settings import ObjectStoreSettings
@@ -40,8 +40,8 @@ def s3_settings(server: S3Access, *, bucket: str) -> ObjectStoreSettings:
 @pytest.fixture
 async def s3(seaweedfs_server: S3Access) -> AsyncIterator[S3ObjectStore]:
     settings = s3_settings(seaweedfs_server, bucket=f"test-{uuid4().hex[:12]}")
+    await prepare_bucket(settings)
     async with open_s3(settings) as store:
-        await store.prepare()
         yield store
 
 
@@ -119,8 +119,7 @@ async def test_a_listing_goes_on_where_the_last_page_ended(store: ObjectStore) -
     assert await store.list_page("nothing/") == []
 
 
-async def test_preparing_again_and_pinging_is_fine(store: ObjectStore) -> None:
-    await store.prepare()
+async def test_a_store_that_answers_can_be_pinged(store: ObjectStore) -> None:
     await store.ping()
 
 
@@ -192,32 +191,3 @@ async def test_browsers_may_send_exactly_the_upload_headers(s3: ObjectStore) -> 
     assert answer.status_code == 200
     allowed = answer.headers["access-control-allow-headers"].replace(" ", "").split(",")
     assert sorted(allowed) == wanted
-
-
-async def test_uploads_that_are_never_finished_are_removed_after_a_week(s3: S3ObjectStore) -> None:
-    rules = await s3._client.get_bucket_lifecycle_configuration(Bucket=s3._bucket)
-    (rule,) = rules["Rules"]
-    assert rule["Status"] == "Enabled"
-    assert rule.get("AbortIncompleteMultipartUpload") == {"DaysAfterInitiation": 7}
-    assert "Expiration" not in rule
-
-
-async def test_a_bucket_outside_the_default_region_is_created_where_it_belongs() -> None:
-    # SeaweedFS has no regions; moto refuses a bucket whose region is not named, as AWS does.
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        settings = ObjectStoreSettings(
-            bucket="photos-of-europe",
-            region="eu-central-1",
-            endpoint_url=f"http://{host}:{port}",
-            access_key_id="key",
-            secret_access_key="secret",
-        )
-        async with open_s3(settings) as store:
-            await store.prepare()
-            await store.put(new_object("variants/a.jpg"))
-            assert await store.stat("variants/a.jpg") is not None
-    finally:
-        server.stop()

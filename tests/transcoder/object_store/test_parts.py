@@ -12,6 +12,7 @@ import pytest
 from api.stack.seaweedfs import S3Access
 from tests.fake_object_store import FakeObjectStore
 from transcoder.errors import ChecksumMismatch
+from transcoder.object_store.bucket import prepare_bucket
 from transcoder.object_store.checksums import to_base64
 from transcoder.object_store.parts import (
     PART_BYTES,
@@ -58,8 +59,8 @@ async def s3(seaweedfs_server: S3Access) -> AsyncIterator[S3ObjectStore]:
         access_key_id=seaweedfs_server.access_key_id,
         secret_access_key=seaweedfs_server.secret_access_key,
     )
+    await prepare_bucket(settings)
     async with open_s3(settings) as store:
-        await store.prepare()
         yield store
 
 

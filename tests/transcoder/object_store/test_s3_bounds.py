@@ -41,9 +41,7 @@ class FakeClient:
 
 def store_with(client: Any) -> S3ObjectStore:
     no_content: Any = None
-    return S3ObjectStore(
-        client, presigner=client, content=no_content, bucket="photos", region="eu-central-1"
-    )
+    return S3ObjectStore(client, presigner=client, content=no_content, bucket="photos")
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "SlowDown", "InternalError"])
