@@ -4,22 +4,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from statistics import median, quantiles
 from typing import Final, NamedTuple
 
 import psycopg
-import pytest
-from anyio.from_thread import BlockingPortal
-
-from api.migrate import migrate
-from api.stack.credentials import load_credentials
-from api.stack.folder import locked_folder
-from api.stack.ports import choose_ports
-from api.stack.postgres import start_postgres
-from api.stack.supervisor import supervision
-from tests.servers import temporary_stack_folder
 
 ROUNDS: Final = 3
 ROUND_SECONDS: Final = 4.0
@@ -36,28 +24,6 @@ class Figures(NamedTuple):
 
     per_second: float
     p99_ms: float
-
-
-@pytest.fixture(scope="module")
-def durable_url(portal: BlockingPortal) -> Iterator[str]:
-    """An empty, migrated database on a server that waits for its disk."""
-    with portal.wrap_async_context_manager(_durable_server()) as url:
-        migrate(url)
-        yield url
-
-
-@asynccontextmanager
-async def _durable_server() -> AsyncIterator[str]:
-    with temporary_stack_folder() as path, locked_folder(path) as folder:
-        async with supervision(report=print) as supervisor:
-            access = await start_postgres(
-                supervisor,
-                folder,
-                credentials=load_credentials(folder.credentials),
-                port=choose_ports(["postgres"], folder.ports)["postgres"],
-                report=print,
-            )
-            yield access.owner_url
 
 
 def test_appends_wait_for_the_disk_outside_the_lock(
