@@ -86,8 +86,9 @@ class CorsSettings(Struct, frozen=True, kw_only=True):
 
 
 class BucketSettings(Struct, frozen=True, kw_only=True):
-    """Settings of the command that prepares the bucket."""
+    """Settings of the command that prepares the database and the bucket."""
 
+    database: DatabaseSettings
     object_store: ObjectStoreSettings
     cors: CorsSettings
 
@@ -128,7 +129,7 @@ def storage_settings() -> StorageSettings:
 
 
 def bucket_settings() -> BucketSettings:
-    """Read the environment for the command that prepares the bucket.
+    """Read the environment for the command that prepares the database and the bucket.
 
     Raises:
         WrongSettings: a variable is missing or wrong.
