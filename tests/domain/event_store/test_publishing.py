@@ -14,6 +14,7 @@ from domain.decisions import decide
 from domain.errors import (
     EventStoreUnavailable,
     PostAlreadyExists,
+    PostChanged,
     PostNotFound,
     QueueFull,
     SequenceBehind,
@@ -24,7 +25,7 @@ from domain.event_store.publishing import Publishing
 from domain.event_store.recorder import Recorder, VersionTaken
 from domain.events import topic_of
 from domain.jobs import jobs_after
-from tests.histories import confirm_upload, create_post, publishing_commands
+from tests.histories import caption_post, confirm_upload, create_post, publishing_commands
 
 CUT_OFF = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -331,3 +332,13 @@ def test_a_position_that_a_follower_has_passed_is_refused(
     ask(database_url, passed.encode())
     with pytest.raises(SequenceBehind, match="the next position, 1, is not above"):
         publishing.execute(create_post())
+
+
+def test_a_command_for_another_version_of_a_post_is_refused(publishing: Publishing) -> None:
+    command = create_post()
+    publishing.execute(command)
+    caption = caption_post(command.post_id, caption="Another")
+    with pytest.raises(PostChanged) as refused:
+        publishing.execute(caption, expected_version=2)
+    assert refused.value.version == 1
+    assert publishing.execute(caption, expected_version=1).post.caption == "Another"
