@@ -16,7 +16,6 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from domain.event_store.outages import is_temporary
 from domain.jobs import transcode_job
 from transcoder.queue.queued_jobs import enqueue, lost_jobs, requeue_lost
 
@@ -42,13 +41,13 @@ async def rescue_lost_posts(
     """Queue every job and every post that has been idle for this long; `connection` autocommits.
 
     Raises:
-        psycopg.Error: the database cannot do it now.
+        psycopg.OperationalError: the connection is lost.
     """
     for lost in await lost_jobs(connection, idle_for=idle_for):
-        with _logging(lost.post_id):
+        with _logging(connection, lost.post_id):
             await requeue_lost(connection, lost.job_id)
     for post in await _without_job(connection, idle_for=idle_for):
-        with _logging(str(post.post_id)):
+        with _logging(connection, str(post.post_id)):
             job = transcode_job(
                 post.post_id,
                 post.user_id,
@@ -59,11 +58,11 @@ async def rescue_lost_posts(
 
 
 @contextmanager
-def _logging(post_id: str) -> Iterator[None]:
+def _logging(connection: AsyncConnection[object], post_id: str) -> Iterator[None]:
     try:
         yield
-    except psycopg.Error as error:
-        if is_temporary(error):
+    except psycopg.Error:
+        if connection.broken:
             raise
         _log.exception("post_not_rescued", post_id=post_id)
     else:

@@ -20,6 +20,10 @@ from domain.jobs import TRANSCODE_TASK, Job, lock_of
 # The failure of an attempt whose worker died or stalled; noted by whoever takes the job over.
 WORKER_LOST: Final = "worker_lost"
 
+# A session that is stuck with one job must not hold up all the others.
+LOCKED_FOR: Final = "1s"
+
+_LIMIT_LOCK: Final = "SELECT set_config('lock_timeout', %(limit)s, true)"
 _ENQUEUE: Final = "SELECT enqueue_job(%(job)s)"
 _NOTE_FAILURE: Final = "SELECT note_failure(%(job_id)s, %(code)s)"
 _REQUEUE: Final = "SELECT requeue_job(%(job_id)s)"
@@ -60,9 +64,11 @@ async def requeue_lost(connection: AsyncConnection[object], job_id: int) -> None
     """Count the lost worker as a failure of its job, and make the job due, or do neither.
 
     Raises:
-        psycopg.DatabaseError: the job is not running any more, or cannot go back to its queue.
+        psycopg.Error: the job is not running any more, is locked by another session for longer than
+            `LOCKED_FOR`, or cannot go back to its queue.
     """
     async with connection.transaction():
+        await connection.execute(_LIMIT_LOCK, {"limit": LOCKED_FOR})
         await note_failure(connection, job_id, WORKER_LOST)
         await connection.execute(_REQUEUE, {"job_id": job_id})
 
