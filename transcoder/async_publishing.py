@@ -5,6 +5,7 @@ the command line may all import this package.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
@@ -68,6 +69,10 @@ class AsyncPublishing:
                 lane=lane,
             )
         )
+
+    def now(self) -> datetime:
+        """See `Publishing.now`, which does not block."""
+        return self._publishing.now()
 
     def connection_stats(self) -> dict[str, int]:
         """See `Publishing.connection_stats`, which does not block."""

@@ -82,8 +82,9 @@ def retry(
     if (post_id is None) != failed:
         raise typer.BadParameter("give a post id or --failed")
     if post_id is not None:
-        run = partial(retry_post, post_id=post_id, origin=_origin())
-        _run_on_event_store(lambda _, publishing: run(publishing))
+        _run_on_event_store(
+            lambda _, publishing: retry_post(publishing, post_id, origin=_origin(publishing))
+        )
         typer.echo(f"Retrying post {post_id}.")
         return
     # Posts that fail again meanwhile are not retried twice.
@@ -103,7 +104,9 @@ def cancel(post_id: PostId) -> None:
         chosen = UnfinishedFilter(post_id=post_id)
         found = await unfinished_posts(connection, chosen, limit=1)
         attempt = sum(post.attempts for post in found)
-        return await cancel_post(connection, publishing, post_id, origin=_origin(), attempt=attempt)
+        return await cancel_post(
+            connection, publishing, post_id, origin=_origin(publishing), attempt=attempt
+        )
 
     if not _run_on_event_store(run):
         typer.echo(f"nova: post {post_id} is neither queued nor running", err=True)
@@ -137,7 +140,9 @@ async def _retry_all(
         async with aclosing(_pages(connection, chosen)) as posts:
             async for post in posts:
                 try:
-                    await retry_post(publishing, post.post_id, origin=_origin(), lane="bulk")
+                    await retry_post(
+                        publishing, post.post_id, origin=_origin(publishing), lane="bulk"
+                    )
                 except (PostNotFound, PostNotFailed):
                     continue
                 retried += 1
@@ -170,8 +175,8 @@ def _run_on_event_store(
     return anyio.run(open_and_run, database_settings().url)
 
 
-def _origin() -> Origin:
-    return origin_of_request(actor=cli_actor(), at=datetime.now(UTC), correlation_id=uuid4())
+def _origin(publishing: AsyncPublishing) -> Origin:
+    return origin_of_request(actor=cli_actor(), at=publishing.now(), correlation_id=uuid4())
 
 
 def _cells(post: UnfinishedPost) -> tuple[str, ...]:

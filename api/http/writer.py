@@ -6,6 +6,7 @@ later read contradicts the response.
 
 import math
 import time
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -60,6 +61,10 @@ class Writer:
         self._connections = connections
         self._pace: float | None = None
         self._pace_known_until = -math.inf
+
+    def now(self) -> datetime:
+        """The time by the database's clock; see `Publishing.now`."""
+        return self._publishing.now()
 
     async def own_post(self, post_id: UUID, *, user_id: UUID) -> Post:
         """Fold this user's post from its events.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from msgspec import Struct
 from domain.commands import Command, CreatePost
 from domain.decisions import decide
 from domain.errors import EventStoreUnavailable, PostChanged, PostNotFound, VersionConflict
+from domain.event_store.clock import DatabaseClock
 from domain.event_store.mapper import EventMapper
 from domain.event_store.recorder import Factory, Recorder, VersionTaken
 from domain.events import Event
@@ -47,6 +49,7 @@ class Publishing(Application[UUID]):
     def __init__(self, url: str, *, pool_size: int = 4) -> None:
         self._url = url
         self._pool_size = pool_size
+        self._clock = DatabaseClock()
         super().__init__()
 
     def execute(
@@ -105,6 +108,10 @@ class Publishing(Application[UUID]):
         with _translated_errors():
             return cast("list[Event]", list(self.events.get(post_id)))
 
+    def now(self) -> datetime:
+        """The time of the next command: by the database's clock, which all machines share."""
+        return self._clock.now()
+
     def connection_stats(self) -> dict[str, int]:
         """The statistics of the connection pool, under psycopg's names."""
         return cast("Recorder", self.recorder).datastore.pool.get_stats()
@@ -126,7 +133,7 @@ class Publishing(Application[UUID]):
 
     def construct_factory(self, env: Environment) -> Any:  # noqa: ANN401 - the library's generic type
         """Our datastore and recorder."""
-        return Factory(env, url=self._url, pool_size=self._pool_size)
+        return Factory(env, url=self._url, pool_size=self._pool_size, clock=self._clock)
 
     def construct_mapper(self) -> Mapper[UUID]:
         """Our events as JSON."""

@@ -31,6 +31,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from domain.errors import QueueFull, SequenceBehind, UserQueueFull
+from domain.event_store.clock import DatabaseClock
 from domain.jobs import Job
 
 EVENTS_TABLE: Final = "post_events"
@@ -66,7 +67,7 @@ class VersionTaken(Exception):
 class Datastore(PostgresDatastore):
     """The library's connection pool, with every option of `url` and limits on transactions."""
 
-    def __init__(self, url: str, *, pool_size: int) -> None:
+    def __init__(self, url: str, *, pool_size: int, clock: DatabaseClock) -> None:
         options = conninfo_to_dict(url)
         super().__init__(
             dbname=str(options.get("dbname", "")),
@@ -80,16 +81,18 @@ class Datastore(PostgresDatastore):
         )
         # The library passes on these five options only and would drop sslmode and others.
         self.pool.kwargs = {**options, "row_factory": dict_row}
+        self._clock = clock
 
     def register_type_adapters(self) -> None:
         """Register nothing, which saves a connection at start: the append takes plain arrays."""
 
     def after_connect_func(self) -> Callable[[Connection[Any]], None]:
-        """Put each new connection into autocommit and limit its transactions."""
+        """Put each new connection into autocommit, limit its transactions, and read the clock."""
 
         def after_connect(connection: Connection[Any]) -> None:
             connection.autocommit = True
             connection.execute(_LIMIT_TRANSACTIONS)
+            self._clock.read(connection)
 
         return after_connect
 
@@ -156,10 +159,10 @@ class Recorder(PostgresApplicationRecorder):
 class Factory(PostgresFactory):
     """Gives the library our datastore and recorder; it creates no tables, migrations do."""
 
-    def __init__(self, env: Environment, *, url: str, pool_size: int) -> None:
+    def __init__(self, env: Environment, *, url: str, pool_size: int, clock: DatabaseClock) -> None:
         # Skip the class that would build a datastore from environment variables.
         super(BasePostgresFactory, self).__init__(env)
-        self.datastore = Datastore(url, pool_size=pool_size)
+        self.datastore = Datastore(url, pool_size=pool_size, clock=clock)
 
     def application_recorder(self) -> Recorder:
         """The recorder of the application."""

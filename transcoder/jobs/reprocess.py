@@ -44,7 +44,7 @@ class Reprocessing:
     def failure_command(self, failure: Failure, *, work: Work) -> FailReprocessing:
         """Record that the post keeps its variants, and why."""
         return FailReprocessing(
-            origin=work.origin(),
+            origin=work.origin(at=self._publishing.now()),
             post_id=work.post_id,
             code=failure.error.code,
             message=failure.error.message,
@@ -53,7 +53,7 @@ class Reprocessing:
 
     async def _replace(self, post: Post, work: Work) -> bool:
         """Whether this attempt replaced the variants."""
-        stages = Stages(post)
+        stages = Stages(post, now=self._publishing.now())
         with stages.enter("download"):
             original = await self._transfer.download(post)
         with stages.enter("render"):
@@ -61,7 +61,7 @@ class Reprocessing:
         with stages.enter("upload"):
             variants = await self._store(post, rendering)
         command = ReprocessPost(
-            origin=work.origin(),
+            origin=work.origin(at=self._publishing.now()),
             post_id=post.id,
             variants=variants,
             blurhash=rendering.blurhash,

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 from domain.events import Stage, StageTimes
 from domain.post import Post
@@ -21,10 +21,10 @@ class FailedInStage(Exception):
 
 
 class Stages:
-    """The stages of one attempt at `post`; the queue wait ends here."""
+    """The stages of one attempt at `post`; the queue wait ends `now`, by the log's clock."""
 
-    def __init__(self, post: Post) -> None:
-        waited = datetime.now(UTC) - post.updated_at
+    def __init__(self, post: Post, *, now: datetime) -> None:
+        waited = now - post.updated_at
         self._post = post
         self._queue_ms = max(0, round(1000 * waited.total_seconds()))
         self._begun: dict[Stage, float] = {}

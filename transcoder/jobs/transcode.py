@@ -40,7 +40,7 @@ class Transcoding:
         if post.status != "processing":
             _log.info("nothing_to_do", status=post.status)
             return
-        stages = Stages(post)
+        stages = Stages(post, now=self._publishing.now())
         with stages.enter("download"):
             original = await self._transfer.download(post)
         with stages.enter("render"):
@@ -57,7 +57,7 @@ class Transcoding:
     def failure_command(self, failure: Failure, *, work: Work) -> FailPost:
         """Fail the post, unless it was retried after this attempt began."""
         return FailPost(
-            origin=work.origin(),
+            origin=work.origin(at=self._publishing.now()),
             post_id=work.post_id,
             retries=failure.post.retries if failure.post else None,
             code=failure.error.code,
@@ -82,7 +82,7 @@ class Transcoding:
                         uploads.start_soon(self._store, post, variant, send.clone())
                 async for ready in stored:
                     command = RecordVariant(
-                        origin=work.origin(),
+                        origin=work.origin(at=self._publishing.now()),
                         post_id=post.id,
                         variant=ready,
                         blurhash=rendering.blurhash,

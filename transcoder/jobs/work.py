@@ -1,6 +1,6 @@
 """Work: one attempt at one job of a post, and how it failed."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID, uuid4
 
@@ -39,12 +39,12 @@ class Work(Struct, frozen=True, kw_only=True):
         """Whether so many attempts took their worker process down that no other may start."""
         return self.failures.get(WORKER_LOST, 0) >= MAX_ATTEMPTS
 
-    def origin(self) -> Origin:
-        """The origin of a command issued by this attempt."""
+    def origin(self, *, at: datetime) -> Origin:
+        """The origin of a command issued by this attempt at a time."""
         return Origin(
             command_id=uuid4(),
             actor=ACTOR,
-            at=datetime.now(UTC),
+            at=at,
             correlation_id=self.correlation_id,
             causation_id=self.causation_id,
         )

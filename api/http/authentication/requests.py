@@ -1,6 +1,6 @@
 """Authenticated requests, and the commands that follow from them."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from litestar import Request
@@ -13,10 +13,10 @@ from domain.commands import Origin, origin_of_request
 AuthenticatedRequest: TypeAlias = Request[User, VerifiedToken, Any]
 
 
-def command_origin(request: AuthenticatedRequest) -> Origin:
-    """The origin of a command that follows from this request."""
+def command_origin(request: AuthenticatedRequest, *, at: datetime) -> Origin:
+    """The origin of a command that follows from this request, at the writer's time."""
     return origin_of_request(
         actor=request.user.actor,
-        at=datetime.now(UTC),
+        at=at,
         correlation_id=correlation_id_of(request),
     )

@@ -56,13 +56,13 @@ def read_upload_token(secrets: Iterable[str], token: str, *, post_id: UUID) -> d
         raise InvalidUploadToken from error
 
 
-def check_expiry(post_id: UUID, expires_at: datetime) -> None:
+def check_expiry(post_id: UUID, expires_at: datetime, *, now: datetime) -> None:
     """Refuse what an upload token allows only until it expires.
 
     Raises:
         UploadExpired: `expires_at` is past.
     """
-    if expires_at <= datetime.now(UTC):
+    if expires_at <= now:
         raise UploadExpired(post_id, expired_at=expires_at)
 
 

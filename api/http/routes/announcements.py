@@ -1,7 +1,7 @@
 """Announcements of photos: what `upload/init` accepts, finds and creates."""
 
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from unicodedata import category
 
@@ -101,7 +101,7 @@ async def _create_post(
     ids: NewPostIds,
 ) -> Post:
     """Create the pending post, or return the one that the same key has just created."""
-    origin = replace(command_origin(request), command_id=ids.command_id)
+    origin = replace(command_origin(request, at=resources.writer.now()), command_id=ids.command_id)
     post_id = ids.post_id
     command = CreatePost(
         origin=origin,
@@ -151,7 +151,7 @@ async def _delete_replaced(
     with suppress(PostNotFound):
         await resources.writer.execute(
             DeletePost(
-                origin=command_origin(request),
+                origin=command_origin(request, at=resources.writer.now()),
                 post_id=data.replaces,
                 user_id=request.user.id,
                 only_pending=True,
@@ -168,7 +168,7 @@ async def _find_duplicate(
     """The post that `on_duplicate` asks to return, if there is one."""
     if data.on_duplicate == "create":
         return None
-    now = datetime.now(UTC)
+    now = resources.writer.now()
     photo = SamePhoto(
         user_id=request.user.id,
         sha256=data.sha256,

@@ -61,7 +61,7 @@ async def find_repeated(ids: NewPostIds, resources: Resources) -> Post | None:
     if post.status == "deleted":
         raise UploadExpired(post.id, expired_at=post.upload_expires_at)
     if post.status == "pending":
-        check_expiry(post.id, post.upload_expires_at)
+        check_expiry(post.id, post.upload_expires_at, now=resources.writer.now())
     return post
 
 

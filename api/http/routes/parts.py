@@ -1,6 +1,6 @@
 """Parts: presigned URLs for a large photo in pieces, so that a cut connection costs one piece."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from litestar import post
 from litestar.params import JSONBody
@@ -55,9 +55,9 @@ async def presign_parts(
     expires_at = read_upload_token(secrets, data.upload_token, post_id=post_id)
     if post.status != "pending":
         raise PostNotPending(post.status)
-    check_expiry(post_id, expires_at)
+    now = resources.writer.now()
+    check_expiry(post_id, expires_at, now=now)
     # A PUT must not start so late that the upload can no longer be completed.
-    now = datetime.now(UTC)
     lifetime = min(timedelta(seconds=data.expires_in), expires_at - now)
     parts = await _presign(resources, post, parts_of(post, data.part_sha256), lifetime=lifetime)
     return PartsPresigned(

@@ -147,7 +147,7 @@ async def edit_post(
     expected_version = await _expected_version(request, resources, post_id, if_match=if_match)
     await resources.writer.execute(
         CaptionPost(
-            origin=command_origin(request),
+            origin=command_origin(request, at=resources.writer.now()),
             post_id=post_id,
             user_id=request.user.id,
             caption=data.caption,
@@ -176,7 +176,11 @@ async def delete_post(
     """Delete your own post. It disappears from every read at once."""
     expected_version = await _expected_version(request, resources, post_id, if_match=if_match)
     await resources.writer.execute(
-        DeletePost(origin=command_origin(request), post_id=post_id, user_id=request.user.id),
+        DeletePost(
+            origin=command_origin(request, at=resources.writer.now()),
+            post_id=post_id,
+            user_id=request.user.id,
+        ),
         expected_version=expected_version,
     )
 
@@ -214,7 +218,11 @@ async def retry_post(
     """
     expected_version = await _expected_version(request, resources, post_id, if_match=if_match)
     outcome = await resources.writer.execute(
-        RetryPost(origin=command_origin(request), post_id=post_id, user_id=request.user.id),
+        RetryPost(
+            origin=command_origin(request, at=resources.writer.now()),
+            post_id=post_id,
+            user_id=request.user.id,
+        ),
         expected_version=expected_version,
         queue_capacity=resources.settings.uploads.queue_capacity,
     )

@@ -1,6 +1,6 @@
 """Uploads: announce a photo, PUT it to the object store, complete the upload."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from litestar import Response, Router, post
@@ -148,7 +148,7 @@ async def renew_url(
         expires_at = read_upload_token(secrets, data.upload_token, post_id=post_id)
     elif post.status != "pending":
         raise PostNotPending(post.status)
-    check_expiry(post_id, expires_at)
+    check_expiry(post_id, expires_at, now=resources.writer.now())
     upload = await _presign(resources, post, seconds=data.expires_in, until=expires_at)
     return UrlRenewed(
         post_id=post_id,
@@ -196,10 +196,10 @@ async def complete_upload(
     expires_at = read_upload_token(secrets, data.upload_token, post_id=post.id)
     if post.status == "pending":
         # A completed upload stays completed, however late the client retries.
-        check_expiry(post.id, expires_at)
+        check_expiry(post.id, expires_at, now=resources.writer.now())
         await check_stored(resources, post, part_sha256=data.part_sha256)
     outcome = await resources.writer.execute(
-        ConfirmUpload(origin=command_origin(request), post_id=post.id),
+        ConfirmUpload(origin=command_origin(request, at=resources.writer.now()), post_id=post.id),
         known=post,
         queue_capacity=resources.settings.uploads.queue_capacity,
     )
@@ -212,7 +212,7 @@ async def _presign(
     lifetime = timedelta(seconds=seconds)
     if until is not None:
         # A PUT must not start so late that the upload can no longer be completed.
-        lifetime = min(lifetime, until - datetime.now(UTC))
+        lifetime = min(lifetime, until - resources.writer.now())
     return await resources.store.presign_upload(Announced.original_of(post), lifetime=lifetime)
 
 
