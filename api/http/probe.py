@@ -10,8 +10,9 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from api.http.limits.buckets import Buckets
-from api.http.schemas.health import Health, LagView, QueueView
+from api.http.schemas.health import DatabaseState, Health, LagView, QueueView
 from projections.follow.projection import POSTS
+from projections.log.writing import is_writable
 from projections.queries.posts import Lag, projection_lag
 from transcoder.errors import ObjectStoreUnavailable
 from transcoder.object_store.protocol import ObjectStore
@@ -59,6 +60,7 @@ class _Checks:
         self._buckets = buckets
         self._queue: QueueDepth | None = None
         self._lag: Lag | None = None
+        self._is_writable: bool | None = None
         self._object_store_up = False
         self._limits_up = False
 
@@ -66,6 +68,7 @@ class _Checks:
         async with self._connections.connection() as connection:
             self._queue = await queue_depth(connection)
             self._lag = await projection_lag(connection, POSTS.name)
+            self._is_writable = await is_writable(connection)
 
     async def check_object_store(self) -> None:
         await self._store.ping()
@@ -75,15 +78,19 @@ class _Checks:
         self._limits_up = await self._buckets.ping()
 
     def health(self) -> Health:
-        database_up = self._lag is not None
         return Health(
-            status="up" if database_up and self._object_store_up else "down",
-            database="up" if database_up else "down",
+            status="up" if self._is_writable and self._object_store_up else "down",
+            database=self._database(),
             object_store="up" if self._object_store_up else "down",
             limits="up" if self._limits_up else "down",
             queue=None if self._queue is None else _queue_view(self._queue),
             projection=None if self._lag is None else LagView(**asdict(self._lag)),
         )
+
+    def _database(self) -> DatabaseState:
+        if self._is_writable is None:
+            return "down"
+        return "up" if self._is_writable else "read_only"
 
 
 def _queue_view(queue: QueueDepth) -> QueueView:

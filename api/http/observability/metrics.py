@@ -13,6 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from projections.connection import connected
 from projections.follow.projection import PROJECTIONS
 from projections.follow.status import Status, statuses
+from projections.log.writing import is_writable
 from transcoder.queue.connection_metrics import UncheckedCollector
 from transcoder.queue.lanes import LaneState, lane_states, lanes_alive
 
@@ -44,6 +45,9 @@ class DatabaseCollector(UncheckedCollector):
             return
         yield GaugeMetricFamily("nova_database_up", "Whether the database answers.", value=1)
         yield GaugeMetricFamily(
+            "nova_database_writable", "Whether the database takes writes.", value=state.is_writable
+        )
+        yield GaugeMetricFamily(
             "nova_worker_lanes",
             "Worker lanes with a recent heartbeat; four per worker.",
             value=state.lanes_alive,
@@ -53,6 +57,7 @@ class DatabaseCollector(UncheckedCollector):
 
 
 class _State(Struct, frozen=True):
+    is_writable: bool
     lanes: list[LaneState]
     lanes_alive: int
     projections: list[Status]
@@ -62,6 +67,7 @@ async def _read_state(url: str) -> _State:
     with anyio.fail_after(DATABASE_WITHIN_SECONDS):
         async with connected(url) as connection:
             return _State(
+                await is_writable(connection),
                 await lane_states(connection),
                 await lanes_alive(connection),
                 await statuses(connection, PROJECTIONS.values()),

@@ -50,7 +50,7 @@ def _operation_id(_: HTTPRouteHandler, __: object, path: Sequence[object]) -> st
 async def ready(
     request: Request[User | None, Any, Any], resources: UseResources
 ) -> Response[Health]:
-    """Readiness: 200 if the database and the object store respond, else 503.
+    """Readiness: 200 if the database takes writes and the object store responds, else 503.
 
     Needs no token; operators who send theirs are told about each dependency. The answer is up to a
     second old. Also 503 while the process drains before it stops.

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 State: TypeAlias = Literal["up", "down"]
+DatabaseState: TypeAlias = Literal["up", "read_only", "down"]
 
 
 class QueueView(Struct, frozen=True, kw_only=True):
@@ -33,7 +34,13 @@ class Health(Struct, frozen=True, kw_only=True):
     """
 
     status: Annotated[State, Meta(description="Whether both dependencies respond.")]
-    database: Annotated[State | UnsetType, Meta(description="Whether PostgreSQL responds.")] = UNSET
+    database: Annotated[
+        DatabaseState | UnsetType,
+        Meta(
+            description="Whether PostgreSQL responds and takes writes. While it is `read_only`, "
+            "reads go on."
+        ),
+    ] = UNSET
     object_store: Annotated[
         State | UnsetType, Meta(description="Whether the object store responds.")
     ] = UNSET

@@ -15,7 +15,9 @@ from api.http.errors import IdentityProviderUnavailable
 from api.settings import ApiSettings
 from tests.api.http.caller import Caller, client_of_api
 from tests.api.http.problem_answers import problem
+from tests.api.http.uploads import open_upload
 from tests.fake_object_store import FakeObjectStore
+from tests.read_only import read_only
 
 pytestmark = pytest.mark.anyio
 
@@ -86,6 +88,24 @@ async def test_an_identity_provider_that_is_down_takes_no_instance_out_of_servic
     monkeypatch.setattr(TokenVerifier, "verify", unavailable)
     answer = await operator.get(PATHS[0])
     assert (answer.status_code, answer.json()) == (200, {"status": "up"})
+
+
+async def test_an_api_is_not_ready_while_its_database_is_read_only_but_reads_go_on(
+    http: httpx.AsyncClient,
+    owner: Caller,
+    operator: Caller,
+    postgres_server: str,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probe, "FRESH_SECONDS", 0.0)
+    post_id = (await open_upload(owner))["post_id"]
+    async with read_only(postgres_server, database_url):
+        assert (await http.get(PATHS[1])).status_code == 503
+        told = (await operator.get(PATHS[0])).json()
+        assert (told["status"], told["database"]) == ("down", "read_only")
+        assert (await owner.get(f"/api/v1/posts/{post_id}")).status_code == 200
+    assert (await http.get(PATHS[1])).status_code == 200
 
 
 class CountingObjectStore(FakeObjectStore):
