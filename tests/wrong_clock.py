@@ -1,11 +1,17 @@
-"""A machine whose clock is ahead, as its database sees it: the clock of the database is behind."""
+"""Clocks that tests set: a machine that is ahead of its database, and time that passes for both."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Final
+from unittest.mock import patch
 
 import psycopg
+import time_machine
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+
+from domain.event_store.clock import DatabaseClock
 
 AHEAD: Final = timedelta(minutes=5)
 
@@ -36,3 +42,14 @@ def database_now(url: str) -> datetime:
     assert row is not None
     now: datetime = row[0]
     return now
+
+
+@contextmanager
+def later(by: timedelta) -> Iterator[None]:
+    """Let time pass for the block, by this machine's clock and by the database's."""
+    now = DatabaseClock.now
+    with (
+        time_machine.travel(datetime.now(UTC) + by),
+        patch.object(DatabaseClock, "now", lambda clock: now(clock) + by),
+    ):
+        yield

@@ -1,6 +1,6 @@
 """Idempotency keys: a repeated request opens the same upload, on whatever process."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -8,13 +8,13 @@ import anyio
 import httpx
 import psycopg
 import pytest
-import time_machine
 
 from api.settings import ApiSettings
 from tests.api.http.caller import Caller, client_of_api
 from tests.api.http.problem_answers import problem
 from tests.api.http.uploads import CONTENT, announcement, completion, open_upload
 from tests.fake_object_store import FakeObjectStore
+from tests.wrong_clock import later
 
 pytestmark = pytest.mark.anyio
 
@@ -118,7 +118,7 @@ async def test_requests_without_a_key_are_different(owner: Caller) -> None:
 
 async def test_a_key_whose_upload_is_over_opens_no_other(owner: Caller) -> None:
     opened = (await init(owner)).json()
-    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=61)):
+    with later(timedelta(minutes=61)):
         assert problem(await init(owner)) == (410, "upload-expired")
     await owner.delete(f"/api/v1/posts/{opened['post_id']}")
     assert problem(await init(owner)) == (410, "upload-expired")

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-import time_machine
 
 from domain.event_store.publishing import Publishing
 from tests.api.http.caller import Caller
@@ -20,6 +19,7 @@ from tests.api.http.uploads import (
 )
 from tests.fake_object_store import FakeObjectStore
 from tests.histories import fail_post
+from tests.wrong_clock import later
 
 pytestmark = pytest.mark.anyio
 
@@ -114,7 +114,7 @@ async def test_nobody_gets_the_token_of_another(owner: Caller, stranger: Caller)
 
 async def test_a_lost_token_of_an_expired_upload_is_gone(owner: Caller) -> None:
     opened = await open_upload(owner)
-    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=61)):
+    with later(timedelta(minutes=61)):
         answer = await owner.post(f"/api/v1/posts/{opened['post_id']}/upload/presign", {})
     assert problem(answer) == (410, "upload-expired")
 
@@ -195,6 +195,6 @@ async def test_what_is_not_the_same_photo_is_another_post(
 
 async def test_a_day_later_it_is_another_post(owner: Caller) -> None:
     await open_upload(owner)
-    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=60)):
+    with later(timedelta(minutes=60)):
         # The upload of the first one is closed.
         assert (await announce_twice(owner))[0] == 201
