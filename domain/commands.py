@@ -63,10 +63,14 @@ class CaptionPost(Struct, frozen=True, kw_only=True):
 
 
 class ConfirmUpload(Struct, frozen=True, kw_only=True):
-    """Confirm that the announced bytes are stored; the caller has checked them."""
+    """Confirm that the announced bytes are stored; the caller has checked them.
+
+    `may_be_late` confirms it after its end as well: the store takes no bytes that come later.
+    """
 
     origin: Origin
     post_id: UUID
+    may_be_late: bool = False
 
 
 class RecordVariant(Struct, frozen=True, kw_only=True):

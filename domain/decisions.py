@@ -151,7 +151,7 @@ def _caption_post(post: Post, command: CaptionPost) -> list[Event]:
 def _confirm_upload(post: Post, command: ConfirmUpload) -> list[Event]:
     if post.status != "pending":
         return []
-    if command.origin.at >= post.upload_expires_at:
+    if command.origin.at >= post.upload_expires_at and not command.may_be_late:
         raise UploadExpired(post.id, expired_at=post.upload_expires_at)
     return [
         PostUploaded(

@@ -23,6 +23,7 @@ from domain.jobs import (
     TRANSCODE_TASK,
 )
 from transcoder.async_publishing import AsyncPublishing
+from transcoder.duties.arrived_uploads import complete_arrived_uploads
 from transcoder.duties.ended_jobs import delete_ended_jobs
 from transcoder.duties.expired_uploads import close_expired_uploads
 from transcoder.duties.lost_posts import rescue_lost_posts
@@ -122,6 +123,8 @@ def _add_job(
 
 def _add_duties(queue: App, parts: Parts) -> None:
     async def close_expired(_: datetime) -> None:
+        # In this order: what has arrived must not be removed.
+        await complete_arrived_uploads(parts.connections, parts.publishing, parts.store)
         await close_expired_uploads(parts.connections, parts.publishing)
 
     async def remove_old_orphans(now: datetime) -> None:

@@ -130,6 +130,9 @@ def test_an_upload_cannot_be_confirmed_when_its_time_is_over() -> None:
     with pytest.raises(UploadExpired) as refused:
         decide(post, confirm_upload(POST_ID, at=EXPIRY))
     assert refused.value.expired_at == EXPIRY
+    # Only a duty, which finds bytes that came in time, may be late.
+    [uploaded] = decide(post, replace(confirm_upload(POST_ID, at=EXPIRY), may_be_late=True))
+    assert isinstance(uploaded, PostUploaded)
 
 
 def test_the_last_variant_is_recorded_together_with_published() -> None:

@@ -37,9 +37,9 @@ async def close_expired_uploads(
     Each close queues, in the same transaction, a job that removes whatever was uploaded. `now` is
     the database's clock if not given: this machine's may be wrong.
     """
-    now = now or await _now(connections)
+    now = now or await database_now(connections)
     closed = 0
-    for post_id in await _expired(connections, before=now - GRACE):
+    for post_id in await open_uploads(connections, ending_before=now - GRACE):
         closed += await _close(post_id, publishing, now=now)
     if closed:
         _log.info("closed_expired_uploads", uploads=closed)
@@ -62,7 +62,8 @@ async def _close(post_id: UUID, publishing: AsyncPublishing, *, now: datetime) -
     return bool(outcome.events)
 
 
-async def _now(connections: AsyncConnectionPool[AsyncConnection[object]]) -> datetime:
+async def database_now(connections: AsyncConnectionPool[AsyncConnection[object]]) -> datetime:
+    """The time in UTC by the database's clock."""
     async with (
         connections.connection() as connection,
         connection.cursor(row_factory=scalar_row) as cursor,
@@ -73,12 +74,13 @@ async def _now(connections: AsyncConnectionPool[AsyncConnection[object]]) -> dat
     return found.astimezone(UTC)
 
 
-async def _expired(
-    connections: AsyncConnectionPool[AsyncConnection[object]], *, before: datetime
+async def open_uploads(
+    connections: AsyncConnectionPool[AsyncConnection[object]], *, ending_before: datetime
 ) -> list[UUID]:
+    """Up to `MAX_UPLOADS` posts whose uploads are open and end before a time, oldest first."""
     async with (
         connections.connection() as connection,
         connection.cursor(row_factory=scalar_row) as cursor,
     ):
-        await cursor.execute(_EXPIRED, {"before": before, "at_most": MAX_UPLOADS})
+        await cursor.execute(_EXPIRED, {"before": ending_before, "at_most": MAX_UPLOADS})
         return await cursor.fetchall()
