@@ -1,9 +1,9 @@
 """Publishing: the one writer. It loads a post, decides, and appends the events."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final, Self, cast
 from uuid import UUID
 
 from eventsourcing.application import Application
@@ -11,13 +11,19 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, PersistenceError
 from eventsourcing.utils import Environment, EnvType
 from msgspec import Struct
+from psycopg_pool import PoolTimeout
 
 from domain.commands import Command, CreatePost
 from domain.decisions import decide
 from domain.errors import EventStoreUnavailable, PostChanged, PostNotFound, VersionConflict
 from domain.event_store.clock import DatabaseClock
 from domain.event_store.mapper import EventMapper
-from domain.event_store.recorder import Factory, Recorder, VersionTaken
+from domain.event_store.recorder import (
+    CONNECTION_TIMEOUT_SECONDS,
+    Factory,
+    Recorder,
+    VersionTaken,
+)
 from domain.events import Event
 from domain.jobs import Job, Lane, jobs_after
 from domain.post import Post, evolve, fold
@@ -51,6 +57,17 @@ class Publishing(Application[UUID]):
         self._pool_size = pool_size
         self._clock = DatabaseClock()
         super().__init__()
+
+    def __enter__(self) -> Self:
+        """Open the connection pool, and wait briefly for its first connection and the clock.
+
+        A database that is down keeps no process from starting.
+        """
+        entered = super().__enter__()
+        pool = cast("Recorder", self.recorder).datastore.pool
+        with suppress(PoolTimeout), pool.connection(CONNECTION_TIMEOUT_SECONDS):
+            pass
+        return entered
 
     def execute(
         self,
