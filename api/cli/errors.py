@@ -39,6 +39,10 @@ EXIT_WRONG: Final = 1
 EXIT_WRONG_USE: Final = 2
 EXIT_INTERRUPTED: Final = 130
 
+_READ_ONLY: Final = (
+    "the database is read-only, and this command writes (every audit query is recorded): connect "
+    "to the primary; nova audit verify and nova projections status work on a standby"
+)
 # Their messages say what is wrong, and often what to do.
 _TELLING: Final = (
     Differs,
@@ -75,12 +79,8 @@ def friendly_errors() -> Iterator[None]:
         for problem in error.problems:
             typer.echo(f"nova: {problem} (see .env.example)", err=True)
         raise typer.Exit(EXIT_WRONG_USE) from error
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
-        _fail("the database has an older schema: run nova migrate", error)
-    except (psycopg.OperationalError, ConnectorException) as error:
-        _fail(f"database unavailable: {str(error).strip()}", error)
-    except psycopg.Error as error:
-        _fail(f"database error: {str(error).strip()}", error)
+    except (psycopg.Error, ConnectorException) as error:
+        _fail(_reason_of_database(error), error)
     except ObjectStoreUnavailable as error:
         reason = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
         _fail(f"object store unavailable: {reason}", error)
@@ -94,6 +94,18 @@ def friendly_errors() -> Iterator[None]:
         _fail(_reason(error), error)
     except KeyboardInterrupt:
         raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def _reason_of_database(error: psycopg.Error | ConnectorException) -> str:
+    match error:
+        case psycopg.errors.UndefinedTable() | psycopg.errors.UndefinedFunction():
+            return "the database has an older schema: run nova migrate"
+        case psycopg.errors.ReadOnlySqlTransaction():
+            return _READ_ONLY
+        case psycopg.OperationalError() | ConnectorException():
+            return f"database unavailable: {str(error).strip()}"
+        case _:
+            return f"database error: {str(error).strip()}"
 
 
 def _reason(error: Exception) -> str:

@@ -48,6 +48,7 @@ UNREACHABLE = "postgresql://nova@127.0.0.1:9/nova?connect_timeout=2"
     [
         (WrongSettings(["APP_PORT is wrong"]), 2, "nova: APP_PORT is wrong (see .env.example)"),
         (psycopg.errors.UndefinedTable("posts"), 1, "older schema: run nova migrate"),
+        (psycopg.errors.ReadOnlySqlTransaction("INSERT"), 1, "connect to the primary"),
         (psycopg.OperationalError("refused"), 1, "database unavailable: refused"),
         (ConnectorException("refused"), 1, "database unavailable: refused"),
         (psycopg.ProgrammingError('missing "="'), 1, 'database error: missing "="'),
@@ -88,6 +89,27 @@ def test_an_unreachable_database_is_one_line_and_exits_1(words: list[str]) -> No
     done = CliRunner().invoke(app, words, env={"DATABASE_URL": UNREACHABLE})
     assert done.exit_code == 1, done.output
     assert done.stderr.startswith("nova: database unavailable: ")
+
+
+@pytest.mark.parametrize("words", ON_THE_DATABASE, ids=" ".join)
+def test_a_standby_is_told_in_one_line_what_it_cannot_do(
+    words: list[str], database_url: str
+) -> None:
+    read_only = f"{database_url}?options=-c%20default_transaction_read_only%3Don"
+    done = CliRunner().invoke(app, words, env={"DATABASE_URL": read_only})
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    assert done.exit_code in {0, 1, 2}, done.output
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("nova: ") <= 1
+
+
+@pytest.mark.parametrize(
+    "words", [["audit", "verify"], ["projections", "status"], ["projections", "verify"]]
+)
+def test_a_standby_can_be_verified(words: list[str], database_url: str) -> None:
+    read_only = f"{database_url}?options=-c%20default_transaction_read_only%3Don"
+    done = CliRunner().invoke(app, words, env={"DATABASE_URL": read_only})
+    assert done.exit_code == 0, done.output
 
 
 @pytest.mark.parametrize(
