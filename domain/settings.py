@@ -50,18 +50,35 @@ class TelemetrySettings(Struct, frozen=True, kw_only=True):
 
 
 class DatabaseSettings(Struct, frozen=True, kw_only=True):
-    """The PostgreSQL that holds the events; `url` is libpq's key=value pairs, with timeouts."""
+    """The PostgreSQL that holds the events, as libpq's key=value pairs with timeouts.
+
+    `url` may lead through a pooler in transaction mode if `direct_url` leads past it.
+    """
 
     url: str = field(name="DATABASE_URL")
+    direct_url: str | None = field(default=None, name="DATABASE_DIRECT_URL")
     pool_size: Annotated[int, Meta(ge=1)] = field(default=10, name="DB_POOL_SIZE")
 
     def __post_init__(self) -> None:
-        """Check the connection string, and add the timeouts that it does not set.
+        """Check the connection strings, and add the timeouts that they do not set.
 
         Raises:
-            WrongSettings: libpq cannot read it; the message shows no part of it.
+            WrongSettings: libpq cannot read one; the message shows no part of it.
         """
         force_setattr(self, "url", read_database_url("DATABASE_URL", self.url))
+        if self.direct_url is not None:
+            direct_url = read_database_url("DATABASE_DIRECT_URL", self.direct_url)
+            force_setattr(self, "direct_url", direct_url)
+
+    @property
+    def session_url(self) -> str:
+        """The connection string for what needs a session: LISTEN, locks, settings."""
+        return self.direct_url or self.url
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether connections to `url` keep no session."""
+        return self.direct_url is not None
 
 
 class WrongSettings(Exception):

@@ -38,8 +38,16 @@ async def limit_transactions(connection: AsyncConnection[object]) -> None:
     await connection.execute(_LIMIT_TRANSACTIONS, {"limit": f"{TRANSACTION_SECONDS}s"})
 
 
+def connection_options(*, is_pooled: bool) -> dict[str, Any]:
+    """What `AsyncConnectionPool` takes as `kwargs`; a pooler may carry no prepared statements."""
+    return {"autocommit": True, **({"prepare_threshold": None} if is_pooled else {})}
+
+
 async def use_utc(connection: AsyncConnection[object]) -> None:
-    """Return times in UTC, whatever the server's own time zone is."""
+    """Return times in UTC, whatever the server's own time zone is.
+
+    The one setting of a session that poolers keep for each client: they hear of its changes.
+    """
     await connection.execute("SET TIME ZONE 'UTC'")
 
 

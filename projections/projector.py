@@ -25,8 +25,8 @@ async def run_projector(settings: ProjectorSettings) -> None:
     backlogs = Backlogs()
     async with anyio.create_task_group() as tasks:
         for projection in PROJECTIONS.values():
-            tasks.start_soon(follow, settings.database.url, projection, backlogs)
-        tasks.start_soon(keep_sealed, settings.database.url, signer)
+            tasks.start_soon(follow, settings.database.session_url, projection, backlogs)
+        tasks.start_soon(keep_sealed, settings.database.session_url, signer)
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async for received in signals:
                 _log.info("stopping", signal=received.name)

@@ -44,7 +44,7 @@ class ProjectorSettings(Struct, frozen=True, kw_only=True):
 class OwnerSettings(Struct, frozen=True, kw_only=True):
     """The database as the role that owns its tables, for commands that create or replace some.
 
-    Without a URL of its own, the services' role is that owner.
+    Without a URL of its own, the services' role is that owner. No URL of a pooler.
     """
 
     database: DatabaseSettings
@@ -63,7 +63,7 @@ class OwnerSettings(Struct, frozen=True, kw_only=True):
     @property
     def url(self) -> str:
         """The connection string with the owner's role."""
-        return self.own_url or self.database.url
+        return self.own_url or self.database.session_url
 
 
 def projector_settings() -> ProjectorSettings:

@@ -171,7 +171,7 @@ async def run_media_audit(
                 for _ in range(settings.concurrency):
                     tasks.start_soon(_audit_each, audit, receive.clone(), audited)
                 receive.close()
-                async for post in _posts(settings.database.url, post_id):
+                async for post in _posts(settings.database.session_url, post_id):
                     await send.send(post)
     except ExceptionGroup as group:
         raise first_failure(group) from group

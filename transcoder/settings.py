@@ -18,6 +18,7 @@ from transcoder.rendering import Limits
 SECRETS: Final = (
     "DATABASE_URL",
     "DATABASE_OWNER_URL",
+    "DATABASE_DIRECT_URL",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",

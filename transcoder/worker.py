@@ -66,7 +66,7 @@ async def run_worker(settings: WorkerSettings) -> None:
     ]
     async with _open_parts(settings) as parts:
         queue = open_queue(
-            settings.database.url, pool_size=settings.database.pool_size + len(lanes)
+            settings.database.session_url, pool_size=settings.database.pool_size + len(lanes)
         )
         add_tasks(queue, parts)
         pools: dict[str, Stats] = {
@@ -169,7 +169,7 @@ async def _open_parts(settings: WorkerSettings) -> AsyncIterator[Parts]:
     )
     await pool.warm()
     connections: AsyncConnectionPool[AsyncConnection[object]] = AsyncConnectionPool(
-        settings.database.url,
+        settings.database.session_url,
         min_size=0,
         max_size=2,
         kwargs={"autocommit": True},
@@ -177,7 +177,11 @@ async def _open_parts(settings: WorkerSettings) -> AsyncIterator[Parts]:
         open=False,
     )
     async with connections, open_s3(settings.object_store) as store, pool.kept_warm():
-        with Publishing(settings.database.url, pool_size=settings.database.pool_size) as publishing:
+        with Publishing(
+            settings.database.url,
+            pool_size=settings.database.pool_size,
+            is_pooled=settings.database.is_pooled,
+        ) as publishing:
             yield assemble(
                 publishing=publishing,
                 store=store,

@@ -1,6 +1,7 @@
 """`nova api`: one API process."""
 
 from api.cli.errors import friendly_errors
+from api.cli.pooler import require_sessions
 from api.cli.process import logged_process
 from api.http.server import run_api
 from api.logs import configure_logs
@@ -14,6 +15,7 @@ def api() -> None:
     """Run one API process."""
     configure_logs()
     settings = api_settings()
+    require_sessions(settings.database.session_url)
     # A wrong key is named before anything starts.
     open_verifier(settings.log)
     start_telemetry("api", settings.telemetry)

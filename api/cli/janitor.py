@@ -68,7 +68,11 @@ async def _clean(
     cleaned = Cleaned(removed=not dry_run)
     before = datetime.now(UTC) - older_than
     connections: AsyncConnectionPool[AsyncConnection[object]] = AsyncConnectionPool(
-        settings.database.url, min_size=0, max_size=1, kwargs={"autocommit": True}, open=False
+        settings.database.session_url,
+        min_size=0,
+        max_size=1,
+        kwargs={"autocommit": True},
+        open=False,
     )
     async with connections, open_s3(settings.object_store) as store:
         orphans = find_orphans(store, connections, before=before)

@@ -172,7 +172,7 @@ def _run_on_event_store(
                 )
                 return await run(connection, writer)
 
-    return anyio.run(open_and_run, database_settings().url)
+    return anyio.run(open_and_run, database_settings().session_url)
 
 
 def _origin(publishing: AsyncPublishing) -> Origin:

@@ -7,6 +7,7 @@ import anyio
 import typer
 
 from api.cli.errors import friendly_errors
+from api.cli.pooler import require_sessions
 from api.migrate import migrate as migrate_database
 from projections.settings import owner_settings
 from transcoder.object_store.bucket import PreparedBucket, prepare_bucket
@@ -30,7 +31,9 @@ def migrate(
 ) -> None:
     """Bring the database and the bucket to this version. Safe to run at any time."""
     settings = None if skips_bucket else bucket_settings()
-    applied = migrate_database(owner_settings().url, roles=roles or ())
+    url = owner_settings().url
+    require_sessions(url)
+    applied = migrate_database(url, roles=roles or ())
     for name in applied.migrations:
         typer.echo(f"applied {name}")
     counts = f"{len(applied.migrations)} migrations, {len(applied.functions)} functions applied"

@@ -13,6 +13,7 @@ from msgspec import to_builtins
 from api.cli.errors import friendly_errors
 from api.cli.options import AsJson
 from api.cli.output import print_json, quantity
+from api.cli.pooler import require_sessions
 from api.cli.progress import Reporter, show_progress
 from api.cli.session import run_on_database
 from projections.follow.failures import retry as clear_failure
@@ -85,6 +86,7 @@ def rebuild(
 ) -> None:
     """Build new tables beside the live ones, verify them and swap them in."""
     url, started = owner_settings().url, time.monotonic()
+    require_sessions(url)
     with show_progress("start", unit="events", as_json=as_json) as progress:
         report = _Phases(progress).report
         build = partial(rebuild_tables, report=report, batch_events=batch, workers=workers)

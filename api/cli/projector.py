@@ -3,6 +3,7 @@
 import anyio
 
 from api.cli.errors import friendly_errors
+from api.cli.pooler import require_sessions
 from api.cli.process import logged_process
 from api.logs import configure_logs
 from api.telemetry import start_telemetry
@@ -16,6 +17,7 @@ def projector() -> None:
     """Run one projector process, which keeps the read tables up to date."""
     configure_logs()
     settings = projector_settings()
+    require_sessions(settings.database.session_url)
     start_telemetry("projector", settings.telemetry)
     with logged_process("projector", projections=list(PROJECTIONS)):
         anyio.run(run_projector, settings)

@@ -58,7 +58,7 @@ def reprocess(
     """Re-render posts made with an older recipe, at low priority. Resumable."""
     chosen = PublishedFilter(since=since, user_id=user)
     run = partial(_run, chosen=chosen, recipe_version=recipe, as_json=as_json)
-    done = anyio.run(run, database_settings().url)
+    done = anyio.run(run, database_settings().session_url)
     if as_json:
         print_json(done)
     else:

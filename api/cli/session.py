@@ -66,4 +66,4 @@ def run_on_database(query: Callable[[AsyncConnection[object]], Awaitable[_T]]) -
         async with connected(url) as connection:
             return await query(connection)
 
-    return anyio.run(run, database_settings().url)
+    return anyio.run(run, database_settings().session_url)

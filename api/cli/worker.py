@@ -3,6 +3,7 @@
 import anyio
 
 from api.cli.errors import friendly_errors
+from api.cli.pooler import require_sessions
 from api.cli.process import logged_process
 from api.logs import configure_logs
 from api.telemetry import start_telemetry
@@ -15,6 +16,7 @@ def worker() -> None:
     """Run one worker process, which transcodes photos."""
     configure_logs()
     settings = worker_settings()
+    require_sessions(settings.database.session_url)
     start_telemetry("worker", settings.telemetry)
     with logged_process("worker", image_processes=settings.concurrency):
         anyio.run(run_worker, settings, backend_options={"use_uvloop": True})

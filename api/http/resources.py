@@ -16,7 +16,7 @@ from api.http.probe import Probe
 from api.http.writer import Writer
 from api.settings import ApiSettings
 from domain.event_store.publishing import Publishing
-from projections.connection import check_quickly, configure
+from projections.connection import check_quickly, configure, connection_options, use_utc
 from projections.log_tree.keys import open_verifier
 from projections.log_tree.notes import Verifier
 from transcoder.object_store.protocol import ObjectStore
@@ -67,16 +67,20 @@ async def resources_with(store: ObjectStore, settings: ApiSettings) -> AsyncIter
         min_size=1,
         max_size=settings.database.pool_size,
         timeout=5.0,
-        kwargs={"autocommit": True},
-        configure=configure,
+        kwargs=connection_options(is_pooled=settings.database.is_pooled),
+        configure=use_utc if settings.database.is_pooled else configure,
         check=check_quickly,
         open=False,
     )
     async with connections, open_buckets(settings.limits) as buckets:
-        with Publishing(settings.database.url, pool_size=settings.database.pool_size) as publishing:
+        with Publishing(
+            settings.database.url,
+            pool_size=settings.database.pool_size,
+            is_pooled=settings.database.is_pooled,
+        ) as publishing:
             pools = {"reads": connections.get_stats, "writes": publishing.connection_stats}
             with register_collectors(
-                ConnectionPoolCollector(pools), DatabaseCollector(settings.database.url)
+                ConnectionPoolCollector(pools), DatabaseCollector(settings.database.session_url)
             ):
                 writer = Writer(publishing, connections, pool_size=settings.database.pool_size)
                 yield Resources(

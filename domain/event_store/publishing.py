@@ -48,14 +48,16 @@ class Publishing(Application[UUID]):
     Args:
         url: the libpq URL of the database.
         pool_size: the maximum number of connections.
+        is_pooled: the URL leads through a pooler in transaction mode, whose limits then apply.
     """
 
     name = "post"
 
-    def __init__(self, url: str, *, pool_size: int = 4) -> None:
+    def __init__(self, url: str, *, pool_size: int = 4, is_pooled: bool = False) -> None:
         self._url = url
         self._pool_size = pool_size
         self._clock = DatabaseClock()
+        self._is_pooled = is_pooled
         super().__init__()
 
     def __enter__(self) -> Self:
@@ -150,7 +152,13 @@ class Publishing(Application[UUID]):
 
     def construct_factory(self, env: Environment) -> Any:  # noqa: ANN401 - the library's generic type
         """Our datastore and recorder."""
-        return Factory(env, url=self._url, pool_size=self._pool_size, clock=self._clock)
+        return Factory(
+            env,
+            url=self._url,
+            pool_size=self._pool_size,
+            clock=self._clock,
+            is_pooled=self._is_pooled,
+        )
 
     def construct_mapper(self) -> Mapper[UUID]:
         """Our events as JSON."""

@@ -67,7 +67,8 @@ class VersionTaken(Exception):
 class Datastore(PostgresDatastore):
     """The library's connection pool, with every option of `url` and limits on transactions."""
 
-    def __init__(self, url: str, *, pool_size: int, clock: DatabaseClock) -> None:
+    def __init__(self, url: str, *, pool_size: int, clock: DatabaseClock, is_pooled: bool) -> None:
+        self._is_pooled = is_pooled
         options = conninfo_to_dict(url)
         super().__init__(
             dbname=str(options.get("dbname", "")),
@@ -91,7 +92,11 @@ class Datastore(PostgresDatastore):
 
         def after_connect(connection: Connection[Any]) -> None:
             connection.autocommit = True
-            connection.execute(_LIMIT_TRANSACTIONS)
+            if self._is_pooled:
+                # Another client's statement would meet what is set or prepared here.
+                connection.prepare_threshold = None
+            else:
+                connection.execute(_LIMIT_TRANSACTIONS)
             self._clock.read(connection)
 
         return after_connect
@@ -159,10 +164,12 @@ class Recorder(PostgresApplicationRecorder):
 class Factory(PostgresFactory):
     """Gives the library our datastore and recorder; it creates no tables, migrations do."""
 
-    def __init__(self, env: Environment, *, url: str, pool_size: int, clock: DatabaseClock) -> None:
+    def __init__(
+        self, env: Environment, *, url: str, pool_size: int, clock: DatabaseClock, is_pooled: bool
+    ) -> None:
         # Skip the class that would build a datastore from environment variables.
         super(BasePostgresFactory, self).__init__(env)
-        self.datastore = Datastore(url, pool_size=pool_size, clock=clock)
+        self.datastore = Datastore(url, pool_size=pool_size, clock=clock, is_pooled=is_pooled)
 
     def application_recorder(self) -> Recorder:
         """The recorder of the application."""

@@ -71,7 +71,7 @@ def test_a_url_without_a_host_keeps_its_parts() -> None:
     assert (options["dbname"], options["host"]) == ("nova", "/var/run/postgresql")
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_OWNER_URL"])
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_DIRECT_URL"])
 @pytest.mark.parametrize(
     "url",
     [
@@ -101,3 +101,15 @@ def test_connections_of_every_process_end_when_nobody_answers(database_url: str)
         assert used.getsockopt(socket.IPPROTO_TCP, TCP_USER_TIMEOUT) == 10_000
         assert used.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         used.detach()
+
+
+def test_what_needs_a_session_goes_past_the_pooler() -> None:
+    environ = {"DATABASE_URL": "postgresql://pooler/nova"}
+    alone = load_settings(DatabaseSettings, environ)
+    assert (alone.is_pooled, alone.session_url) == (False, alone.url)
+    direct = load_settings(
+        DatabaseSettings, {**environ, "DATABASE_DIRECT_URL": "postgresql://server/nova"}
+    )
+    assert direct.is_pooled
+    assert conninfo_to_dict(direct.session_url)["host"] == "server"
+    assert conninfo_to_dict(direct.url)["host"] == "pooler"

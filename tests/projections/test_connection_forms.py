@@ -75,9 +75,8 @@ class Relay(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 class RelayedConnection(socketserver.BaseRequestHandler):
     """Copies bytes both ways until either side closes."""
 
-    server: Relay
-
     def handle(self) -> None:
+        assert isinstance(self.server, Relay)
         with socket.create_connection(self.server.target) as upstream:
             back = threading.Thread(target=copy, args=(upstream, self.request))
             back.start()

@@ -342,3 +342,19 @@ def test_a_command_for_another_version_of_a_post_is_refused(publishing: Publishi
         publishing.execute(caption, expected_version=2)
     assert refused.value.version == 1
     assert publishing.execute(caption, expected_version=1).post.caption == "Another"
+
+
+def test_behind_a_pooler_a_writer_leaves_nothing_in_the_session(
+    database_url: str,
+) -> None:
+    with Publishing(database_url, pool_size=1, is_pooled=True) as publishing:
+        for _ in range(8):
+            publishing.execute(create_post())
+        recorder = publishing.recorder
+        assert isinstance(recorder, Recorder)
+        with recorder.datastore.get_connection() as connection:
+            left = connection.execute(
+                "SELECT (SELECT count(*) FROM pg_prepared_statements) AS prepared,"
+                " (SELECT count(*) FROM pg_settings WHERE source = 'session') AS changed"
+            ).fetchone()
+    assert left == {"prepared": 0, "changed": 0}
