@@ -20,6 +20,7 @@ from yoyo.connections import DatabaseURI
 
 from projections.grants import grant, granted_roles
 from projections.position_sequence import Mended, mend_sequence
+from projections.server_settings import settle
 from projections.sql_functions import create_missing, read_definitions, replace_all
 
 MIGRATIONS_FOLDER: Final = Path(__file__).parent / "migrations"
@@ -49,6 +50,7 @@ def apply_migrations(url: str, functions: Sequence[Path], *, roles: Sequence[str
     Grants what the services need to `roles`, and to those that had it before.
 
     Raises:
+        UnfitDatabase: its encoding or another setting is wrong and cannot be set.
         GrantError: one of the roles does not exist, or nothing can be withheld from it.
         psycopg.Error: the database cannot be reached or refused a statement. Migrations before the
             failing one stay applied, the failing one left no trace; functions are replaced all
@@ -56,6 +58,7 @@ def apply_migrations(url: str, functions: Sequence[Path], *, roles: Sequence[str
     """
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
+        settle(connection)
         # The path that the functions of the log's owner keep.
         connection.execute(_SEARCH_PATH)
         granted = {*granted_roles(connection), *roles}

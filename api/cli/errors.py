@@ -33,6 +33,7 @@ from projections.log_tree.sealing import CheckpointMissing
 from projections.rebuild.rebuild import RebuildRunning
 from projections.rebuild.swap import NeverCaughtUp
 from projections.rebuild.verify import Differs
+from projections.server_settings import UnfitDatabase
 from transcoder.errors import ObjectStoreUnavailable, UnsuitableObjectStore
 
 EXIT_WRONG: Final = 1
@@ -56,6 +57,7 @@ _TELLING: Final = (
     RebuildRunning,
     CheckpointMissing,
     StackError,
+    UnfitDatabase,
     UnknownProjection,
     UnsuitableObjectStore,
     UnreadableEvent,
