@@ -33,10 +33,9 @@ class DatabaseClock:
             psycopg.Error: the database does not answer.
         """
         before = time.monotonic()
-        row = connection.execute(_NOW).fetchone()
+        [row] = connection.execute(_NOW).fetchall()
         after = time.monotonic()
-        if row is not None:
-            self._reading = _Reading(row["now"].astimezone(UTC), (before + after) / 2)
+        self._reading = _Reading(row["now"].astimezone(UTC), (before + after) / 2)
 
     def now(self) -> datetime:
         """The time in UTC; by this machine's clock as long as no connection has been opened."""

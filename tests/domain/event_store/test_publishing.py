@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +27,7 @@ from domain.event_store.recorder import Recorder, VersionTaken
 from domain.events import topic_of
 from domain.jobs import jobs_after
 from tests.histories import caption_post, confirm_upload, create_post, publishing_commands
+from tests.wrong_clock import database_now
 
 CUT_OFF = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -358,3 +360,9 @@ def test_behind_a_pooler_a_writer_leaves_nothing_in_the_session(
                 " (SELECT count(*) FROM pg_settings WHERE source = 'session') AS changed"
             ).fetchone()
     assert left == {"prepared": 0, "changed": 0}
+
+
+def test_the_next_command_has_the_time_of_the_database(
+    publishing: Publishing, database_url: str
+) -> None:
+    assert abs(publishing.now() - database_now(database_url)) < timedelta(minutes=1)
