@@ -24,6 +24,7 @@ _LONGEST_FIRST: Final = (
     "acceptance/test_commands.py",
     "faults/test_exact_kills.py",
     "faults/test_back_pressure.py",
+    "faults/test_failover.py",
     "acceptance/test_reprocess_command.py",
     "acceptance/test_operations.py",
     "acceptance/test_upkeep_commands.py",

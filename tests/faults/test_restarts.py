@@ -2,7 +2,6 @@
 
 import random
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,10 +13,8 @@ from anyio.from_thread import start_blocking_portal
 
 from api.stack import supervisor
 from api.stack.local import LocalStack, local_stack
-from domain.errors import EventStoreUnavailable
-from domain.event_store.publishing import Publishing
 from tests.fault_rounds import rounds
-from tests.histories import create_post
+from tests.faults.writers import lost_of, writing
 from tests.servers import temporary_stack_folder
 
 RESTARTS = rounds(100, brief=6)
@@ -60,25 +57,6 @@ def kill_all(server: psutil.Process) -> None:
 STOPS = (kill_all, abort, kill_all, shut_down)
 
 
-class Writer(threading.Thread):
-    """Creates post after post, and records which were acknowledged."""
-
-    def __init__(self, url: str, stopped: threading.Event) -> None:
-        super().__init__()
-        self.acknowledged: dict[str, int | None] = {}
-        self._url = url
-        self._stopped = stopped
-
-    def run(self) -> None:
-        with Publishing(self._url, pool_size=1) as publishing:
-            while not self._stopped.is_set():
-                try:
-                    outcome = publishing.execute(create_post())
-                except EventStoreUnavailable:
-                    continue
-                self.acknowledged[str(outcome.events[0].event_id)] = outcome.position
-
-
 def wait_ready(url: str) -> None:
     deadline = time.monotonic() + READY_WITHIN_SECONDS
     while True:
@@ -96,28 +74,13 @@ def test_no_acknowledged_event_is_lost_however_often_the_server_restarts(
 ) -> None:
     url = stack.environ["DATABASE_URL"]
     instants = random.Random(5)  # noqa: S311 - instants, not secrets
-    stopped = threading.Event()
-    writers = [Writer(url, stopped) for _ in range(WRITERS)]
-    for writer in writers:
-        writer.start()
-    try:
+    with writing(url, WRITERS) as acknowledged:
         for restart in range(RESTARTS):
             time.sleep(instants.uniform(0.1, 0.5))
             STOPS[restart % len(STOPS)](psutil.Process(stack.pids["postgres"]))
             time.sleep(0.05)
             wait_ready(url)
-    finally:
-        stopped.set()
-        for writer in writers:
-            writer.join()
-    acknowledged = {id_: at for writer in writers for id_, at in writer.acknowledged.items()}
-    with psycopg.connect(url) as connection:
-        rows = connection.execute(
-            "SELECT event_field(state, 'event_id'), notification_id FROM post_events"
-        ).fetchall()
-    stored: dict[str, int] = dict(rows)
-    assert len(stored) == len(rows)
-    lost = {id_ for id_, position in acknowledged.items() if stored.get(id_) != position}
+    lost = lost_of(acknowledged, url)
     print(f"{RESTARTS} restarts, {len(acknowledged)} events acknowledged, {len(lost)} lost")  # noqa: T201 - a figure
     assert not lost
     assert len(acknowledged) > RESTARTS
