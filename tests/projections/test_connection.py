@@ -8,6 +8,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from projections.connection import configure, connected
 from projections.follow.leadership import name_session
+from tests.sql import known_limits
 
 pytestmark = pytest.mark.anyio
 
@@ -39,11 +40,8 @@ async def test_times_are_in_utc_whatever_the_servers_time_zone_is(far_away: str)
 async def test_a_transaction_of_the_read_side_holds_no_lock_for_long(database_url: str) -> None:
     async with connected(database_url) as connection:
         await configure(connection)
-        for name in (
-            "transaction_timeout",
-            "idle_in_transaction_session_timeout",
-            "lock_timeout",
-        ):
+        limits = ("transaction_timeout", "idle_in_transaction_session_timeout", "lock_timeout")
+        for name in known_limits(connection, limits):
             assert await shown(connection, name) == "5s"
 
 

@@ -9,6 +9,7 @@ import pytest
 from domain.event_store.publishing import Publishing
 from domain.event_store.recorder import Recorder
 from tests.histories import create_post
+from tests.sql import known_limits
 
 # A sequence counts on although its transaction fails: the second attempt succeeds.
 FAIL_ONCE = """
@@ -46,6 +47,7 @@ def test_an_append_that_the_server_ended_is_retried_and_stored_once(
 def test_no_transaction_or_statement_of_a_writer_takes_long(publishing: Publishing) -> None:
     recorder = cast("Recorder", publishing.recorder)
     with recorder.datastore.get_connection() as connection:
-        for limit in ("transaction_timeout", "statement_timeout", "lock_timeout"):
+        limits = ("transaction_timeout", "statement_timeout", "lock_timeout")
+        for limit in known_limits(connection, limits):
             (shown,) = connection.execute(f"SHOW {limit}".encode()).fetchall()
             assert shown[limit] == "3s"
