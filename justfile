@@ -49,6 +49,10 @@ test *ARGS:
 coverage:
     pytest {{ SIDE_BY_SIDE }} tests/domain --cov=domain --cov-report=term-missing:skip-covered
 
+# Run what has SQL on PostgreSQL 14 to 18, or those named; npm brings the older ones. Prints a table.
+postgres-versions *ARGS:
+    python -m tests.postgres_versions {{ SIDE_BY_SIDE }} "$@"
+
 # Run the tests that need no server, in under a minute.
 quick *ARGS:
     pytest -p tests.quick --numprocesses=logical --maxprocesses=4 "$@"

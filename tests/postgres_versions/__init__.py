@@ -1,0 +1,1 @@
+"""The same tests on every supported version of PostgreSQL: `just postgres-versions`."""
