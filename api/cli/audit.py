@@ -146,6 +146,7 @@ def _stats_rows(found: AuditStats) -> list[tuple[str, str]]:
         ("events", f"{found.events:,}"),
         *((f"  {name}", f"{count:,}") for name, count in types),
         *((f"posts {name}", f"{count:,}") for name, count in statuses),
+        ("counted up to position", f"{found.counted_up_to:,}"),
         ("first event", f"{found.first_position} at {found.first_recorded_at}"),
         ("last event", f"{found.last_position} at {found.last_recorded_at}"),
         ("recorded queries", f"{found.accesses:,}"),

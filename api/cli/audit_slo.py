@@ -1,6 +1,5 @@
 """`nova audit slo`: how long posts took, measured from the events, as a table, JSON or a plot."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -11,9 +10,16 @@ from api.cli.errors import friendly_errors
 from api.cli.extras import import_extra
 from api.cli.options import AsJson, Since, Until, writable_file
 from api.cli.output import console, print_json, print_table
-from api.cli.progress import show_progress
 from api.cli.session import AuditSession, run_audited
-from projections.audit.slo import PROMISED_SECONDS, Slo, SloMeter, Spread, measure_slo
+from projections.audit.slo import (
+    PROMISED_SECONDS,
+    Histogram,
+    Runs,
+    Slo,
+    Spread,
+    measure_runs,
+    slo_of,
+)
 
 PLOT_FORMATS: Final = (".svg", ".png", ".pdf")
 BARS: Final = 60
@@ -42,19 +48,15 @@ def slo(
     """Measure the time from complete to published, from events alone."""
     figures = plot and import_extra("matplotlib.figure", extra="plot", needed_for="--plot")
 
-    async def query(session: AuditSession) -> SloMeter:
+    async def query(session: AuditSession) -> Runs:
         await session.record("nova audit slo", since=_text(since), until=_text(until))
-        meter = SloMeter()
-        with show_progress("measuring", unit="events", as_json=as_json) as progress:
-            async for meter in measure_slo(session.connection, since=since, until=until):
-                progress.update(meter.taken)
-        return meter
+        return await measure_runs(session.connection, since=since, until=until)
 
-    meter = run_audited(query)
-    measured = meter.result(since=since, until=until)
+    runs = run_audited(query)
+    measured = slo_of(runs, since=since, until=until)
     if plot and figures:
         figure = figures.Figure(figsize=(8, 4), layout="constrained")
-        draw_histogram(figure.subplots(), meter.seconds)
+        draw_histogram(figure.subplots(), runs.published)
         figure.savefig(plot)
     if as_json:
         print_json(measured)
@@ -62,13 +64,14 @@ def slo(
         _print(measured)
 
 
-def draw_histogram(axes: Any, seconds: Sequence[float]) -> None:  # noqa: ANN401 - of an extra
+def draw_histogram(axes: Any, taken: Histogram) -> None:  # noqa: ANN401 - of an extra
     """Draw posts by the time they took; the last bar holds all that took longer."""
     end = 1.2 * max(PROMISED_SECONDS)
-    axes.hist([min(each, end) for each in seconds], bins=BARS, range=(0, end), color="#3b6ea5")
+    seconds = [min(each / 1000, end) for each in taken]
+    axes.hist(seconds, weights=list(taken.values()), bins=BARS, range=(0, end), color="#3b6ea5")
     for limit in PROMISED_SECONDS:
         axes.axvline(limit, color="#b03a2e", linestyle="--", label=f"promise: {limit:g} s")
-    axes.set_title(f"{len(seconds):,} posts by seconds from complete to published")
+    axes.set_title(f"{sum(taken.values()):,} posts by seconds from complete to published")
     axes.set_xlabel("seconds")
     axes.set_ylabel("posts")
     axes.legend()
@@ -86,6 +89,7 @@ def _print(measured: Slo) -> None:
     console.print(f"failed: {failures or 'none'}", markup=False)
     console.print(f"unfinished: {measured.unfinished:,}")
     not_recorded = ", ".join(name.replace("_", " ") for name in measured.not_recorded)
+    console.print(f"measured up to position: {measured.measured_up_to:,}")
     console.print(f"not recorded in events: {not_recorded or 'none'}")
 
 

@@ -44,13 +44,15 @@ FROM post_events
 _OF_POST: Final[LiteralString] = f"""
 {_COLUMNS} WHERE originator_id = %(post_id)s ORDER BY originator_version
 """
+_POSTS_OF_USER: Final[LiteralString] = """
+SELECT originator_id AS post_id FROM post_events
+WHERE topic = 'post.created' AND event_field(state, 'user_id') = %(user_id)s::text
+"""
+# Of a user's events, positions are sorted first: they come from the key alone, and the rows of one
+# page are then few. OFFSET 0 keeps the planner from reading the whole log instead.
 _CONDITIONS: Final[dict[str, LiteralString]] = {
     "type": "topic = %(type)s",
     "post_id": "originator_id = %(post_id)s",
-    "user_id": """originator_id = ANY (ARRAY(
-        SELECT originator_id FROM post_events
-        WHERE topic = 'post.created' AND event_field(state, 'user_id') = %(user_id)s::text
-    ))""",
     "actor": "event_field(state, 'actor') = %(actor)s",
     "at_least": "notification_id >= %(at_least)s",
     "at_most": "notification_id <= %(at_most)s",
@@ -224,7 +226,15 @@ def statement(asked: EventFilter, *, order: Order, is_first: bool) -> LiteralStr
     if _has_span(asked):
         given.append(_IN_SPAN)
     given.append("true" if is_first else following)
-    return _COLUMNS + "WHERE " + " AND ".join(given) + " " + ordered
+    conditions = " AND ".join(given)
+    if asked.user_id is None:
+        return f"{_COLUMNS} WHERE {conditions} {ordered}"
+    return f"""{_COLUMNS} WHERE notification_id = ANY (ARRAY(
+        SELECT notification_id FROM ({_POSTS_OF_USER}) AS owned CROSS JOIN LATERAL (
+            SELECT notification_id FROM post_events
+            WHERE originator_id = owned.post_id AND {conditions} OFFSET 0
+        ) AS each {ordered}
+    )) {ordered}"""
 
 
 def _has_span(asked: EventFilter) -> bool:

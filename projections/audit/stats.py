@@ -1,4 +1,4 @@
-"""Audit statistics: counts over the log, taken by the database."""
+"""Audit statistics: counts over the log, from the `audit` projection."""
 
 from datetime import datetime
 from typing import Final, LiteralString
@@ -7,18 +7,25 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 
 from projections.connection import fetch_one
+from projections.tables.audit_posts import EVENT_COUNTS
 
-_STATS: Final[LiteralString] = """
+# Names of fields are as literal as the rest.
+_SUMS: Final[LiteralString] = ", ".join(f"'post.{name}', sum({name})" for name in EVENT_COUNTS)  # pyright: ignore[reportAssignmentType]
+# One pass over the posts; the log itself is asked for its first and its last event only.
+_STATS: Final[LiteralString] = f"""
+WITH by_status AS MATERIALIZED (
+    SELECT status, count(*) AS posts, jsonb_build_object({_SUMS}) AS events
+    FROM audit_posts GROUP BY status
+), by_type AS MATERIALIZED (
+    SELECT topic, sum(count::bigint) AS events
+    FROM by_status, jsonb_each_text(events) AS each (topic, count)
+    GROUP BY topic HAVING sum(count::bigint) > 0
+)
 SELECT
-    (SELECT count(*) FROM post_events) AS events,
-    (SELECT coalesce(jsonb_object_agg(topic, count), '{}') FROM (
-        SELECT topic, count(*) FROM post_events GROUP BY topic
-    ) AS each_topic) AS events_by_type,
-    (SELECT coalesce(jsonb_object_agg(status, count), '{}') FROM (
-        SELECT status, count(*) FROM posts GROUP BY status
-        UNION ALL
-        SELECT 'deleted', count(*) FROM post_events WHERE topic = 'post.deleted'
-    ) AS each_status) AS posts_by_status,
+    (SELECT coalesce(sum(events), 0)::bigint FROM by_type) AS events,
+    (SELECT coalesce(jsonb_object_agg(topic, events), '{{}}') FROM by_type) AS events_by_type,
+    (SELECT coalesce(jsonb_object_agg(status, posts), '{{}}') FROM by_status) AS posts_by_status,
+    (SELECT position FROM projection_positions WHERE projection = 'audit') AS counted_up_to,
     first.position AS first_position, first.recorded_at AS first_recorded_at,
     last.position AS last_position, last.recorded_at AS last_recorded_at,
     (SELECT count(*) FROM audit_accesses) AS accesses
@@ -35,11 +42,12 @@ LEFT JOIN (
 
 
 class AuditStats(Struct, frozen=True, kw_only=True):
-    """Counts over the log; posts by status as in the read tables, and deleted posts."""
+    """Counts over the log up to position `counted_up_to`, which is usually the last one."""
 
     events: int
     events_by_type: dict[str, int]
     posts_by_status: dict[str, int]
+    counted_up_to: int
     first_position: int | None
     first_recorded_at: datetime | None
     last_position: int | None

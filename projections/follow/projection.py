@@ -8,7 +8,15 @@ from msgspec.structs import astuple
 
 from domain.events import Event
 from domain.post import EventBeforeCreation, fold
-from projections.tables import post_images, post_metadata, posts, upload_sessions, usage_posts
+from projections.tables import (
+    audit_posts,
+    audit_runs,
+    post_images,
+    post_metadata,
+    posts,
+    upload_sessions,
+    usage_posts,
+)
 from projections.tables.change import Change
 from projections.tables.read_table import ReadTable
 
@@ -48,5 +56,6 @@ POSTS: Final = Projection(
     is_urgent=True,
 )
 USAGE: Final = Projection(name="usage", tables=(usage_posts.TABLE,))
+AUDIT: Final = Projection(name="audit", tables=(audit_posts.TABLE, audit_runs.TABLE))
 
-PROJECTIONS: Final = {projection.name: projection for projection in (POSTS, USAGE)}
+PROJECTIONS: Final = {projection.name: projection for projection in (POSTS, USAGE, AUDIT)}

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import fields
 from psycopg import AsyncConnection, sql
 
 from projections.follow.projection import Row
@@ -137,14 +138,17 @@ def _post_of(row: Row) -> UUID:
 def _rows(
     connection: AsyncConnection[object], table: ReadTable, scope: Scope
 ) -> AsyncGenerator[Row, None]:
-    by_bytes = [
-        sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(order))
-        for column, order in zip(table.key, ("", 'COLLATE "C"'), strict=False)
-    ]
+    types = {each.name: each.type for each in fields(table.row)}
     query = sql.SQL(_ROWS).format(
         columns=sql.SQL(", ").join(map(sql.Identifier, table.columns)),
         table=sql.Identifier(table.name),
         in_scope=scope.holds(table.key[0]),
-        key=sql.SQL(", ").join(by_bytes),
+        key=sql.SQL(", ").join(_ordered(column, types[column]) for column in table.key),
     )
     return stream(connection, table.name, query)
+
+
+def _ordered(column: str, kind: object) -> sql.Composed:
+    """By a column of a key, as Python orders its values: ids and numbers as such, text by bytes."""
+    collation = "" if kind in {UUID, int} else ' COLLATE "C"'
+    return sql.SQL("{}{}").format(sql.Identifier(column), sql.SQL(collation))
