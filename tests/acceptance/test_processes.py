@@ -43,7 +43,7 @@ def test_a_process_logs_what_it_is_and_that_it_stopped(
     facts: dict[str, dict[str, object]] = {
         "api": {"url": f"http://127.0.0.1:{port}", "environment": "development"},
         "worker": {"image_processes": 1},
-        "projector": {"projections": ["posts", "usage"]},
+        "projector": {"projections": ["posts", "usage", "audit"]},
     }
     assert facts[verb].items() <= first.items()
     assert (last["event"], last["process"]) == ("stopped", verb)
