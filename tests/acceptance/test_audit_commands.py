@@ -122,6 +122,8 @@ def test_an_export_is_every_event_in_order_and_a_file_only_when_complete(
 def test_stats_and_slo_tell_the_same_to_people_and_machines(
     database_url: str, tmp_path: Path
 ) -> None:
+    assert json.loads(run_audit("stats", "--json", url=database_url).stdout)["counted_up_to"] == 0
+    assert run_nova("projections", "rebuild", "audit", DATABASE_URL=database_url).returncode == 0
     assert json.loads(run_audit("stats", "--json", url=database_url).stdout)["events"] == 9
     assert "post.variant_ready" in run_audit("stats", url=database_url).stdout
     plot = tmp_path / "slo.svg"

@@ -33,7 +33,8 @@ def test_an_operator_rebuilds_verifies_and_sees_where_it_stands(url: str) -> Non
     assert "OK: posts rebuilt" in rebuilt.stdout
     assert run_projections(url, "verify").returncode == 0
     assert run_projections(url, "rebuild", "usage").returncode == 0
-    [status, _] = map(json.loads, run_projections(url, "status", "--json").stdout.splitlines())
+    found = map(json.loads, run_projections(url, "status", "--json").stdout.splitlines())
+    [status] = [each for each in found if each["projection"] == "posts"]
     assert (status["position"], status["head"], status["lag_events"]) == (6, 6, 0)
     lines = run_projections(url, "rebuild", "posts", "--json").stdout.splitlines()
     assert json.loads(lines[-1])["position"] == 6
