@@ -101,3 +101,13 @@ async def test_the_figures_say_up_to_which_event_they_count(
 ) -> None:
     start(publishing)
     assert (await measured(connections)).measured_up_to == 2
+
+
+async def test_a_run_ends_once_though_its_post_is_deleted_in_the_same_batch(
+    publishing: Publishing, connections: Connections
+) -> None:
+    post_id = start(publishing)
+    await measured(connections)
+    publishing.execute(fail_post(post_id, code="out_of_memory"))
+    publishing.execute(delete_post(post_id))
+    assert (await measured(connections)).failures == {"out_of_memory": 1}
