@@ -15,6 +15,8 @@ _TIMEOUTS: Final = {
     "keepalives_interval": "2",
     "keepalives_count": "3",
 }
+# libpq waits for each host as long, and one that has vanished comes first for ever.
+_SEVERAL_HOSTS: Final = {"connect_timeout": "3"}
 
 
 _SCHEMES: Final = frozenset({"postgresql", "postgres"})
@@ -52,4 +54,7 @@ def limited(url: str) -> str:
     Raises:
         psycopg.ProgrammingError: libpq cannot read it; the message may show parts of a password.
     """
-    return make_conninfo("", **{**_TIMEOUTS, **conninfo_to_dict(url)})
+    options = conninfo_to_dict(url)
+    hosts = str(options.get("host") or options.get("hostaddr") or "")
+    timeouts = _TIMEOUTS | (_SEVERAL_HOSTS if "," in hosts else {})
+    return make_conninfo("", **{**timeouts, **options})

@@ -6,7 +6,8 @@ queues their jobs and notifies, and waits for the disk after it has released the
 runs inside the server: a client that stalls or dies never holds the lock.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +28,7 @@ from eventsourcing.postgres import (
 from eventsourcing.utils import Environment
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import Diagnostic
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
@@ -58,6 +60,10 @@ _LIMIT_TRANSACTIONS = """
 SELECT set_config(name, '3s', false) FROM pg_settings
 WHERE name IN ('transaction_timeout', 'statement_timeout', 'lock_timeout')
 """
+
+
+class NotReplicated(psycopg.OperationalError):
+    """The server gave up waiting for a standby, as when an operator cancels: not acknowledged."""
 
 
 class VersionTaken(Exception):
@@ -141,7 +147,7 @@ class Recorder(PostgresApplicationRecorder):
             "jobs": Jsonb([msgspec.to_builtins(job) for job in jobs]),
             "queue_capacity": queue_capacity,
         }
-        with self.datastore.get_connection() as connection:
+        with self.datastore.get_connection() as connection, _replicated(connection):
             try:
                 called = connection.execute(_APPEND, parameters, prepare=True).fetchone()
                 return called["positions"] if called else []
@@ -159,6 +165,28 @@ class Recorder(PostgresApplicationRecorder):
                 if error.sqlstate == SEQUENCE_BEHIND_SQLSTATE:
                     raise SequenceBehind(error.diag.message_primary) from error
                 raise
+
+
+@contextmanager
+def _replicated(connection: Connection[Any]) -> Iterator[None]:
+    """Refuse to acknowledge a commit that the server warns of: a standby may not have it.
+
+    Raises:
+        NotReplicated: it is stored, and a retry waits again.
+    """
+    warnings: list[str] = []
+
+    def note(notice: Diagnostic) -> None:
+        if notice.severity_nonlocalized == "WARNING":
+            warnings.append(notice.message_primary or "")
+
+    connection.add_notice_handler(note)
+    try:
+        yield
+    finally:
+        connection.remove_notice_handler(note)
+    if warnings:
+        raise NotReplicated(warnings[0])
 
 
 class Factory(PostgresFactory):

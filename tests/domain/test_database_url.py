@@ -22,6 +22,12 @@ def test_what_a_url_says_itself_stays() -> None:
     assert options["tcp_user_timeout"] == "10000"
 
 
+@pytest.mark.parametrize("url", ["postgresql://one,two/nova", "hostaddr=10.0.0.1,10.0.0.2"])
+def test_of_several_hosts_each_gets_less_time(url: str) -> None:
+    assert conninfo_to_dict(limited(url))["connect_timeout"] == "3"
+    assert conninfo_to_dict(limited("postgresql://one/nova"))["connect_timeout"] == "10"
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from domain.event_store.publishing import Publishing
 from tests.acceptance.stacks import run_local_stack
 from tests.api.stack.running import wait_until
 from tests.fault_rounds import FULL, rounds
@@ -14,6 +15,7 @@ from tests.faults.invariants import assert_nothing_lost
 from tests.faults.patient_app import PatientApp
 from tests.faults.processes import is_ready
 from tests.faults.writers import lost_of, writing
+from tests.histories import create_post
 from tests.server_pairs import Pair, run_pair
 
 WRITERS = 16
@@ -27,6 +29,9 @@ RECOVERED_WITHIN_SECONDS = 30
 
 _SEQUENCE = "SELECT pg_sequence_last_value('post_events_notification_id_seq')"
 _HEAD = "SELECT max(notification_id) FROM post_events"
+_CANCEL_WAITS = """
+SELECT bool_or(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'
+"""
 _USAGE = "SELECT position FROM projection_positions WHERE projection = 'usage'"
 
 
@@ -76,6 +81,21 @@ def test_an_asynchronous_standby_lacks_what_it_had_not_received(pair: Pair) -> N
     acknowledged, lost = fail_over_under_load(pair)
     print(f"{acknowledged} events acknowledged, {len(lost)} lost")  # noqa: T201 - a figure
     assert lost
+
+
+@pytest.mark.parametrize("pair", ["sync"], indirect=True)
+def test_an_append_whose_wait_for_the_standby_is_cancelled_waits_again(pair: Pair) -> None:
+    with Publishing(pair.url) as publishing, ThreadPoolExecutor(1) as beside:
+        pair.cut_off()
+        appended = beside.submit(publishing.execute, create_post())
+        for _ in range(2):
+            wait_until(lambda: pair.primary.ask(_CANCEL_WAITS) is True)
+        time.sleep(CUT_OFF_SECONDS)
+        assert not appended.done()
+        pair.lose_primary()
+        pair.promote()
+        position = appended.result().position
+        assert pair.primary.ask(_HEAD) == position
 
 
 @pytest.mark.skipif(not FULL, reason="takes half a minute: `just faults` runs it")
