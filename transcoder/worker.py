@@ -34,7 +34,6 @@ BULK_PROCESSES: Final = 1
 DRAIN_SECONDS: Final = 4.0
 POLL_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 2.0
-CONNECT_WITHIN_SECONDS: Final = 10
 
 _log = structlog.get_logger(__name__)
 
@@ -53,10 +52,7 @@ async def run_worker(settings: WorkerSettings) -> None:
         psycopg.OperationalError: the database does not answer at the start; later it may go away.
     """
     # Fails at once on a wrong address; pools would retry for half a minute.
-    connecting = AsyncConnection.connect(
-        settings.database.url, connect_timeout=CONNECT_WITHIN_SECONDS
-    )
-    async with await connecting:
+    async with await AsyncConnection.connect(settings.database.url):
         pass
     lanes = [
         Lane(TRANSCODE_QUEUE, JOBS_PER_PROCESS * settings.concurrency),

@@ -26,6 +26,22 @@ CREATE TRIGGER fail_once BEFORE INSERT ON post_events
     FOR EACH ROW EXECUTE FUNCTION fail_once();
 """
 
+# As when the server gives up waiting for a standby.
+WARN_ONCE = """
+CREATE SEQUENCE attempts;
+CREATE FUNCTION warn_once() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE NOTICE 'no matter';
+    IF nextval('attempts') = 1 THEN
+        RAISE WARNING 'as the server says it';
+    END IF;
+    RETURN NEW;
+END;
+$$;
+CREATE TRIGGER warn_once BEFORE INSERT ON post_events
+    FOR EACH ROW EXECUTE FUNCTION warn_once();
+"""
+
 
 @pytest.mark.parametrize(
     "sqlstate",
@@ -41,6 +57,20 @@ def test_an_append_that_the_server_ended_is_retried_and_stored_once(
 
     outcome = publishing.execute(create_post(post_id))
 
+    assert publishing.history(post_id) == [*outcome.events]
+
+
+def test_an_append_that_the_server_warns_of_is_not_acknowledged_at_once(
+    publishing: Publishing, database_url: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute(WARN_ONCE)
+    post_id = uuid4()
+
+    outcome = publishing.execute(create_post(post_id))
+
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT last_value FROM attempts").fetchone() == (2,)
     assert publishing.history(post_id) == [*outcome.events]
 
 
