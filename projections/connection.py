@@ -27,6 +27,15 @@ SELECT set_config(name, %(limit)s, false) FROM pg_settings
 WHERE name IN ('transaction_timeout', 'idle_in_transaction_session_timeout', 'lock_timeout')
 """
 
+# A role or a database may have limits of their own, for other users of the server. `lock_timeout`
+# stays: it keeps others from waiting for the one that waits.
+LIFT_TIME_LIMITS: Final = """
+SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN (
+    'idle_in_transaction_session_timeout', 'idle_session_timeout', 'statement_timeout',
+    'transaction_timeout'
+)
+"""
+
 
 async def configure(connection: AsyncConnection[object]) -> None:
     """Limit the connection's transactions, and return times in UTC."""
@@ -54,7 +63,9 @@ async def use_utc(connection: AsyncConnection[object]) -> None:
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncGenerator[AsyncConnection[object]]:
-    """A connection in autocommit whose times are in UTC; closed even where its task is cancelled.
+    """A connection in autocommit, without time limits, whose times are in UTC.
+
+    It is closed even where its task is cancelled.
 
     Raises:
         psycopg.OperationalError: the database did not answer within its `connect_timeout`.
@@ -63,6 +74,7 @@ async def connected(url: str) -> AsyncGenerator[AsyncConnection[object]]:
     # Its own context manager rolls back first, where a cancelled task leaves it open.
     try:
         await use_utc(connection)
+        await connection.execute(LIFT_TIME_LIMITS)
         yield connection
     finally:
         await connection.close()

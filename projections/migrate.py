@@ -14,18 +14,20 @@ import psycopg
 from msgspec import Struct
 from procrastinate.schema import SchemaManager
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import LockNotAvailable
 from yoyo import default_migration_table, read_migrations
 from yoyo.backends import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 
+from projections.connection import LIFT_TIME_LIMITS
 from projections.grants import grant, granted_roles
 from projections.position_sequence import Mended, mend_sequence
-from projections.server_settings import settle
+from projections.server_settings import UnfitDatabase, describe_lock_timeout, settle
 from projections.sql_functions import create_missing, read_definitions, replace_all
 
 MIGRATIONS_FOLDER: Final = Path(__file__).parent / "migrations"
 # Any constant will do, as long as it stays the same.
-_ADVISORY_LOCK: Final = 6_682_001
+ADVISORY_LOCK: Final = 6_682_001
 _SEARCH_PATH: Final = """
 SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', false)
 """
@@ -50,26 +52,37 @@ def apply_migrations(url: str, functions: Sequence[Path], *, roles: Sequence[str
     Grants what the services need to `roles`, and to those that had it before.
 
     Raises:
-        UnfitDatabase: its encoding or another setting is wrong and cannot be set.
+        UnfitDatabase: its encoding or another setting is wrong and cannot be set, or a lock was
+            not free within the role's `lock_timeout`.
         GrantError: one of the roles does not exist, or nothing can be withheld from it.
         psycopg.Error: the database cannot be reached or refused a statement. Migrations before the
             failing one stay applied, the failing one left no trace; functions are replaced all
             or none.
     """
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
-        settle(connection)
-        # The path that the functions of the log's owner keep.
-        connection.execute(_SEARCH_PATH)
-        granted = {*granted_roles(connection), *roles}
-        before = read_definitions(connection, functions)
-        create_missing(connection, functions)
-        migrations = _apply_migrations(url)
-        replace_all(connection, functions)
-        mended = mend_sequence(connection)
-        for role in sorted(granted):
-            grant(connection, role)
-        after = read_definitions(connection, functions)
+        try:
+            return _migrate(connection, url, functions, roles)
+        except LockNotAvailable as error:
+            raise UnfitDatabase(describe_lock_timeout(connection)) from error
+
+
+def _migrate(
+    connection: psycopg.Connection[Any], url: str, functions: Sequence[Path], roles: Sequence[str]
+) -> Applied:
+    connection.execute(LIFT_TIME_LIMITS)
+    connection.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
+    settle(connection)
+    # The path that the functions of the log's owner keep.
+    connection.execute(_SEARCH_PATH)
+    granted = {*granted_roles(connection), *roles}
+    before = read_definitions(connection, functions)
+    create_missing(connection, functions)
+    migrations = _apply_migrations(url)
+    replace_all(connection, functions)
+    mended = mend_sequence(connection)
+    for role in sorted(granted):
+        grant(connection, role)
+    after = read_definitions(connection, functions)
     changed = [name for name, text in sorted(after.items()) if before.get(name) != text]
     return Applied(migrations=migrations, functions=changed, granted=sorted(granted), mended=mended)
 
@@ -102,5 +115,6 @@ def _backend(url: str) -> Any:  # noqa: ANN401 - as above
         args=options,
     )
     backend = PostgresqlPsycopgBackend(database, default_migration_table)
+    backend.connection.execute(LIFT_TIME_LIMITS)
     backend.init_database()
     return backend

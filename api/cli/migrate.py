@@ -4,11 +4,13 @@ from functools import partial
 from typing import Annotated
 
 import anyio
+import psycopg
 import typer
 
 from api.cli.errors import friendly_errors
 from api.cli.pooler import require_sessions
 from api.migrate import migrate as migrate_database
+from projections.server_settings import check_role
 from projections.settings import owner_settings
 from transcoder.object_store.bucket import PreparedBucket, prepare_bucket
 from transcoder.settings import BucketSettings, bucket_settings
@@ -31,9 +33,10 @@ def migrate(
 ) -> None:
     """Bring the database and the bucket to this version. Safe to run at any time."""
     settings = None if skips_bucket else bucket_settings()
-    url = owner_settings().url
-    require_sessions(url)
-    applied = migrate_database(url, roles=roles or ())
+    database = owner_settings()
+    require_sessions(database.url)
+    _check_services_role(database.database.session_url)
+    applied = migrate_database(database.url, roles=roles or ())
     for name in applied.migrations:
         typer.echo(f"applied {name}")
     counts = f"{len(applied.migrations)} migrations, {len(applied.functions)} functions applied"
@@ -45,6 +48,14 @@ def migrate(
         typer.echo(f"Role {role} may run the services.")
     if settings is not None:
         _prepare_bucket(settings)
+
+
+def _check_services_role(url: str) -> None:
+    try:
+        check_role(url)
+    except psycopg.OperationalError:
+        # It may get the right to connect only now; a server that is gone is the next one's error.
+        typer.echo("The settings of the role in DATABASE_URL were not checked: it cannot connect.")
 
 
 def _prepare_bucket(settings: BucketSettings) -> None:
