@@ -52,11 +52,13 @@ class TelemetrySettings(Struct, frozen=True, kw_only=True):
 class DatabaseSettings(Struct, frozen=True, kw_only=True):
     """The PostgreSQL that holds the events, as libpq's key=value pairs with timeouts.
 
-    `url` may lead through a pooler in transaction mode if `direct_url` leads past it.
+    `url` may lead through a pooler in transaction mode if `direct_url` leads past it. `read_url`
+    may lead to a standby, for audits.
     """
 
     url: str = field(name="DATABASE_URL")
     direct_url: str | None = field(default=None, name="DATABASE_DIRECT_URL")
+    read_url: str | None = field(default=None, name="DATABASE_READ_URL")
     pool_size: Annotated[int, Meta(ge=1)] = field(default=10, name="DB_POOL_SIZE")
 
     def __post_init__(self) -> None:
@@ -69,6 +71,8 @@ class DatabaseSettings(Struct, frozen=True, kw_only=True):
         if self.direct_url is not None:
             direct_url = read_database_url("DATABASE_DIRECT_URL", self.direct_url)
             force_setattr(self, "direct_url", direct_url)
+        if self.read_url is not None:
+            force_setattr(self, "read_url", read_database_url("DATABASE_READ_URL", self.read_url))
 
     @property
     def session_url(self) -> str:

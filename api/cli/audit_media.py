@@ -53,7 +53,7 @@ def media(
 async def _record(settings: WorkerSettings, post_id: UUID | None) -> None:
     async with connected(settings.database.session_url) as connection:
         post = str(post_id) if post_id else None
-        await AuditSession(connection).record("nova audit media", post_id=post)
+        await AuditSession(connection, connection).record("nova audit media", post_id=post)
 
 
 def _print(variant: AuditedVariant, *, as_json: bool) -> None:

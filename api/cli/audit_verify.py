@@ -12,7 +12,7 @@ from api.cli.log_keys import PublicKey, read_verifier
 from api.cli.options import AsJson
 from api.cli.output import print_json, quantity
 from api.cli.progress import show_progress
-from api.cli.session import run_on_database
+from api.cli.session import run_on_database, run_on_standby
 from projections.audit.lifecycles import Lifecycles, audit_lifecycles
 from projections.log_tree.evidence import (
     Checkpoint,
@@ -50,7 +50,9 @@ def verify(
 ) -> None:
     """Verify the Merkle tree over the log, and every post's state transitions."""
     exported = [_read(path, public_key) for path in checkpoints or []]
-    found, sealed, lifecycles = run_on_database(
+    # A standby may lack what was exported, and takes no seals.
+    run = run_on_database if seal or exported else run_on_standby
+    found, sealed, lifecycles = run(
         lambda connection: _walk(connection, exported, seal=seal, as_json=as_json)
     )
     if as_json:

@@ -2,26 +2,35 @@
 
 import getpass
 import socket
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
 from typing import Any, TypeVar
 from uuid import uuid4
 
 import anyio
+import psycopg
 from msgspec import Struct
 from psycopg import AsyncConnection
 
+from api.cli.output import errors
 from projections.audit.accesses import Access, record_access
 from projections.connection import connected
+from projections.log.reading import head_position
 from projections.settings import database_settings
 
 _T = TypeVar("_T")
 
 
 class AuditSession(Struct, frozen=True):
-    """A connection without time limits, for queries over the whole log."""
+    """A connection without time limits, for queries over the whole log; `primary` takes writes."""
 
     connection: AsyncConnection[object]
+    primary: AsyncConnection[object]
 
     def connect(self) -> AbstractAsyncContextManager[AsyncConnection[object]]:
         """The one connection, for queries that open one per statement."""
@@ -36,7 +45,7 @@ class AuditSession(Struct, frozen=True):
             filters={name: value for name, value in filters.items() if value is not None},
             correlation_id=uuid4(),
         )
-        await record_access(self.connection, access)
+        await record_access(self.primary, access)
 
 
 def cli_actor() -> str:
@@ -45,13 +54,57 @@ def cli_actor() -> str:
 
 
 def run_audited(query: Callable[[AuditSession], Awaitable[_T]]) -> _T:
-    """Run a query in an audit session on the database of the settings.
+    """Run a query in an audit session on the database of the settings; it reads from its standby.
 
     Raises:
         WrongSettings: the environment names no database.
         psycopg.OperationalError: the database is unavailable.
     """
-    return run_on_database(lambda connection: query(AuditSession(connection)))
+
+    async def run(primary: AsyncConnection[object]) -> _T:
+        async with _reading(primary) as connection:
+            return await query(AuditSession(connection, primary))
+
+    return run_on_database(run)
+
+
+def run_on_standby(query: Callable[[AsyncConnection[object]], Awaitable[_T]]) -> _T:
+    """Run a query that only reads, on the standby of the settings or else on the primary.
+
+    Raises:
+        WrongSettings: the environment names no database.
+        psycopg.OperationalError: the primary is unavailable.
+    """
+
+    async def run(primary: AsyncConnection[object]) -> _T:
+        async with _reading(primary) as connection:
+            return await query(connection)
+
+    return run_on_database(run)
+
+
+@asynccontextmanager
+async def _reading(primary: AsyncConnection[object]) -> AsyncGenerator[AsyncConnection[object]]:
+    """The connection to read from: a standby that is gone stops nobody who has the primary."""
+    url = database_settings().read_url
+    async with AsyncExitStack() as stack:
+        yield primary if url is None else await _standby(url, primary, stack)
+
+
+async def _standby(
+    url: str, primary: AsyncConnection[object], stack: AsyncExitStack
+) -> AsyncConnection[object]:
+    try:
+        standby = await stack.enter_async_context(connected(url))
+        position = await head_position(standby)
+    except psycopg.OperationalError:
+        errors.print("nova: the standby does not answer: reading from the primary.")
+        return primary
+    head = await head_position(primary)
+    if position < head:
+        # Or an event of the last seconds would seem to be missing.
+        errors.print(f"nova: reading from a standby, up to position {position} of {head}.")
+    return standby
 
 
 def run_on_database(query: Callable[[AsyncConnection[object]], Awaitable[_T]]) -> _T:

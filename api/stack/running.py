@@ -17,7 +17,13 @@ from api.stack.folder import StackFolder, is_locked
 
 FOLDER_NAME: Final = ".nova"
 # What says where posts and photos are, and as whom: a command must never mix two places.
-PLACES: Final = ("DATABASE_URL", "S3_BUCKET_NAME", "S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID")
+PLACES: Final = (
+    "DATABASE_URL",
+    "DATABASE_READ_URL",
+    "S3_BUCKET_NAME",
+    "S3_ENDPOINT_URL",
+    "AWS_ACCESS_KEY_ID",
+)
 _SHARED: Final = (
     *PLACES,
     "DATABASE_OWNER_URL",

@@ -77,7 +77,10 @@ def test_a_url_without_a_host_keeps_its_parts() -> None:
     assert (options["dbname"], options["host"]) == ("nova", "/var/run/postgresql")
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_DIRECT_URL"])
+@pytest.mark.parametrize(
+    "name",
+    ["DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_DIRECT_URL", "DATABASE_READ_URL"],
+)
 @pytest.mark.parametrize(
     "url",
     [

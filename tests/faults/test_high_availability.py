@@ -50,7 +50,7 @@ def test_the_server_knows_the_settings_given_to_patroni(pair: Pair) -> None:
 
 
 def test_the_connection_string_leads_to_each_server() -> None:
-    [line] = blocks("text")
+    line, _ = blocks("text")
     name, _, url = line.strip().partition("=")
     assert name == "DATABASE_URL"
     assert is_database_url(url)
