@@ -52,6 +52,21 @@ class CreatePost(Struct, frozen=True, kw_only=True):
     upload_expires_at: datetime
 
 
+class AdoptOriginal(Struct, frozen=True, kw_only=True):
+    """Make a post of a stored original that the log does not know: it was restored from a backup.
+
+    What only the lost event knew (the texts, the name of the file) stays lost.
+    """
+
+    origin: Origin
+    post_id: UUID
+    user_id: UUID
+    content_type: ContentType
+    file_size: int
+    sha256: str
+    image_key: str
+
+
 class CaptionPost(Struct, frozen=True, kw_only=True):
     """Change the caption, the alternative text or both; only the owner may. Unset keeps a text."""
 
@@ -149,6 +164,7 @@ class ExpireUpload(Struct, frozen=True, kw_only=True):
 
 Command: TypeAlias = (
     CreatePost
+    | AdoptOriginal
     | CaptionPost
     | ConfirmUpload
     | RecordVariant

@@ -4,13 +4,14 @@ Pure functions: time and ids come with the command. Commands are idempotent: one
 carried out leads to no event, so that every caller may retry.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, TypedDict, assert_never
 from uuid import UUID, uuid5
 
 from msgspec import UNSET
 
 from domain.commands import (
+    AdoptOriginal,
     CaptionPost,
     Command,
     ConfirmUpload,
@@ -48,7 +49,7 @@ from domain.events import (
     VariantReady,
 )
 from domain.failures import MAX_OWNER_RETRIES, PERMANENT_CODES
-from domain.post import Post
+from domain.post import Post, evolve
 from domain.recipes import variants_of
 from domain.variants import StoredVariant
 
@@ -59,8 +60,8 @@ def decide(post: Post | None, command: Command) -> list[Event]:
     Raises:
         DomainError: the command is refused; the leaf says why.
     """
-    if isinstance(command, CreatePost):
-        return _create(post, command)
+    if isinstance(command, CreatePost | AdoptOriginal):
+        return _begin(post, command)
     if post is None or post.status == "deleted":
         raise PostNotFound(command.post_id)
     match command:
@@ -119,7 +120,9 @@ def _next(post: Post, origin: Origin, *, ahead: int = 1) -> _Header:
     return _header(origin, post.id, version=post.version + ahead, at=at)
 
 
-def _create(post: Post | None, command: CreatePost) -> list[Event]:
+def _begin(post: Post | None, command: CreatePost | AdoptOriginal) -> list[Event]:
+    if isinstance(command, AdoptOriginal):
+        return [] if post else _adopt(command)
     if post is not None:
         raise PostAlreadyExists(post.id)
     return [
@@ -136,6 +139,24 @@ def _create(post: Post | None, command: CreatePost) -> list[Event]:
             upload_expires_at=command.upload_expires_at,
         )
     ]
+
+
+def _adopt(command: AdoptOriginal) -> list[Event]:
+    created = PostCreated(
+        **_header(command.origin, command.post_id, version=1, at=command.origin.at),
+        user_id=command.user_id,
+        caption=None,
+        alt=None,
+        filename=command.image_key.rpartition("/")[2],
+        content_type=command.content_type,
+        file_size=command.file_size,
+        sha256=command.sha256,
+        image_key=command.image_key,
+        # No upload ends before it begins, and this one is over.
+        upload_expires_at=command.origin.at + timedelta(seconds=1),
+    )
+    confirm = ConfirmUpload(origin=command.origin, post_id=command.post_id)
+    return [created, *_confirm_upload(evolve(None, created), confirm)]
 
 
 def _caption_post(post: Post, command: CaptionPost) -> list[Event]:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from transcoder.errors import (
     ChecksumMismatch,
@@ -24,6 +25,8 @@ class FakeObjectStore:
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.content_types: dict[str, str] = {}
+        self.owners: dict[str, UUID] = {}
         self.put_with: dict[str, NewObject] = {}
         self.parts: dict[str, dict[int, bytes]] = {}
         self.checksums: dict[str, str] = {}
@@ -32,8 +35,13 @@ class FakeObjectStore:
         self.changed_at = datetime.now(UTC)
 
     def arrive(self, key: str, content: bytes) -> None:
-        """What a client's PUT does."""
+        """What a client's PUT does; `announce` tells whose it is."""
         self.objects.setdefault(key, content)
+
+    def announce(self, announced: Announced) -> None:
+        """What the signed headers of a PUT make the store keep."""
+        self.content_types[announced.key] = announced.content_type
+        self.owners[announced.key] = announced.user_id
 
     def arrive_part(self, key: str, number: int, content: bytes) -> None:
         """What a client's PUT of a part does."""
@@ -47,6 +55,7 @@ class FakeObjectStore:
         lifetime: timedelta,  # noqa: ARG002 - nothing expires here
     ) -> list[PresignedPart]:
         self._answer("presign_parts", announced.key)
+        self.announce(announced)
         stored = self.parts.setdefault(announced.key, {})
         return [
             PresignedPart(
@@ -75,6 +84,7 @@ class FakeObjectStore:
 
     async def presign_upload(self, announced: Announced, *, lifetime: timedelta) -> PresignedUpload:
         self._answer("presign_upload", announced.key)
+        self.announce(announced)
         return PresignedUpload(
             url=f"https://fake.example/{announced.key}",
             headers={"content-type": announced.content_type},
@@ -88,7 +98,13 @@ class FakeObjectStore:
             return None
         checksum = self.checksums.get(key)
         sha256 = None if checksum else hashlib.sha256(content).hexdigest()
-        return StoredObject(file_size=len(content), sha256=sha256, checksum_of_parts=checksum)
+        return StoredObject(
+            file_size=len(content),
+            content_type=self.content_types.get(key, "image/jpeg"),
+            user_id=self.owners.get(key),
+            sha256=sha256,
+            checksum_of_parts=checksum,
+        )
 
     async def download(self, announced: Announced) -> bytes:
         self._answer("download", announced.key)

@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from domain.commands import (
+    AdoptOriginal,
     CaptionPost,
     Command,
     ConfirmUpload,
@@ -66,6 +67,20 @@ def create_post(post_id: UUID | None = None, **changes: Any) -> CreatePost:
         "upload_expires_at": EXPIRY,
     }
     return CreatePost(**{**values, **changes})
+
+
+def adopt_original(post_id: UUID, **changes: Any) -> AdoptOriginal:
+    """Make a post of a stored 200 kB JPEG."""
+    values: dict[str, Any] = {
+        "origin": origin(actor="cli:operator@host"),
+        "post_id": post_id,
+        "user_id": OWNER,
+        "content_type": "image/jpeg",
+        "file_size": 200_000,
+        "sha256": "a" * 64,
+        "image_key": original_key(post_id),
+    }
+    return AdoptOriginal(**{**values, **changes})
 
 
 def caption_post(post_id: UUID, *, user_id: UUID = OWNER, **texts: str | None) -> CaptionPost:

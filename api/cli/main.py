@@ -37,6 +37,12 @@ class _Nova(LazyGroup):
     }
 
 
+class _Uploads(LazyGroup):
+    verbs: ClassVar[Mapping[str, str]] = {
+        "adopt": "api.cli.uploads:adopt",
+    }
+
+
 class _Jobs(LazyGroup):
     verbs: ClassVar[Mapping[str, str]] = {
         "list": "api.cli.jobs:list_jobs",
@@ -93,6 +99,7 @@ def _group(name: str, verbs: type[LazyGroup], description: str) -> typer.Typer:
 
 
 app = _group("nova", _Nova, "Publish photos as web-ready variants. Every step is an event.")
+app.add_typer(_group("uploads", _Uploads, "Adopt originals that a restored log does not know."))
 app.add_typer(_group("jobs", _Jobs, "List, retry and cancel the work on unpublished posts."))
 app.add_typer(_group("projections", _Projections, "Watch, verify and rebuild the read tables."))
 app.add_typer(_group("audit", _Audit, "Query the event log. Every query is recorded."))

@@ -28,6 +28,7 @@ EVERY_KIND_OF_COMMAND = (
     ("audit", "media", "--only-stored"),
     ("reprocess",),
     ("janitor", "--dry-run"),
+    ("uploads", "adopt", "--dry-run"),
     ("migrate",),
 )
 SHARED_PHOTOS = Path(__file__).parents[3] / "shared" / "photos"

@@ -165,7 +165,12 @@ def test_twenty_photos_and_five_cut_connections_make_twenty_published_posts(
     assert result["failures"] == []
     assert all(file["complete"] and not file.get("error") for file in result["files"])
     # The browser itself sends the length.
-    assert result["headers"] == ["content-type", "if-none-match", "x-amz-checksum-sha256"]
+    assert result["headers"] == [
+        "content-type",
+        "if-none-match",
+        "x-amz-checksum-sha256",
+        "x-amz-meta-user-id",
+    ]
     assert result["longest"] == [True, False]
     assert published(app) == [*photos]
 

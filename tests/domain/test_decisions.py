@@ -35,6 +35,7 @@ from tests.histories import (
     OWNER,
     RECIPE_VERSION,
     RECIPES,
+    adopt_original,
     after,
     caption_post,
     confirm_upload,
@@ -111,6 +112,32 @@ def test_a_post_is_created_once() -> None:
     post, _ = after(CREATED)
     with pytest.raises(PostAlreadyExists):
         decide(post, CREATED)
+
+
+def test_an_adopted_original_is_a_post_in_processing_without_what_only_its_event_knew() -> None:
+    adopt = adopt_original(POST_ID)
+    post, events = after(adopt)
+    assert [topic_of(event) for event in events] == ["post.created", "post.uploaded"]
+    assert replay(events) == post
+    assert {event.actor for event in events} == {"cli:operator@host"}
+    assert [event.version for event in events] == [1, 2]
+    assert post.upload_expires_at > post.created_at
+    assert (post.status, post.user_id, post.caption, post.alt) == ("processing", OWNER, None, None)
+    assert (post.image_key, post.file_size, post.sha256) == (
+        adopt.image_key,
+        adopt.file_size,
+        adopt.sha256,
+    )
+
+
+@pytest.mark.parametrize(
+    "history",
+    [[CREATED], publishing_commands(POST_ID), [CREATED, delete_post(POST_ID)]],
+    ids=["pending", "published", "deleted"],
+)
+def test_an_original_whose_post_is_known_is_not_adopted(history: list[Command]) -> None:
+    post, _ = after(*history)
+    assert decide(post, adopt_original(POST_ID)) == []
 
 
 def test_confirming_an_upload_starts_the_processing() -> None:

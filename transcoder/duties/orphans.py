@@ -5,7 +5,7 @@ of unknown posts are reported and never removed: a post is in the database befor
 the bucket, so this database must be the wrong one, or an older backup.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
@@ -54,14 +54,18 @@ class _Needed(Struct, frozen=True, kw_only=True):
 
 
 async def find_orphans(
-    store: ObjectStore, connections: Connections, *, before: datetime
+    store: ObjectStore,
+    connections: Connections,
+    *,
+    before: datetime,
+    prefixes: Sequence[str] = (ORIGINALS_PREFIX, VARIANTS_PREFIX),
 ) -> AsyncGenerator[Orphan]:
     """Yield the orphans last changed before `before`; one request per thousand objects.
 
     Raises:
         ObjectStoreUnavailable: the object store does not answer.
     """
-    for prefix in (ORIGINALS_PREFIX, VARIANTS_PREFIX):
+    for prefix in prefixes:
         page = await store.list_page(prefix)
         while page:
             old = [found for found in page if found.changed_at < before]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from botocore.exceptions import ClientError
 from msgspec import Struct
 
+from transcoder.object_store.protocol import OWNER_HEADER
 from transcoder.object_store.s3_client import (
     MISSING,
     connect,
@@ -30,7 +31,8 @@ OLD_VERSION_DAYS: Final = 30
 
 Rule = dict[str, Any]
 
-_UPLOAD_HEADERS: Final = ["content-type", "if-none-match", "x-amz-checksum-sha256"]
+_EARLIER_UPLOAD_HEADERS: Final = ["content-type", "if-none-match", "x-amz-checksum-sha256"]
+_UPLOAD_HEADERS: Final = [*_EARLIER_UPLOAD_HEADERS, OWNER_HEADER]
 _UNFINISHED_UPLOADS: Final[Rule] = {
     "ID": "remove-unfinished-uploads",
     "Status": "Enabled",
@@ -234,7 +236,7 @@ def _with_filter(rule: Mapping[str, Any]) -> Rule:
 
 def _is_earlier(rule: Mapping[str, Any]) -> bool:
     """Whether it is our rule of earlier versions, which had no id."""
-    return "ID" not in rule and rule.get("AllowedHeaders") == _UPLOAD_HEADERS
+    return "ID" not in rule and rule.get("AllowedHeaders") == _EARLIER_UPLOAD_HEADERS
 
 
 async def _create(client: "S3Client", *, bucket: str, region: str) -> bool:

@@ -3,20 +3,28 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol, Self
+from uuid import UUID
 
 from msgspec import Struct
 
 from domain.post import Post
 from transcoder.object_store.parts import Part, PresignedPart
 
+# The metadata of an original that names its owner: its post may be unknown to a restored database.
+OWNER_METADATA: Final = "user-id"
+OWNER_HEADER: Final = f"x-amz-meta-{OWNER_METADATA}"
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 LISTED_AT_ONCE: Final = 1000
 
 
 class Announced(Struct, frozen=True, kw_only=True):
-    """The object that a client announced: it may put these bytes, once. `sha256` is hex."""
+    """The object that a client announced: it may put these bytes, once. `sha256` is hex.
+
+    The store keeps `user_id` with the object.
+    """
 
     key: str
+    user_id: UUID
     content_type: str
     file_size: int
     sha256: str
@@ -26,6 +34,7 @@ class Announced(Struct, frozen=True, kw_only=True):
         """The original that the client of a post announced."""
         return cls(
             key=post.image_key,
+            user_id=post.user_id,
             content_type=post.content_type,
             file_size=post.file_size,
             sha256=post.sha256,
@@ -44,9 +53,12 @@ class StoredObject(Struct, frozen=True, kw_only=True):
     """An object's size and SHA-256 as the store knows them: hex, or None if it has none.
 
     Of an object made of parts, it knows instead a checksum of theirs: see `parts.checksum_of`.
+    `user_id` is None for all but originals, and for those announced before stores kept it.
     """
 
     file_size: int
+    content_type: str
+    user_id: UUID | None
     sha256: str | None
     checksum_of_parts: str | None = None
 

@@ -2,14 +2,15 @@
 
 aioboto3 signs, describes, lists and removes; `S3Content` moves the bytes.
 
-Presigned PUTs sign the content type, the length, the SHA-256 and `if-none-match: *`, so the store
-accepts the announced bytes only, and only once.
+Presigned PUTs sign the content type, the length, the SHA-256, the owner and `if-none-match: *`, so
+the store accepts the announced bytes only, and only once.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 import anyio
 from botocore.exceptions import ClientError
@@ -19,6 +20,8 @@ from transcoder.object_store.content import S3Content, open_content
 from transcoder.object_store.parts import Part, PresignedPart
 from transcoder.object_store.protocol import (
     LISTED_AT_ONCE,
+    OWNER_HEADER,
+    OWNER_METADATA,
     Announced,
     ListedObject,
     NewObject,
@@ -92,6 +95,7 @@ class S3ObjectStore:
                 "ContentLength": announced.file_size,
                 "ChecksumSHA256": checksum,
                 "IfNoneMatch": "*",
+                "Metadata": {OWNER_METADATA: str(announced.user_id)},
             },
             ExpiresIn=int(lifetime.total_seconds()),
             HttpMethod="PUT",
@@ -101,6 +105,7 @@ class S3ObjectStore:
             "content-length": str(announced.file_size),
             "x-amz-checksum-sha256": checksum,
             "if-none-match": "*",
+            OWNER_HEADER: str(announced.user_id),
         }
         return PresignedUpload(url=url, headers=headers, expires_at=expires_at)
 
@@ -120,6 +125,8 @@ class S3ObjectStore:
         of_parts = checksum if checksum and "-" in checksum else None
         return StoredObject(
             file_size=head["ContentLength"],
+            content_type=head["ContentType"],
+            user_id=_owner(head["Metadata"]),
             sha256=to_hex(checksum) if checksum and not of_parts else None,
             checksum_of_parts=of_parts,
         )
@@ -177,6 +184,13 @@ class S3ObjectStore:
         """See `ObjectStore.ping`."""
         with translated_errors("ping", self._bucket):
             await self._client.head_bucket(Bucket=self._bucket)
+
+
+def _owner(metadata: Mapping[str, str]) -> UUID | None:
+    try:
+        return UUID(metadata[OWNER_METADATA])
+    except (KeyError, ValueError):
+        return None
 
 
 def _bucket_url(endpoint_url: str, settings: ObjectStoreSettings) -> str:

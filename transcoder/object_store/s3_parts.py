@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from transcoder.object_store.checksums import to_base64
 from transcoder.object_store.parts import Part, PresignedPart
-from transcoder.object_store.protocol import Announced
+from transcoder.object_store.protocol import OWNER_METADATA, Announced
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -83,6 +83,7 @@ class S3Parts:
             Key=announced.key,
             ContentType=announced.content_type,
             ChecksumAlgorithm="SHA256",
+            Metadata={OWNER_METADATA: str(announced.user_id)},
         )
         # Requests at the same time open one each, and all use the oldest.
         return next(iter(await self._open_uploads(announced.key)), created["UploadId"])

@@ -36,6 +36,7 @@ UPLOAD_HEADERS: Final = {
     "content-length": "3482111",
     "x-amz-checksum-sha256": "HzhwvidPbEmz4xoMZyiVfx84cL4nT2xJs+MaDGcolX8=",
     "if-none-match": "*",
+    "x-amz-meta-user-id": USER_ID,
 }
 
 PostId: TypeAlias = Annotated[UUID, Meta(description="The id of the post.", examples=[POST_ID])]

@@ -38,7 +38,7 @@ ON_THE_DATABASE = [
     ["projections", "verify"],
     ["reprocess"],
 ]
-ON_THE_STORE = [["janitor"], ["migrate"], ["audit", "media"]]
+ON_THE_STORE = [["janitor"], ["migrate"], ["uploads", "adopt"], ["audit", "media"]]
 NOTHING_SET: dict[str, str | None] = dict.fromkeys(("DATABASE_URL", "S3_BUCKET_NAME"))
 UNREACHABLE = "postgresql://nova@127.0.0.1:9/nova?connect_timeout=2"
 

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import anyio
 import pytest
@@ -31,7 +32,11 @@ pytestmark = pytest.mark.anyio
 CONTENT = b"a photo" * 100
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 ANNOUNCED = Announced(
-    key="uploads/a", content_type="image/jpeg", file_size=len(CONTENT), sha256=SHA256
+    key="uploads/a",
+    user_id=uuid4(),
+    content_type="image/jpeg",
+    file_size=len(CONTENT),
+    sha256=SHA256,
 )
 NEW = NewObject(
     key="variants/a.jpg",

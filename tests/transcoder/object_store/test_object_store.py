@@ -25,6 +25,7 @@ pytestmark = pytest.mark.anyio
 
 CONTENT = b"not really a picture, but nobody looks " * 40
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+OWNER = uuid4()
 LIFETIME = timedelta(minutes=15)
 
 
@@ -66,7 +67,9 @@ def new_object(key: str, content: bytes = CONTENT) -> NewObject:
 
 def announced(key: str, content: bytes = CONTENT) -> Announced:
     sha256 = hashlib.sha256(content).hexdigest()
-    return Announced(key=key, content_type="image/jpeg", file_size=len(content), sha256=sha256)
+    return Announced(
+        key=key, user_id=OWNER, content_type="image/jpeg", file_size=len(content), sha256=sha256
+    )
 
 
 async def test_what_was_put_can_be_read_and_described(store: ObjectStore) -> None:
@@ -138,6 +141,16 @@ async def test_a_presigned_put_takes_the_announced_bytes_once(s3: ObjectStore) -
         second = await http.put(upload.url, content=CONTENT, headers=upload.headers)
     assert (first.status_code, second.status_code) == (200, 412)
     assert await s3.download(announced("uploads/a")) == CONTENT
+    found = await s3.stat("uploads/a")
+    assert found is not None
+    assert (found.content_type, found.user_id) == ("image/jpeg", OWNER)
+
+
+async def test_what_has_no_owner_or_a_wrong_one_is_described_all_the_same(s3: ObjectStore) -> None:
+    await s3.put(new_object("uploads/a"))
+    await s3.put(replace(new_object("uploads/b"), metadata={"user-id": "somebody"}))
+    found = [await s3.stat(key) for key in ("uploads/a", "uploads/b")]
+    assert [each.user_id for each in found if each] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -148,8 +161,18 @@ async def test_a_presigned_put_takes_the_announced_bytes_once(s3: ObjectStore) -
         (CONTENT, {"content-type": "text/html"}, 403),
         (CONTENT, {"if-none-match": None}, 403),
         (CONTENT, {"x-amz-checksum-sha256": None}, 403),
+        (CONTENT, {"x-amz-meta-user-id": None}, 403),
+        (CONTENT, {"x-amz-meta-user-id": str(uuid4())}, 403),
     ],
-    ids=["other bytes", "more bytes", "other type", "not write-once", "no checksum"],
+    ids=[
+        "other bytes",
+        "more bytes",
+        "other type",
+        "not write-once",
+        "no checksum",
+        "no owner",
+        "other owner",
+    ],
 )
 async def test_a_presigned_put_refuses_anything_else(
     s3: ObjectStore, content: bytes, changed: dict[str, str | None], status: int

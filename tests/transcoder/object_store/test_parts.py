@@ -28,6 +28,7 @@ from transcoder.settings import ObjectStoreSettings
 
 pytestmark = pytest.mark.anyio
 
+OWNER = uuid4()
 CONTENT = bytes(range(251)) * ((2 * PART_BYTES + 1_000_000) // 251)
 LIFETIME = timedelta(minutes=15)
 
@@ -47,7 +48,11 @@ def parts_of(content: bytes) -> list[Part]:
 
 def announced(key: str, content: bytes = CONTENT) -> Announced:
     return Announced(
-        key=key, content_type="image/jpeg", file_size=len(content), sha256=sha256(content)
+        key=key,
+        user_id=OWNER,
+        content_type="image/jpeg",
+        file_size=len(content),
+        sha256=sha256(content),
     )
 
 
@@ -129,6 +134,7 @@ async def test_all_parts_become_the_announced_object(store: ObjectStore) -> None
     stored = await store.stat(key)
     assert stored is not None
     assert (stored.file_size, stored.sha256) == (len(CONTENT), None)
+    assert (stored.content_type, stored.user_id) == ("image/jpeg", OWNER)
     assert stored.checksum_of_parts == checksum_of(parts)
     assert await store.download(announced(key)) == CONTENT
     with pytest.raises(ChecksumMismatch):

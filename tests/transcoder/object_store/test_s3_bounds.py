@@ -4,6 +4,7 @@ import hashlib
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import anyio
 import pytest
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.anyio
 CONTENT = b"a photo"
 ANNOUNCED = Announced(
     key="uploads/a",
+    user_id=uuid4(),
     content_type="image/jpeg",
     file_size=len(CONTENT),
     sha256=hashlib.sha256(CONTENT).hexdigest(),
