@@ -58,7 +58,7 @@ def janitor(
     if cleaned.unknown:
         console.print(
             f"Kept {quantity(cleaned.unknown, 'object')} of posts that are not in this database. "
-            "Was the database restored from a backup?"
+            "After a restore from a backup, nova uploads adopt publishes their photos."
         )
 
 

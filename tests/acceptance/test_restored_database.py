@@ -114,7 +114,7 @@ def _adopts_what_is_lost(stack: LocalStack, http: httpx.Client, lost: dict[str, 
             assert http.get(image["url"]).status_code == 200
 
     found, total, code = adopt(stack)
-    assert (total["originals"], {each["post_id"] for each in found}) == (0, strays.keys())
+    assert (total["originals"], {each["post_id"] for each in found}) == (0, set(strays))
 
 
 def published_again(app: App, post_id: str) -> dict[str, Any]:
