@@ -8,7 +8,7 @@ from msgspec import to_builtins
 from psycopg import AsyncConnection
 
 from api.cli.errors import friendly_errors
-from api.cli.log_keys import PublicKey, read_verifier
+from api.cli.log_keys import PublicKey, log_verifier, read_verifier
 from api.cli.options import AsJson
 from api.cli.output import print_json, quantity
 from api.cli.progress import show_progress
@@ -23,6 +23,7 @@ from projections.log_tree.evidence import (
 from projections.log_tree.finding_words import describe_finding
 from projections.log_tree.findings import Finding
 from projections.log_tree.keys import open_signer
+from projections.log_tree.notes import Verifier
 from projections.log_tree.sealing import seal as seal_log
 from projections.log_tree.verification import LogVerification
 from projections.log_tree.verification import verify as verify_log
@@ -50,10 +51,11 @@ def verify(
 ) -> None:
     """Verify the Merkle tree over the log, and every post's state transitions."""
     exported = [_read(path, public_key) for path in checkpoints or []]
+    verifier = log_verifier(public_key)
     # A standby may lack what was exported, and takes no seals.
     run = run_on_database if seal or exported else run_on_standby
     found, sealed, lifecycles = run(
-        lambda connection: _walk(connection, exported, seal=seal, as_json=as_json)
+        lambda connection: _walk(connection, exported, verifier, seal=seal, as_json=as_json)
     )
     if as_json:
         print_json(
@@ -73,10 +75,17 @@ def _read(path: Path, public_key: Path | None) -> Checkpoint:
 
 
 async def _walk(
-    connection: AsyncConnection[object], exported: list[Checkpoint], *, seal: bool, as_json: bool
+    connection: AsyncConnection[object],
+    exported: list[Checkpoint],
+    verifier: Verifier | None,
+    *,
+    seal: bool,
+    as_json: bool,
 ) -> _Walk:
     with show_progress("verifying", unit="events", as_json=as_json) as progress:
-        found = await verify_log(connection, exported=exported, progress=progress.update)
+        found = await verify_log(
+            connection, exported=exported, verifier=verifier, progress=progress.update
+        )
     if found.finding:
         # A damaged tree is not extended, and transitions of changed events prove nothing.
         return found, 0, None

@@ -119,6 +119,27 @@ async def find_change_between(
     )
 
 
+def find_missing(*, exported: int, signed: int, last: int, events: int, expected: int) -> Finding:
+    """What is missing at the end of a log of `events` that an exported checkpoint says had more.
+
+    The log matches exported checkpoints up to position `exported`, stored ones that are signed up
+    to `signed`, and ends at `last`. A position is one event at most.
+    """
+    matched = max(exported, signed)
+    is_cut_off = matched == last
+    until = last + expected - events if is_cut_off else max(last, expected)
+    return Finding(
+        what="removed",
+        position=matched + 1,
+        until_position=until if until > matched + 1 else None,
+        post_id=None,
+        version=None,
+        detail=f"the log ends at position {last} with {events} events, the exported checkpoint is "
+        f"of {expected}. It matches stored checkpoints with a good signature up to position "
+        f"{signed}, exported ones up to {exported}. Was the database restored from a backup?",
+    )
+
+
 def _finding(what: What, row: SealedRow, detail: str) -> Finding:
     return Finding(
         what=what,

@@ -12,8 +12,20 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 
 from projections.connection import fetch_all, fetch_one, fetch_value
-from projections.log_tree.evidence import Checkpoint
-from projections.log_tree.findings import Finding, SealedRow, find_change, find_change_between
+from projections.log_tree.evidence import (
+    Checkpoint,
+    WrongEvidence,
+    check_evidence,
+    stored_checkpoint,
+)
+from projections.log_tree.findings import (
+    Finding,
+    SealedRow,
+    find_change,
+    find_change_between,
+    find_missing,
+)
+from projections.log_tree.notes import Verifier
 from projections.log_tree.tree import Frontier
 
 # Called with the number of events read and, roughly, the total.
@@ -47,7 +59,7 @@ FROM (
 ORDER BY 1 LIMIT %(limit)s
 """
 _CHECKPOINTS: Final = """
-SELECT position, tree_size, root_hash, frontier FROM log_checkpoints
+SELECT position, tree_size, root_hash, frontier, signature FROM log_checkpoints
 WHERE position > %(after)s AND position <= %(until)s ORDER BY position
 """
 _UNSEALED: Final = """
@@ -76,16 +88,25 @@ class _Checkpoint(Struct, frozen=True, kw_only=True):
     tree_size: int
     root_hash: bytes
     frontier: bytes
+    signature: bytes | None
 
 
 async def verify(
-    connection: AsyncConnection[object], *, exported: Sequence[Checkpoint] = (), progress: Progress
+    connection: AsyncConnection[object],
+    *,
+    exported: Sequence[Checkpoint] = (),
+    verifier: Verifier | None = None,
+    progress: Progress,
 ) -> LogVerification:
     """Read the log up to its newest checkpoint, or to an exported one if that is newer.
 
     A database administrator can rewrite stored checkpoints, but not exported ones: if an exported
     one does not match, the finding spans everything since the exported one before it. It names no
     position, so that only events that are missing at the end can be told from changed ones.
+
+    A log that is shorter than an exported checkpoint was cut off, or restored from a backup. It
+    matches up to its newest checkpoint if `verifier` signed that one, and else up to the exported
+    one before.
 
     Memory holds one batch. Appends and sealing may continue.
 
@@ -94,7 +115,7 @@ async def verify(
     """
     extent = await fetch_one(connection, _Extent, _EXTENT)
     assert extent is not None  # noqa: S101 - an aggregate always has a row
-    walk = _Walk(connection, extent, exported)
+    walk = _Walk(connection, extent, exported, verifier)
     finding = await walk.to_the_end(progress)
     sealed = {"position": extent.sealed_position}
     return LogVerification(
@@ -110,16 +131,22 @@ class _Walk:
     """One pass: the tree up to a position, and the last checkpoint that matched."""
 
     def __init__(
-        self, connection: AsyncConnection[object], extent: _Extent, exported: Sequence[Checkpoint]
+        self,
+        connection: AsyncConnection[object],
+        extent: _Extent,
+        exported: Sequence[Checkpoint],
+        verifier: Verifier | None,
     ) -> None:
         self.extent = extent
         self.tree = Frontier()
         self.position = 0
         self.checkpoints = 0
         self._connection = connection
+        self._verifier = verifier
         # Apart from each other: a stored checkpoint may have been rewritten to match.
         self._matched_position = 0
         self._exported_position = 0
+        self._newest: _Checkpoint | None = None
         # The empty tree is the beginning of every log.
         grown = (each for each in exported if each.tree_size)
         self._exported = deque(sorted(grown, key=lambda each: each.tree_size))
@@ -186,6 +213,7 @@ class _Walk:
         if is_match:
             self.checkpoints += 1
             self._matched_position = checkpoint.position
+            self._newest = checkpoint
             return None
         return await find_change_between(
             self._connection,
@@ -208,9 +236,32 @@ class _Walk:
         if not self._exported:
             return None
         tree_size = self._exported[0].tree_size
+        signed = self._signed_position()
+        if signed or self._exported_position:
+            return find_missing(
+                exported=self._exported_position,
+                signed=signed,
+                last=self.position,
+                events=self.tree.size,
+                expected=tree_size,
+            )
         # A position is never smaller than the number of events up to it.
         last = max(self.position, tree_size)
         return await self._changed_since_export(last=last, surplus=self.tree.size - tree_size)
+
+    def _signed_position(self) -> int:
+        """The position of the newest stored checkpoint if the verifier's key signed it, else 0."""
+        newest = self._newest
+        if newest is None or newest.signature is None or self._verifier is None:
+            return 0
+        signed = stored_checkpoint(
+            newest.tree_size, newest.root_hash, newest.signature, self._verifier
+        )
+        try:
+            check_evidence(signed, verifier=self._verifier)
+        except WrongEvidence:
+            return 0
+        return newest.position
 
     async def _changed_since_export(self, *, last: int, surplus: int) -> Finding:
         first = self._exported_position + 1

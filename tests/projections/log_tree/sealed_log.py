@@ -10,7 +10,7 @@ from psycopg_pool import AsyncConnectionPool
 from domain.event_store.publishing import Publishing
 from projections.connection import fetch_all
 from projections.log_tree.evidence import Checkpoint, checkpoint_of
-from projections.log_tree.notes import Signer
+from projections.log_tree.notes import Signer, Verifier
 from projections.log_tree.proofs import export_checkpoint
 from projections.log_tree.sealing import seal
 from projections.log_tree.tree import SealableEvent
@@ -31,9 +31,11 @@ async def sealed(connections: Connections, signer: Signer | None = None) -> int:
         return await seal(connection, signer)
 
 
-async def verified(connections: Connections, *checkpoints: Checkpoint) -> LogVerification:
+async def verified(
+    connections: Connections, *checkpoints: Checkpoint, verifier: Verifier | None = None
+) -> LogVerification:
     async with connections.connection() as connection:
-        return await verify(connection, exported=checkpoints, progress=silent)
+        return await verify(connection, exported=checkpoints, verifier=verifier, progress=silent)
 
 
 async def exported(connections: Connections) -> Checkpoint:
