@@ -1,13 +1,13 @@
-"""Telemetry: the metrics endpoint of a process, and its traces.
+"""Telemetry: the metrics endpoint of a process, beside it its readiness, and its traces.
 
 A trace id is the correlation id of the request that started it, which its response, events and log
 lines carry as well.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import structlog
 from opentelemetry import trace
@@ -19,6 +19,11 @@ from domain.events import Event, topic_of
 from domain.settings import TelemetrySettings
 from domain.trace_ids import span_id_of
 
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+# Why a process cannot do its work now; None if it can. Called in threads, and may block.
+WhyNotReady: TypeAlias = Callable[[], str | None]
 # Trace id and span id of the next span, where they are not random.
 Ids: TypeAlias = tuple[int | None, int | None]
 
@@ -27,17 +32,39 @@ _log = structlog.get_logger(__name__)
 _tracer = trace.get_tracer(__name__)
 
 
-def start_telemetry(process: str, settings: TelemetrySettings) -> None:
+def start_telemetry(
+    process: str, settings: TelemetrySettings, *, why_not_ready: WhyNotReady | None = None
+) -> None:
     """Serve metrics and send traces, each if configured.
+
+    With `why_not_ready`, `/ready` beside the metrics answers 200, or 503 with the reason.
 
     Raises:
         OSError: the metrics port is taken.
     """
     if settings.metrics_port is not None:
-        start_http_server(settings.metrics_port, addr=settings.metrics_host)
+        server, _ = start_http_server(settings.metrics_port, addr=settings.metrics_host)
+        if why_not_ready is not None:
+            server.set_app(_with_readiness(server.get_app(), why_not_ready))
         _log.info("serving_metrics", host=settings.metrics_host, port=settings.metrics_port)
     if settings.otlp_endpoint is not None:
         _send_traces(process, settings.otlp_endpoint)
+
+
+def _with_readiness(
+    metrics: "WSGIApplication | None", why_not_ready: WhyNotReady
+) -> "WSGIApplication":
+    assert metrics is not None  # noqa: S101 - the server was started with it
+
+    def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/ready":
+            return metrics(environ, start_response)
+        reason = why_not_ready()
+        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]
+        start_response("503 Service Unavailable" if reason else "200 OK", headers)
+        return [f"{reason or 'ready'}\n".encode()]
+
+    return app
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from transcoder.object_store.protocol import Announced
 from transcoder.queue.app import open_queue
 from transcoder.rendering import Rendering
 from transcoder.tasks import add_tasks, assemble
-from transcoder.worker import Lane
+from transcoder.worker import Lane, RunningLanes
 from transcoder.worker import work as in_lanes
 
 
@@ -65,7 +65,7 @@ async def work(url: str, seconds: float) -> None:
                 bulk_renderer=renderer,
             )
             add_tasks(queue, parts)
-            await in_lanes(queue, [Lane(TRANSCODE_QUEUE, 1)])
+            await in_lanes(queue, [Lane(TRANSCODE_QUEUE, 1)], RunningLanes())
 
 
 def main() -> None:

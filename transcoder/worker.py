@@ -45,8 +45,27 @@ class Lane(Struct, frozen=True):
     concurrency: int
 
 
-async def run_worker(settings: WorkerSettings) -> None:
-    """Work until SIGTERM or SIGINT, then drain.
+class RunningLanes:
+    """The lanes of this process that take jobs; may be read from any thread."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+
+    def add(self, queue_name: str) -> None:
+        """The lane begins to take jobs."""
+        self._names.add(queue_name)
+
+    def remove(self, queue_name: str) -> None:
+        """The lane drains, or has ended."""
+        self._names.discard(queue_name)
+
+    def why_none(self) -> str | None:
+        """Why the process does no work; None if a lane runs."""
+        return None if self._names else "no lane runs"
+
+
+async def run_worker(settings: WorkerSettings, running: RunningLanes) -> None:
+    """Work until SIGTERM or SIGINT, then drain; `running` shows the lanes meanwhile.
 
     Raises:
         psycopg.OperationalError: the database does not answer at the start; later it may go away.
@@ -72,12 +91,12 @@ async def run_worker(settings: WorkerSettings) -> None:
         }
         async with queue.open_async():
             with register_collectors(ConnectionPoolCollector(pools)):
-                await work(queue, lanes)
+                await work(queue, lanes, running)
 
 
-async def work(queue: App, lanes: list[Lane]) -> None:
+async def work(queue: App, lanes: list[Lane], running: RunningLanes) -> None:
     """Work in all lanes until SIGTERM or SIGINT; running jobs then get `DRAIN_SECONDS`."""
-    working = [_LaneAtWork(queue, lane) for lane in lanes]
+    working = [_LaneAtWork(queue, lane, running) for lane in lanes]
     loop = asyncio.get_running_loop()
 
     def drain(received: signal.Signals) -> None:
@@ -96,15 +115,17 @@ async def work(queue: App, lanes: list[Lane]) -> None:
 class _LaneAtWork:
     """Drains instead of being cancelled: library code inside may swallow a cancellation."""
 
-    def __init__(self, queue: App, lane: Lane) -> None:
+    def __init__(self, queue: App, lane: Lane, running: RunningLanes) -> None:
         self._queue = queue
         self._lane = lane
+        self._running = running
         self._worker: Worker | None = None
         self._is_draining = anyio.Event()
 
     def drain(self) -> None:
         """Start no more jobs; running ones get `DRAIN_SECONDS`."""
         self._is_draining.set()
+        self._running.remove(self._lane.queue_name)
         if self._worker is not None:
             self._worker.stop()  # type: ignore[no-untyped-call]
 
@@ -118,12 +139,15 @@ class _LaneAtWork:
             self._worker = self._new_worker()
             started = anyio.current_time()
             pause_seconds = FIRST_PAUSE_SECONDS
+            self._running.add(self._lane.queue_name)
             try:
                 await self._worker.run()  # type: ignore[no-untyped-call]
             except Exception as error:  # noqa: BLE001 - whatever ends a lane, its worker goes on
                 ran_seconds = anyio.current_time() - started
                 pause_seconds = pauses.after(error, ran_seconds=ran_seconds)
                 self._log_error(error, pause_seconds=pause_seconds)
+            finally:
+                self._running.remove(self._lane.queue_name)
             with anyio.move_on_after(pause_seconds):
                 await self._is_draining.wait()
                 return

@@ -236,7 +236,7 @@ async def _start_services(
             environ=environment.needed_by(name, stack.environ)
             | {"METRICS_PORT": str(stack.metrics_ports[name])},
             log=stack.log(name),
-            # The others serve no readiness.
+            # Photos may be announced before the others are ready.
             is_ready=partial(succeeds, f"{stack.url}/api/v1/health/ready")
             if name == "api"
             else None,

@@ -57,6 +57,12 @@ def metrics(stack: LocalStack, process: str) -> dict[str, float]:
     }
 
 
+@pytest.mark.parametrize("process", ["worker", "projector"])
+def test_a_running_process_is_ready(stack: LocalStack, correlated: object, process: str) -> None:
+    answer = httpx.get(stack.metrics_urls[process].replace("/metrics", "/ready"))
+    assert (answer.status_code, answer.text) == (200, "ready\n"), correlated
+
+
 def lines(stack: LocalStack, process: str) -> list[dict[str, Any]]:
     """The log lines of a process."""
     return [json.loads(line) for line in stack.log(process).read_text().splitlines()]

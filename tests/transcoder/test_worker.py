@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from tests.read_only import read_only
 from transcoder.queue.app import open_queue
-from transcoder.worker import Lane, work
+from transcoder.worker import Lane, RunningLanes, work
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ async def queue(database_url: str) -> AsyncIterator[App]:
 
 
 @asynccontextmanager
-async def working(queue: App) -> AsyncIterator[anyio.Event]:
+async def working(queue: App, lanes: RunningLanes | None = None) -> AsyncIterator[anyio.Event]:
     """A lane at work until the block ends; the event is set whenever it does its job."""
     is_done = anyio.Event()
 
@@ -37,7 +37,7 @@ async def working(queue: App) -> AsyncIterator[anyio.Event]:
         is_done.set()
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(work, queue, [Lane("lane", 1)])
+        tasks.start_soon(work, queue, [Lane("lane", 1)], lanes or RunningLanes())
         await anyio.lowlevel.checkpoint()
         yield is_done
         os.kill(os.getpid(), signal.SIGTERM)
@@ -72,3 +72,29 @@ async def test_a_lane_outlives_an_error_that_no_code_foresees(
             await queue.configure_task("note").defer_async()
             await is_done.wait()
     assert [log["pause_seconds"] for log in logs if log["event"] == "lane_ended"] == [1, 2]
+
+
+async def test_a_process_shows_whether_a_lane_runs(
+    queue: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, failures = Worker.run, [KeyError("a bug")]
+    lanes, seen = RunningLanes(), []
+
+    async def fail_first(worker: Worker) -> None:
+        seen.append(lanes.why_none())
+        if failures:
+            raise failures.pop()
+        await run(worker)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(Worker, "run", fail_first)
+    assert lanes.why_none() == "no lane runs"
+    with anyio.fail_after(60):
+        async with working(queue, lanes) as is_done:
+            while failures or lanes.why_none() is None:
+                await anyio.sleep(0.01)
+            assert lanes.why_none() == "no lane runs"
+            await queue.configure_task("note").defer_async()
+            await is_done.wait()
+            assert lanes.why_none() is None
+    assert seen == [None, None]
+    assert lanes.why_none() == "no lane runs"
