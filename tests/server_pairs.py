@@ -37,7 +37,7 @@ SELECT count(*) FROM pg_stat_replication
 WHERE state = 'streaming' AND sync_state = %s AND replay_lsn = pg_current_wal_flush_lsn()
 """
 # A server waits with each commit until the standby has it on its disk; or else it does not.
-NAMES: Final = {"sync": "standby", "async": ""}
+NAMES: Final[dict[str, LiteralString]] = {"sync": "standby", "async": ""}
 
 
 class Server:
@@ -48,7 +48,7 @@ class Server:
         self.port = port
         self.url = f"postgresql://nova:{password}@127.0.0.1:{port}/{DATABASE}"
         self._account = postgres_account()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[Any] | None = None
 
     def start(self, **settings: str) -> None:
         """Start it, and wait until it answers."""

@@ -150,7 +150,7 @@ def test_every_setting_that_the_readme_names_exists() -> None:
 def test_every_command_that_a_document_names_exists() -> None:
     pages = [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
     named = set(re.findall(r"\bnova ([a-z]+)(?: ([a-z]+))?", "".join(map(Path.read_text, pages))))
-    helped = {verb: verbs_of(verb) for verb in ("audit", "jobs", "projections")}
+    helped = {verb: verbs_of(verb) for verb in ("audit", "jobs", "projections", "uploads")}
     for verb, second in named:
         if second and verb in helped:
             assert second in helped[verb], f"nova {verb} {second}"
