@@ -107,8 +107,8 @@ def test_workers_whose_clocks_differ_by_minutes_share_a_queue(
             # Within a post, time never runs backwards, whichever worker wrote an event.
             assert times == sorted(times)
             ends.append(times[-1] - times[0])
-    # Both have worked: some posts seem to have taken seven minutes, others no time.
-    assert min(ends) < timedelta(minutes=1) < max(ends)
+    # Neither clock shows: the database's says when.
+    assert timedelta(0) < min(ends) <= max(ends) < timedelta(minutes=3)
 
 
 def test_a_worker_without_a_byte_of_disk_publishes_all_the_same(
