@@ -2,8 +2,9 @@
 
 from typing import Final
 
-# What the photo itself is, or what was stored: the same bytes fail again at the same cost. An
-# operator may still retry one, after a fix or a changed setting.
+# What the photo itself is: the same bytes fail again at the same cost. An operator may still retry
+# one, after a fix or a changed setting. A photo that the store did not return, or not whole, is not
+# among them: the store may do better next time.
 PERMANENT_CODES: Final = frozenset(
     {
         "not_an_image",
@@ -15,8 +16,6 @@ PERMANENT_CODES: Final = frozenset(
         "too_much_memory",
         "too_complex",
         "corrupt_image",
-        "checksum_mismatch",
-        "original_missing",
     }
 )
 

@@ -120,8 +120,9 @@ def test_what_is_permanent_gets_one_attempt_and_what_may_pass_gets_more(
     assert not (error.retryable and isinstance(error, PermanentFailure))
 
 
-def test_owners_are_told_to_retry_exactly_what_the_worker_would_retry() -> None:
-    assert codes(PermanentFailure) == PERMANENT_CODES
+def test_owners_may_retry_all_but_what_is_wrong_with_the_photo_itself() -> None:
+    of_the_store = {ChecksumMismatch.code, OriginalMissing.code}
+    assert codes(PermanentFailure) - of_the_store == PERMANENT_CODES
 
 
 def test_the_tree_in_the_docstring_names_every_error() -> None:
