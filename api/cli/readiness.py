@@ -12,7 +12,7 @@ from projections.connection import connected
 from projections.log.writing import is_writable
 
 CHECK_WITHIN_SECONDS: Final = 3.0
-# Whoever reaches the metrics may ask as often as they like: it costs a connection per second.
+# However often it is asked, it costs one connection per second.
 FRESH_SECONDS: Final = 1.0
 
 

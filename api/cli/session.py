@@ -85,7 +85,7 @@ def run_on_standby(query: Callable[[AsyncConnection[object]], Awaitable[_T]]) ->
 
 @asynccontextmanager
 async def _reading(primary: AsyncConnection[object]) -> AsyncGenerator[AsyncConnection[object]]:
-    """The connection to read from: a standby that is gone stops nobody who has the primary."""
+    """The connection to read from: the primary's if the standby does not answer."""
     url = database_settings().read_url
     async with AsyncExitStack() as stack:
         yield primary if url is None else await _standby(url, primary, stack)

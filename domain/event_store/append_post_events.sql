@@ -27,7 +27,7 @@ DECLARE
 BEGIN
     LOCK TABLE post_events IN EXCLUSIVE MODE;
 
-    -- Null if nobody has used the sequence since it was set.
+    -- Null if the sequence has not been used since it was set.
     next_position := pg_sequence_last_value('post_events_notification_id_seq') + 1;
     IF next_position IS NULL THEN
         SELECT unused.last_value INTO next_position FROM post_events_notification_id_seq AS unused;

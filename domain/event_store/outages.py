@@ -1,6 +1,6 @@
 """Errors of the database by the class of their SQLSTATE: which go away, and what to do about them.
 
-A condition that goes away by itself is waited for. Any other error might, too, once somebody has
+A condition that goes away by itself is waited for. Any other error might, too, once an operator has
 acted: a process pauses longer and longer, and goes on.
 """
 
