@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
@@ -15,17 +14,12 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from psycopg import AsyncConnection
 
 from api.migrate import migrate
-from api.stack.credentials import load_credentials
-from api.stack.folder import locked_folder
 from api.stack.local import LocalStack, local_stack
-from api.stack.ports import choose_ports
-from api.stack.postgres import start_postgres
-from api.stack.supervisor import supervision
 from benchmarks.load_clients import ROOM, Clients, clients_of
 from benchmarks.report import Report
 from benchmarks.targets import AIM_SECONDS, HARD_LIMIT_SECONDS, TARGET_SECONDS
 from domain.jobs import QUEUES
-from tests.servers import temporary_stack_folder
+from tests.servers import running_postgres, temporary_stack_folder
 from tests.transcoder import pictures
 from transcoder.queue.lanes import lanes_alive
 
@@ -68,23 +62,11 @@ async def _wait_for_the_worker(stack: LocalStack) -> None:
 @pytest.fixture(scope="module")
 def durable_url(portal: BlockingPortal) -> Iterator[str]:
     """A migrated database on a server that waits for its disk, for whatever speaks of capacity."""
-    with portal.wrap_async_context_manager(_durable_server()) as url:
-        migrate(url)
-        yield url
-
-
-@asynccontextmanager
-async def _durable_server() -> AsyncIterator[str]:
-    with temporary_stack_folder() as path, locked_folder(path) as folder:
-        async with supervision(report=print) as supervisor:
-            access = await start_postgres(
-                supervisor,
-                folder,
-                credentials=load_credentials(folder.credentials),
-                port=choose_ports(["postgres"], folder.ports)["postgres"],
-                report=print,
-            )
-            yield access.owner_url
+    with temporary_stack_folder() as folder:
+        server = running_postgres(folder, durable=True)
+        with portal.wrap_async_context_manager(server) as url:
+            migrate(url)
+            yield url
 
 
 @pytest.fixture(scope="session")

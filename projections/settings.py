@@ -44,7 +44,7 @@ class ProjectorSettings(Struct, frozen=True, kw_only=True):
 class OwnerSettings(Struct, frozen=True, kw_only=True):
     """The database as the role that owns its tables, for commands that create or replace some.
 
-    Without a URL of its own, the services' role is that owner. No URL of a pooler.
+    If it has no URL, the services' role is that owner. No URL of a pooler.
     """
 
     database: DatabaseSettings

@@ -41,7 +41,7 @@ NAMES: Final[dict[str, LiteralString]] = {"sync": "standby", "async": ""}
 
 
 class Server:
-    """One server, with a data folder and a port of its own."""
+    """One server, with its data folder and its port."""
 
     def __init__(self, data: Path, port: int, *, password: str) -> None:
         self.data = data

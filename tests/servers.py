@@ -33,9 +33,9 @@ def postgres_server() -> Iterator[str]:
         yield running
         return
     with temporary_stack_folder() as folder, start_blocking_portal() as portal:
-        server = portal.wrap_async_context_manager(_postgres(folder))
+        server = portal.wrap_async_context_manager(running_postgres(folder, durable=False))
         with server as url:
-            yield url
+            yield url.rpartition("/")[0] + "/postgres"
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +48,11 @@ def seaweedfs_server() -> Iterator[S3Access]:
 
 
 @asynccontextmanager
-async def _postgres(path: Path) -> AsyncIterator[str]:
+async def running_postgres(path: Path, *, durable: bool) -> AsyncIterator[str]:
+    """PostgreSQL in a folder of a stack; the URL of its database `nova`, as its owner.
+
+    It waits for its disk only if `durable`.
+    """
     with locked_folder(path) as folder:
         async with supervision(report=print) as supervisor:
             access = await start_postgres(
@@ -57,9 +61,9 @@ async def _postgres(path: Path) -> AsyncIterator[str]:
                 credentials=load_credentials(folder.credentials),
                 port=choose_ports(["postgres"], folder.ports)["postgres"],
                 report=print,
-                durable=False,
+                durable=durable,
             )
-            yield access.owner_url.rpartition("/")[0] + "/postgres"
+            yield access.owner_url
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ _NEEDS_ACTION: Final = {
     "3D": "The database does not exist. Check its name.",
     "42": "The schema is not that of this release. Run nova migrate.",
     "42501": "The role lacks rights. Run nova migrate --grant.",
-    "XX": "The server met damage or a bug of its own. Check its log, then its disk.",
+    "XX": "The server met damage or a bug in itself. Check its log, then its disk.",
 }
 _UNFORESEEN: Final = "Unforeseen. Read the error, and the server's log."
 _NO_ANSWER: Final = "08"

@@ -22,7 +22,7 @@ WRITERS = 16
 FAILOVERS = rounds(10, brief=1)
 # How long the standby gets nothing before the primary dies: a synchronous one holds appends up.
 CUT_OFF_SECONDS = 0.5
-# How long the primary is gone before somebody promotes the standby: Patroni takes 30 s.
+# How long the primary is gone before the standby is promoted: Patroni takes 30 s.
 GONE_SECONDS = 30
 # They take less than 10 s; a busy machine may take longer.
 RECOVERED_WITHIN_SECONDS = 30

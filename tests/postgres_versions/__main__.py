@@ -16,7 +16,7 @@ from tests.postgres_versions.installed import VERSIONS, NotInstallable, environ_
 from tests.postgres_versions.results import Results, read_results, table
 
 ROOT: Final = Path(__file__).parents[2]
-# Everything with SQL of its own, and one photo on its whole way.
+# Everything that has SQL, and one photo on its whole way.
 PATHS: Final = (
     "tests/api/stack/test_postgres_programs.py",
     "tests/domain",
